@@ -1,0 +1,123 @@
+"""Remote objects for Python: call methods of objects that live in another process.
+
+The everyday names are here, ``pyrolike.Proxy``, ``pyrolike.Daemon``, ``pyrolike.expose`` and so on,
+and the modules too, ``pyrolike.errors`` for one. All of them load on first use: importing pyrolike
+is cheap and changes nothing in the process, unless ``PYRO_LOGLEVEL`` asks for a log.
+
+Each name stands here twice, for type checkers and for Python. A test compares the two lists.
+"""
+
+from typing import TYPE_CHECKING
+
+from pyrolike._lazy import lazy_attributes
+from pyrolike._logging import configure_logging
+
+__version__ = "0.1.0"
+__author__ = "The pyrolike developers"
+
+if TYPE_CHECKING:
+    from pyrolike import (
+        api as api,
+        callcontext as callcontext,
+        client as client,
+        configure as configure,
+        constants as constants,
+        core as core,
+        errors as errors,
+        nameserver as nameserver,
+        naming as naming,
+        objects as objects,
+        protocol as protocol,
+        serializers as serializers,
+        server as server,
+        socketutil as socketutil,
+        tracebacks as tracebacks,
+        transport as transport,
+        uri as uri,
+    )
+    from pyrolike.callcontext import current_context as current_context
+    from pyrolike.client import BatchProxy as BatchProxy, Proxy as Proxy
+
+    from pyrolike.client import batch as batch
+    from pyrolike.configure import config as config
+    from pyrolike.naming import (
+        locate_ns as locate_ns,
+        locateNS as locateNS,
+        resolve as resolve,
+        start_ns as start_ns,
+        start_ns_loop as start_ns_loop,
+        type_meta as type_meta,
+    )
+    from pyrolike.objects import (
+        behavior as behavior,
+        callback as callback,
+        expose as expose,
+        oneway as oneway,
+    )
+    from pyrolike.serializers import (
+        SerializedBlob as SerializedBlob,
+        SerializerBase as SerializerBase,
+    )
+    from pyrolike.server import Daemon as Daemon, DaemonObject as DaemonObject, serve as serve
+    from pyrolike.uri import URI as URI
+
+    register_class_to_dict = SerializerBase.register_class_to_dict
+    register_dict_to_class = SerializerBase.register_dict_to_class
+    unregister_class_to_dict = SerializerBase.unregister_class_to_dict
+    unregister_dict_to_class = SerializerBase.unregister_dict_to_class
+
+_MODULES = (
+    "api",
+    "callcontext",
+    "client",
+    "configure",
+    "constants",
+    "core",
+    "errors",
+    "nameserver",
+    "naming",
+    "objects",
+    "protocol",
+    "serializers",
+    "server",
+    "socketutil",
+    "tracebacks",
+    "transport",
+    "uri",
+)
+
+_NAMES = {
+    "BatchProxy": "client",
+    "Daemon": "server",
+    "DaemonObject": "server",
+    "Proxy": "client",
+    "SerializedBlob": "serializers",
+    "SerializerBase": "serializers",
+    "URI": "uri",
+    "batch": "client",
+    "behavior": "objects",
+    "callback": "objects",
+    "config": "configure",
+    "current_context": "callcontext",
+    "expose": "objects",
+    "locateNS": "naming",
+    "locate_ns": "naming",
+    "oneway": "objects",
+    "register_class_to_dict": "serializers:SerializerBase.register_class_to_dict",
+    "register_dict_to_class": "serializers:SerializerBase.register_dict_to_class",
+    "resolve": "naming",
+    "serve": "server",
+    "start_ns": "naming",
+    "start_ns_loop": "naming",
+    "type_meta": "naming",
+    "unregister_class_to_dict": "serializers:SerializerBase.unregister_class_to_dict",
+    "unregister_dict_to_class": "serializers:SerializerBase.unregister_dict_to_class",
+}
+
+__all__ = sorted(_NAMES)
+
+# Hidden from type checkers, which would believe that any name at all is here.
+if not TYPE_CHECKING:  # pragma: no branch
+    __getattr__, __dir__ = lazy_attributes(__name__, _NAMES, _MODULES)
+
+configure_logging()

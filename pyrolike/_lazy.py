@@ -1,0 +1,43 @@
+"""Module attributes that load on first use (PEP 562).
+
+``import pyrolike`` should cost almost nothing, and yet every name should be there. So the front
+door only knows *where* each name lives. The first access imports that module and keeps the value;
+the next one is an ordinary look-up. Two threads may do this at once: they find the same value.
+"""
+
+import sys
+from collections.abc import Callable, Collection, Mapping
+from importlib import import_module
+from operator import attrgetter
+
+
+def lazy_attributes(
+    package: str, names: Mapping[str, str], submodules: Collection[str] = ()
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Make the two functions that give a package its lazy attributes.
+
+    Args:
+        package: The package's own ``__name__``.
+        names: Where each name lives. ``{"Proxy": "client"}`` names a module of this package;
+            ``{"dump": "client:Proxy.dump"}`` adds the way to the value, if it is not simply the
+            name.
+        submodules: Modules of this package that are reachable as attributes themselves.
+
+    Returns:
+        What to bind as ``__getattr__`` and ``__dir__`` in the package.
+    """
+
+    def get(name: str) -> object:
+        if name in names:
+            module, _, path = names[name].partition(":")
+            value = attrgetter(path or name)(import_module(f"{package}.{module}"))
+            setattr(sys.modules[package], name, value)
+            return value
+        if name in submodules:
+            return import_module(f"{package}.{name}")
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    def list_names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *names, *submodules})
+
+    return get, list_names

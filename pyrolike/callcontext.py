@@ -1,0 +1,274 @@
+"""Who is calling, and what travels beside the call: `current_context`.
+
+Each thread has a context. In a daemon's method it describes the request that is being served; elsewhere it
+holds what the program wants to send along with its calls, and what came back with the last reply.
+
+Pyro keeps one dictionary for annotations received and annotations to send. Here they are apart, behind the
+same name: a method that calls other objects does not forward its caller's annotations to them,
+only what it assigned itself. The correlation id *is* forwarded: tying a chain of calls together is
+what it is for. It is made up only when somebody looks at it or a nested call carries it on.
+
+The state behind the thread-local is one plain object. A server hands a thread the state of the connection
+it serves, so that a request costs a few slot assignments and no thread-local access.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.errors import PyroError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyrolike.protocol import Message
+
+
+class ContextState:
+    """What one thread's context knows. Used by client and server; programs use `current_context`.
+
+    Attributes:
+        client: The connection of the caller, or None outside a daemon's call.
+        client_sock_addr: The caller's socket address, or None.
+        seq: Sequence number of the request.
+        msg_flags: Its flags.
+        serializer_id: Number of its serializer.
+        received: Annotations of the request, or None.
+        outgoing: Annotations to send with calls, or None.
+        response: Annotations to send with the reply to the request, or None.
+        response_received: Annotations of the last reply this thread got, or None.
+        correlation: 16 bytes, or None where there is no id yet.
+    """
+
+    __slots__ = (
+        "client",
+        "client_sock_addr",
+        "correlation",
+        "msg_flags",
+        "outgoing",
+        "received",
+        "response",
+        "response_received",
+        "seq",
+        "serializer_id",
+    )
+
+    def __init__(self, client: Any = None, client_sock_addr: Any = None) -> None:
+        self.client = client
+        self.client_sock_addr = client_sock_addr
+        self.seq = 0
+        self.msg_flags = 0
+        self.serializer_id = 0
+        self.received: Mapping[str, Any] | None = None
+        self.outgoing: dict[str, Any] | None = None
+        self.response: dict[str, Any] | None = None
+        self.response_received: Mapping[str, Any] | None = None
+        self.correlation: bytes | None = None
+
+    def begin_request(self, message: Message) -> None:
+        """Describe *message* from now on; whatever an earlier request left behind is gone."""
+        self.seq = message.seq
+        self.msg_flags = message.flags
+        self.serializer_id = message.serializer_id
+        self.received = message.annotations
+        self.correlation = message.correlation_id
+        self.outgoing = self.response = self.response_received = None
+
+    def get_correlation(self) -> bytes | None:
+        """Return the correlation id to send with a call; made up if this thread serves a request."""
+        if self.correlation is None and self.client is not None:
+            self.correlation = uuid.uuid4().bytes
+        return self.correlation
+
+    def copy(self) -> ContextState:
+        """Return a state of its own that describes the same request, for another thread."""
+        other = ContextState(self.client, self.client_sock_addr)
+        other.seq = self.seq
+        other.msg_flags = self.msg_flags
+        other.serializer_id = self.serializer_id
+        other.received = self.received
+        other.outgoing = dict(self.outgoing) if self.outgoing else None
+        other.correlation = self.get_correlation()
+        return other
+
+
+class _ThreadState(threading.local):
+    def __init__(self) -> None:
+        self.state = ContextState()
+
+
+_thread = _ThreadState()
+
+
+def get_state() -> ContextState:
+    """Return the state of the calling thread."""
+    return _thread.state
+
+
+def set_state(state: ContextState) -> None:
+    """Let the calling thread's context show *state*."""
+    _thread.state = state
+
+
+class CallContext:
+    """The context of the calling thread. There is one instance: `current_context`.
+
+    Source: Pyro5's call context; the API page of the reference, A6.
+    """
+
+    __slots__ = ()
+
+    @property
+    def client(self) -> Any:
+        """The caller's `SocketConnection` in a daemon's call; None elsewhere."""
+        return _thread.state.client
+
+    @client.setter
+    def client(self, connection: Any) -> None:
+        _thread.state.client = connection
+
+    @property
+    def client_sock_addr(self) -> Any:
+        """The caller's socket address in a daemon's call; None elsewhere or where it has none."""
+        return _thread.state.client_sock_addr
+
+    @client_sock_addr.setter
+    def client_sock_addr(self, address: Any) -> None:
+        _thread.state.client_sock_addr = address
+
+    @property
+    def seq(self) -> int:
+        """Sequence number of the request being served; 0 elsewhere."""
+        return _thread.state.seq
+
+    @seq.setter
+    def seq(self, number: int) -> None:
+        _thread.state.seq = number
+
+    @property
+    def msg_flags(self) -> int:
+        """Flags of the request being served; 0 elsewhere."""
+        return _thread.state.msg_flags
+
+    @msg_flags.setter
+    def msg_flags(self, flags: int) -> None:
+        _thread.state.msg_flags = flags
+
+    @property
+    def serializer_id(self) -> int:
+        """Serializer number of the request being served; 0 elsewhere."""
+        return _thread.state.serializer_id
+
+    @serializer_id.setter
+    def serializer_id(self, number: int) -> None:
+        _thread.state.serializer_id = number
+
+    @property
+    def annotations(self) -> Any:
+        """Annotations: the request's in a daemon's call, to be sent with each call elsewhere.
+
+        Assign a dictionary (4 ASCII letters to bytes) to send it with each further call of this thread; it stays
+        until changed. In a daemon's call the values are memoryviews, and what you assign goes
+        out with nested calls only.
+        """
+        state = _thread.state
+        if state.outgoing is None:
+            if state.client is not None:
+                if state.received is None:
+                    state.received = {}
+                return state.received
+            state.outgoing = {}
+        return state.outgoing
+
+    @annotations.setter
+    def annotations(self, annotations: dict[str, Any]) -> None:
+        _thread.state.outgoing = annotations
+
+    @property
+    def response_annotations(self) -> Any:
+        """Annotations of a reply: to be sent with it in a daemon's call, received elsewhere.
+
+        In a daemon's call that itself called somebody, these are the nested reply's if it had any;
+        assigning always means the own reply.
+        """
+        state = _thread.state
+        if state.response_received is not None:
+            return state.response_received
+        if state.response is None:
+            state.response = {}
+        return state.response
+
+    @response_annotations.setter
+    def response_annotations(self, annotations: dict[str, Any]) -> None:
+        state = _thread.state
+        state.response = annotations
+        state.response_received = None
+
+    @property
+    def correlation_id(self) -> uuid.UUID | None:
+        """The id that ties a chain of calls together; in a daemon's call there always is one."""
+        correlation = _thread.state.get_correlation()
+        return None if correlation is None else uuid.UUID(bytes=correlation)
+
+    @correlation_id.setter
+    def correlation_id(self, correlation_id: uuid.UUID | None) -> None:
+        _thread.state.correlation = None if correlation_id is None else correlation_id.bytes
+
+    def to_global(self) -> dict[str, Any]:
+        """Return the eight fields as a dictionary, to be given to `from_global` in another thread."""
+        return {name: getattr(self, name) for name in _FIELDS}
+
+    def from_global(self, values: dict[str, Any]) -> None:
+        """Take over the fields that `to_global` returned in another thread."""
+        state = ContextState(values["client"], values["client_sock_addr"])
+        state.seq = values["seq"]
+        state.msg_flags = values["msg_flags"]
+        state.serializer_id = values["serializer_id"]
+        if state.client is None:
+            state.outgoing = values["annotations"]
+        else:
+            state.received = values["annotations"]
+        state.response = values["response_annotations"]
+        correlation_id = values["correlation_id"]
+        state.correlation = correlation_id.bytes if correlation_id else None
+        set_state(state)
+
+    def track_resource(self, resource: Any) -> None:
+        """Have ``resource.close()`` called when the caller's connection ends.
+
+        Only a weak reference is kept: what is garbage before needs no closing.
+
+        Raises:
+            PyroError: No request is being served.
+        """
+        self._get_client().tracked_resources.add(resource)
+
+    def untrack_resource(self, resource: Any) -> None:
+        """Take `track_resource` back; unknown resources are ignored.
+
+        Raises:
+            PyroError: No request is being served.
+        """
+        self._get_client().tracked_resources.discard(resource)
+
+    def _get_client(self) -> Any:
+        client = _thread.state.client
+        if client is None:
+            raise PyroError("resources can be tracked only while a daemon serves a call")
+        return client
+
+
+_FIELDS = (
+    "client",
+    "client_sock_addr",
+    "seq",
+    "msg_flags",
+    "serializer_id",
+    "annotations",
+    "response_annotations",
+    "correlation_id",
+)
+
+current_context = CallContext()

@@ -1,0 +1,18 @@
+"""The client side: proxies, batches, and finding what a logical uri means."""
+
+from pyrolike.serializers import SerializedBlob, SerializerBase
+
+from .batches import BatchProxy, batch
+from .iterator import StreamResultIterator
+from .methods import RemoteMethod
+from .proxy import Proxy
+
+__all__ = [
+    "BatchProxy",
+    "Proxy",
+    "RemoteMethod",
+    "SerializedBlob",
+    "SerializerBase",
+    "StreamResultIterator",
+    "batch",
+]

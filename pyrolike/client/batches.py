@@ -1,0 +1,102 @@
+"""Many calls in one request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.serializers import ExceptionWrapper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+    from .proxy import Proxy
+
+
+class RecordedMethod:
+    """Stands for a method in a batch: a call of it is written down, not made."""
+
+    __slots__ = ("_calls", "_name")
+
+    def __init__(self, calls: list[tuple[str, Any, Any]], name: str) -> None:
+        self._calls = calls
+        self._name = name
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> None:
+        """Record the call."""
+        self._calls.append((self._name, args, kwargs))
+
+    def __getattr__(self, name: str) -> RecordedMethod:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return RecordedMethod(self._calls, f"{self._name}.{name}")
+
+
+class BatchProxy:
+    """Records calls to a proxy's object and sends them together when it is called itself.
+
+    Not for several threads at once; the proxy itself may be shared.
+
+    Args:
+        proxy: For whose object the calls are.
+    """
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+        self._calls: list[tuple[str, Any, Any]] = []
+
+    def __getattr__(self, name: str) -> RecordedMethod:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return RecordedMethod(self._calls, name)
+
+    def __enter__(self) -> BatchProxy:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    def __copy__(self) -> BatchProxy:
+        other = type(self)(self._proxy)
+        other._calls = list(self._calls)
+        return other
+
+    def __repr__(self) -> str:
+        return f"<BatchProxy with {len(self._calls)} calls for {self._proxy._pyroUri}>"
+
+    def __call__(self, oneway: bool = False) -> Iterator[Any] | None:
+        """Make the recorded calls, in one request, and forget them.
+
+        Args:
+            oneway: Do not wait for results.
+
+        Returns:
+            The results in order, or None if *oneway*. Where a call has failed, its exception is raised when
+            the iteration comes to it; the calls after it were not made.
+
+        Raises:
+            CommunicationError: The exchange failed; the recorded calls are forgotten all the same.
+            AttributeError: One of the names is not exposed: none of the results can be had.
+
+        Pyro: keeps the calls if sending failed, so that a reused batch repeats them.
+        """
+        calls, self._calls = self._calls, []
+        results = self._proxy._pyroInvokeBatch(calls, oneway)
+        return None if oneway else _unwrapped(results)
+
+
+def batch(proxy: Proxy) -> BatchProxy:
+    """Return a `BatchProxy` for *proxy*."""
+    return BatchProxy(proxy)
+
+
+def _unwrapped(results: Sequence[Any]) -> Iterator[Any]:
+    for result in results:
+        if isinstance(result, ExceptionWrapper):
+            result.raiseIt()
+        yield result

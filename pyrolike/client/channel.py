@@ -1,0 +1,397 @@
+"""A live connection, and which reply belongs to which call.
+
+Several threads may have calls in flight on one channel. There is no thread that reads for all: among the
+threads that wait, one *leads* and reads, the others sleep. So a program that uses a proxy from one
+thread never hands anything over, and pays for the possibility with two uncontended locks.
+
+How a call runs:
+
+1. Under the send lock it takes a sequence number, enters it in the table of pending calls, and sends.
+2. It tries to get the read lock. Who gets it leads: reads message after message, gives those of others
+   to their owners, and returns with its own.
+3. Who does not get it enters a `_Waiter` in the table and sleeps until its reply, or the
+   leadership, is handed to it.
+
+A leader gives the read lock back *before* it looks for a sleeper to promote, and a sleeper enters the table
+*before* it tries the read lock again. So one of the two always notices the other; nobody sleeps while
+nobody leads.
+
+A sequence number has 16 bits and comes round again. A number is therefore not used while its call is pending,
+and the number of a call that was given up (timeout, interrupt) stays in the table until its late reply
+has come and was dropped. After that the channel is *retired*: calls in flight finish on it, new ones
+open a new connection, and the last to leave closes it.
+
+Locks, in the order they are taken: ``_read_lock`` (the reader and its bytes), ``_send_lock`` (the sequence
+number, what goes out), ``_table_lock`` (waiters in the table, ``failure``, ``is_usable``). No user
+code runs while one is held.
+"""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pyrolike.errors import CommunicationError, ConnectionClosedError, ProtocolError, TimeoutError
+from pyrolike.protocol import Message, MessageReader, MessageType
+from pyrolike.transport import transfer_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyrolike.protocol import Dialect
+    from pyrolike.transport import SocketConnection
+
+CHUNK = 64 * 1024
+"""Bytes asked of the socket at once: most replies come with one system call."""
+
+JOINABLE = 32 * 1024
+"""Payloads up to this size are joined to their header: a copy is cheaper than a longer system call."""
+
+REPLIES = frozenset({MessageType.RESULT, MessageType.PING})
+INVOKE = MessageType.INVOKE
+
+
+class UnsentError(ConnectionClosedError):
+    """A call found its channel closed before anything was sent: it is safe to try another one."""
+
+
+class _Waiter:
+    """A call whose thread sleeps. Its reply, or the leadership, arrives by releasing `wake`."""
+
+    __slots__ = ("reply", "wake")
+
+    def __init__(self) -> None:
+        self.reply: Message | None = None
+        self.wake = threading.Lock()
+        self.wake.acquire()
+
+    def rouse(self) -> None:
+        """Wake the sleeper; the channel's table lock is held."""
+        if self.wake.locked():
+            self.wake.release()
+
+
+class _Abandoned:
+    """Stands in the table for a call nobody waits for any more."""
+
+
+ABANDONED = _Abandoned()
+
+
+class Channel:
+    """One open connection to a daemon on which calls are exchanged for replies.
+
+    Args:
+        connection: Connected, handshake done; the channel owns it.
+        reader: The reader that read the handshake.
+        dialect: How the two sides speak.
+        seq: The last sequence number used.
+
+    Attributes:
+        connection: The connection.
+        seq: The last sequence number used.
+        is_usable: Whether new calls may be sent here.
+    """
+
+    __slots__ = (
+        "_pending",
+        "_read_lock",
+        "_reader",
+        "_recv",
+        "_send",
+        "_send_lock",
+        "_table_lock",
+        "_write_head",
+        "connection",
+        "failure",
+        "is_usable",
+        "seq",
+    )
+
+    def __init__(
+        self, connection: SocketConnection, reader: MessageReader, dialect: Dialect, seq: int = 0
+    ) -> None:
+        reader.accepted_types = REPLIES
+        self.connection = connection
+        self.seq = seq
+        self.is_usable = True
+        self.failure: BaseException | None = None
+        self._reader = reader
+        self._write_head = dialect.write_head
+        # Bound once: one attribute chain less on the way of every call.
+        self._recv = connection.sock.recv
+        self._send = connection.sock.sendall
+        self._send_lock = threading.Lock()
+        self._read_lock = threading.Lock()
+        self._table_lock = threading.Lock()
+        # Sequence number to: None, its thread is awake; a waiter; its reply; or ABANDONED.
+        self._pending: dict[int, _Waiter | Message | _Abandoned | None] = {}
+
+    def __repr__(self) -> str:
+        state = "open" if self.is_usable else "closed" if self.failure else "retired"
+        return f"<Channel {state}, {len(self._pending)} calls in flight, {self.connection!r}>"
+
+    def set_max_message_size(self, size: int) -> None:
+        """Limit replies to *size* bytes from the next one on."""
+        self._reader.max_size = size
+
+    def exchange(
+        self,
+        serializer_id: int,
+        flags: int,
+        payload: bytes,
+        annotations: Mapping[str, Any] | None,
+        correlation_id: bytes | None,
+        timeout: float | None,
+    ) -> Message:
+        """Send a call and return its reply.
+
+        Args:
+            serializer_id: Number of the payload's serializer.
+            flags: Flags of the request, not ONEWAY.
+            payload: The serialized call.
+            annotations: To send along, or None.
+            correlation_id: 16 bytes, or None.
+            timeout: Seconds until the reply must be there; None waits for ever.
+
+        Raises:
+            UnsentError: The channel takes no calls any more; nothing was sent.
+            TimeoutError: The time is over. The channel takes no further calls; the late reply is dropped.
+            ConnectionClosedError: The connection is lost, for this and all other calls on it.
+            ProtocolError: The peer sent what is not a reply; likewise.
+        """
+        deadline = None
+        if timeout is not None:
+            deadline = monotonic() + timeout
+            self._limit_socket(timeout)
+        seq = self._post(serializer_id, flags, payload, annotations, correlation_id, True)
+        try:
+            if self._read_lock.acquire(False):
+                return self._lead(seq, deadline)
+            return self._follow(seq, deadline)
+        except BaseException:
+            self._leave(seq)
+            raise
+
+    def post(
+        self,
+        serializer_id: int,
+        flags: int,
+        payload: bytes,
+        annotations: Mapping[str, Any] | None,
+        correlation_id: bytes | None,
+    ) -> None:
+        """Send a call that has no reply. Arguments and errors are those of `exchange`."""
+        self._post(serializer_id, flags, payload, annotations, correlation_id, False)
+
+    def retire(self) -> None:
+        """Take no further calls. The connection closes when the last call in flight is done."""
+        with self._table_lock:
+            self.is_usable = False
+            is_idle = self._is_idle()
+        if is_idle:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection. Calls in flight fail with ConnectionClosedError."""
+        self._fail(ConnectionClosedError("the connection was released while a call was in flight"))
+
+    def _post(
+        self,
+        serializer_id: int,
+        flags: int,
+        payload: bytes,
+        annotations: Mapping[str, Any] | None,
+        correlation_id: bytes | None,
+        has_reply: bool,
+    ) -> int:
+        """Take a number and send. Returns the number; it is in the table if a reply will come."""
+        size = len(payload)
+        with self._send_lock:
+            seq = (self.seq + 1) & 0xFFFF
+            while seq in self._pending:
+                seq = (seq + 1) & 0xFFFF
+            head = self._write_head(
+                INVOKE, serializer_id, flags, seq, size, annotations, correlation_id
+            )
+            if not self.is_usable:
+                raise UnsentError("the connection is closed")
+            self.seq = seq
+            if has_reply:
+                self._pending[seq] = None
+            try:
+                if size <= JOINABLE:
+                    self._send(head + payload)
+                else:
+                    self.connection.send_parts(head, payload)
+            except OSError as fault:
+                self._fail(fault)
+                raise transfer_fault(fault, "sending") from fault
+            except BaseException as fault:
+                # Part of the message may be out: nothing sensible can follow it.
+                self._fail(fault)
+                raise
+        return seq
+
+    def _lead(self, seq: int, deadline: float | None) -> Message:
+        """Read until the reply to *seq* is there. The caller holds the read lock; it is given back."""
+        pending = self._pending
+        try:
+            reply = pending[seq]  # perhaps the leader before us has read it
+            while reply is None:
+                message = self._receive(deadline)
+                if message.seq == seq:
+                    reply = message
+                else:
+                    self._deliver(message)
+            del pending[seq]
+        except TimeoutError:
+            raise
+        except BaseException as fault:
+            # Bytes may have been taken from the socket and lost: nobody can read on from here.
+            self._fail(fault)
+            raise
+        finally:
+            self._read_lock.release()
+            if pending:
+                self._promote()
+        return reply  # type: ignore[return-value]  # neither a waiter nor abandoned: it is our own
+
+    def _follow(self, seq: int, deadline: float | None) -> Message:
+        """Sleep until the reply to *seq* was delivered, or lead if nobody else does."""
+        waiter = _Waiter()
+        with self._table_lock:
+            entry = self._pending[seq]
+            if isinstance(entry, Message):
+                del self._pending[seq]
+                return entry
+            self._pending[seq] = waiter
+        while True:
+            if waiter.reply is not None:
+                with self._table_lock:
+                    del self._pending[seq]
+                return waiter.reply
+            if self.failure is not None:
+                self._raise_failure(self.failure)
+            if self._read_lock.acquire(False):
+                with self._table_lock:
+                    self._pending[seq] = waiter.reply
+                return self._lead(seq, deadline)
+            self._sleep(waiter, deadline)
+
+    @staticmethod
+    def _sleep(waiter: _Waiter, deadline: float | None) -> None:
+        if deadline is None:
+            waiter.wake.acquire()
+        elif not waiter.wake.acquire(timeout=max(0.0, deadline - monotonic())):
+            raise TimeoutError("receiving: timeout")
+
+    def _receive(self, deadline: float | None) -> Message:
+        """Return the next message. Only the leader calls this."""
+        reader = self._reader
+        message = reader.take()
+        while message is None:
+            if deadline is not None:
+                self._limit_socket(deadline - monotonic())
+            try:
+                data = self._recv(CHUNK)
+            except OSError as fault:
+                self._raise_lost(fault)
+            if not data:
+                self._raise_lost(None)
+            message = reader.feed(data) or self._receive_body(deadline)
+        return message
+
+    def _receive_body(self, deadline: float | None) -> Message | None:
+        """Receive the rest of a large body in place; None if there is none on its way."""
+        reader, sock = self._reader, self.connection.sock
+        message = None
+        while message is None and (room := reader.get_buffer()) is not None:
+            with room:
+                if deadline is not None:
+                    self._limit_socket(deadline - monotonic())
+                try:
+                    count = sock.recv_into(room)
+                except OSError as fault:
+                    self._raise_lost(fault)
+            if not count:
+                self._raise_lost(None)
+            message = reader.filled(count)
+        return message
+
+    def _limit_socket(self, remaining: float) -> None:
+        """Let the next operation end in time, so that a trickle of bytes cannot outlast the deadline."""
+        if remaining <= 0:
+            raise TimeoutError("receiving: timeout")
+        try:
+            self.connection.sock.settimeout(remaining)
+        except OSError as fault:
+            self._raise_lost(fault)
+
+    def _raise_lost(self, fault: OSError | None) -> NoReturn:
+        """Say why nothing can be received: *fault*, or the end of the connection where it is None."""
+        if self.failure is not None:
+            self._raise_failure(self.failure)
+        if fault is not None:
+            raise transfer_fault(fault, "receiving") from fault
+        raise ConnectionClosedError("receiving: the other side closed the connection")
+
+    def _deliver(self, message: Message) -> None:
+        """Give a reply to the call it belongs to."""
+        with self._table_lock:
+            entry = self._pending.get(message.seq, message)
+            if entry is None:
+                self._pending[message.seq] = message
+            elif isinstance(entry, _Waiter):
+                entry.reply = message
+                entry.rouse()
+            elif entry is ABANDONED:
+                del self._pending[message.seq]
+            else:
+                raise ProtocolError(
+                    f"invalid sequence number: a reply numbered {message.seq} belongs to no call"
+                )
+
+    def _promote(self) -> None:
+        """Wake one sleeper, so that it leads."""
+        with self._table_lock:
+            for entry in list(self._pending.values()):
+                if isinstance(entry, _Waiter) and entry.reply is None:
+                    entry.rouse()
+                    return
+            is_done = not self.is_usable and self._is_idle()
+        if is_done:
+            self.close()
+
+    def _leave(self, seq: int) -> None:
+        """Give a call up: its late reply will be dropped, and no new call is sent after it."""
+        with self._table_lock:
+            if seq in self._pending:
+                self._pending[seq] = ABANDONED
+        self.retire()
+
+    def _is_idle(self) -> bool:
+        """Whether nobody waits for a reply. The table lock is held."""
+        return all(entry is ABANDONED for entry in list(self._pending.values()))
+
+    def _fail(self, fault: BaseException) -> None:
+        """End the channel: everybody who waits is woken and finds the failure."""
+        with self._table_lock:
+            self.is_usable = False
+            if self.failure is None:
+                self.failure = fault
+            for entry in list(self._pending.values()):
+                if isinstance(entry, _Waiter):
+                    entry.rouse()
+        self.connection.close()
+
+    @staticmethod
+    def _raise_failure(cause: BaseException) -> NoReturn:
+        """Raise for a call that fails because another one, or a release, ended the channel."""
+        if isinstance(cause, ProtocolError):
+            raise ProtocolError(f"another call on this connection failed: {cause}") from cause
+        text = (
+            str(cause) if isinstance(cause, CommunicationError) else f"connection lost: {cause!r}"
+        )
+        raise ConnectionClosedError(text) from cause

@@ -1,0 +1,222 @@
+"""Opening a channel: connect, shake hands, read the answer.
+
+One function does it for all who need a channel: proxies, and the search for a name server.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.callcontext import get_state
+from pyrolike.errors import (
+    CommunicationError,
+    ConnectionClosedError,
+    ProtocolError,
+    SerializeError,
+)
+from pyrolike.protocol import (
+    V502,
+    Flag,
+    Message,
+    MessageReader,
+    MessageType,
+    compress,
+    describe,
+    inflate,
+)
+from pyrolike.serializers import SerializerBase, get_serializer
+from pyrolike.transport import SocketConnection, connect_socket, transfer_fault
+
+from .channel import CHUNK, Channel
+
+if TYPE_CHECKING:
+    import socket
+
+    from pyrolike.configure import Configuration
+    from pyrolike.uri import URI
+
+log = logging.getLogger("pyrolike.client")
+
+ANSWERS = frozenset({MessageType.CONNECTOK, MessageType.CONNECTFAIL})
+
+SAFE_SERIALIZERS = frozenset({"serpent", "json", "marshal", "msgpack"})
+"""What a refusal may be written in, whatever the proxy itself uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireSettings:
+    """What a client needs of the settings to write and read messages; valid for one revision.
+
+    Attributes:
+        revision: The configuration's revision this was taken at.
+        codec: The serializer for calls.
+        number: Its number on the wire.
+        max_size: Most bytes of a message, both ways.
+        compress: Whether payloads are compressed.
+        log_wire: Whether messages are logged.
+        needs_care: Whether either is so: the one thing the usual call has to look at.
+    """
+
+    revision: int
+    codec: SerializerBase
+    number: int
+    max_size: int
+    compress: bool
+    log_wire: bool
+    needs_care: bool
+
+    @classmethod
+    def take(cls, config: Configuration, serializer_name: str | None) -> WireSettings:
+        """Take them from *config*; *serializer_name* overrides its SERIALIZER.
+
+        Raises:
+            SerializeError: The serializer is unknown or not installed.
+        """
+        name = serializer_name or config.SERIALIZER
+        revision = config.revision  # first: a change meanwhile is then noticed at the next call
+        codec = get_serializer(name, bytes_repr=config.SERPENT_BYTES_REPR)
+        compress, log_wire = config.COMPRESSION, config.LOGWIRE
+        return cls(
+            revision,
+            codec,
+            V502.serializer_numbers[name],
+            config.MAX_MESSAGE_SIZE,
+            compress,
+            log_wire,
+            compress or log_wire,
+        )
+
+
+def open_channel(
+    uri: URI, handshake: Any, settings: WireSettings, *, timeout: float, seq: int = 0
+) -> tuple[Channel, SocketConnection, dict[str, Any]]:
+    """Connect to the daemon at *uri* and shake hands.
+
+    Args:
+        uri: Of protocol PYRO.
+        handshake: Any serializable value for the daemon's ``validateHandshake``.
+        settings: How to write and read.
+        timeout: Seconds for all of it.
+        seq: The sequence number to begin with.
+
+    Returns:
+        The channel, its connection, and the daemon's answer: a dictionary with the keys "handshake"
+        and "meta".
+
+    Raises:
+        CommunicationError: Nobody listens there, or the daemon refuses; the text has its reason.
+        TimeoutError, ConnectionClosedError, ProtocolError, SerializeError: As their names say.
+    """
+    sock = connect_socket(uri, timeout=timeout, nodelay=True)
+    connection = SocketConnection(sock, uri.object)
+    try:
+        connection.settimeout(timeout)
+        reader = MessageReader(settings.max_size, ANSWERS)
+        _send_connect(connection, settings, seq, {"handshake": handshake, "object": uri.object})
+        answer = _receive_answer(connection, reader)
+        content = _read_answer(answer, settings, uri)
+    except BaseException:
+        connection.close()
+        raise
+    get_state().response_received = answer.annotations or {}
+    assert reader.dialect is not None
+    return Channel(connection, reader, reader.dialect, seq), connection, content
+
+
+def adopt_socket(
+    sock: socket.socket, object_id: str, settings: WireSettings
+) -> tuple[Channel, SocketConnection]:
+    """Make a channel on a socket that somebody else connected and keeps; there is no handshake."""
+    connection = SocketConnection(sock, object_id, keep_open=True)
+    return Channel(connection, MessageReader(settings.max_size), V502), connection
+
+
+def _send_connect(
+    connection: SocketConnection, settings: WireSettings, seq: int, content: dict[str, Any]
+) -> None:
+    state = get_state()
+    flags, payload = 0, settings.codec.dumps(content)
+    if settings.compress:
+        squeezed = compress(payload, V502)
+        if squeezed is not payload:
+            flags, payload = Flag.COMPRESSED, bytes(squeezed)
+    head = V502.write_head(
+        MessageType.CONNECT,
+        settings.number,
+        flags,
+        seq,
+        len(payload),
+        state.outgoing,
+        state.get_correlation(),
+    )
+    if settings.log_wire:
+        log_message("sending", MessageType.CONNECT, settings.number, flags, seq, payload)
+    connection.send(head + payload)
+
+
+def _receive_answer(connection: SocketConnection, reader: MessageReader) -> Message:
+    from_socket = connection.sock.recv
+    message = None
+    while message is None:
+        try:
+            data = from_socket(CHUNK)
+        except OSError as fault:
+            raise transfer_fault(fault, "receiving the answer to the handshake") from fault
+        if not data:
+            raise ConnectionClosedError(
+                "the other side closed the connection during the handshake; is a Pyro daemon "
+                "listening there, and does it accept this serializer?"
+            )
+        message = reader.feed(data)
+    return message
+
+
+def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> dict[str, Any]:
+    if answer.flags & Flag.COMPRESSED:
+        inflate(answer, settings.max_size)
+    if settings.log_wire:
+        log_received(answer)
+    content = codec_of(answer, settings).loads(answer.payload)
+    if answer.type == MessageType.CONNECTFAIL:
+        raise CommunicationError(f"connection to {uri.location} rejected: {content}")
+    if not isinstance(content, dict) or "meta" not in content:
+        raise ProtocolError(f"the daemon at {uri.location} gave no metadata in its handshake")
+    return content
+
+
+def codec_of(message: Message, settings: WireSettings) -> SerializerBase:
+    """Return the serializer a message was written with, if the peer may use it here.
+
+    Raises:
+        SerializeError: It is unknown, or one that could execute code and that this side does not use.
+    """
+    if message.serializer_id == settings.number:
+        return settings.codec
+    name = V502.serializer_names.get(message.serializer_id)
+    if name not in SAFE_SERIALIZERS:
+        raise SerializeError(
+            f"the answer came in {name or f'unknown serializer {message.serializer_id}'}, "
+            f"this side uses {settings.codec.name}"
+        )
+    return get_serializer(name)
+
+
+def log_received(message: Message) -> None:
+    """Log a message that arrived, for the LOGWIRE setting."""
+    log_message(
+        "received",
+        message.type,
+        message.serializer_id,
+        message.flags,
+        message.seq,
+        message.payload,
+        message.annotations,
+        message.correlation_id,
+    )
+
+
+def log_message(direction: str, *parts: Any) -> None:
+    """Log a message, for the LOGWIRE setting; *parts* are `pyrolike.protocol.describe`'s."""
+    log.debug("%s %s", direction, describe(*parts))

@@ -1,0 +1,176 @@
+"""Finding a name server, and asking it: how logical uris become real ones.
+
+This works with a channel, not with a proxy: a proxy needs it to connect. What programs call
+(`locate_ns`, `resolve`) is in `pyrolike.naming`, above both.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.configure import config
+from pyrolike.constants import NAMESERVER_NAME
+from pyrolike.errors import CommunicationError, NamingError, TimeoutError
+from pyrolike.objects.calls import raise_remote
+from pyrolike.protocol import Flag, inflate
+from pyrolike.uri import URI
+
+from .connecting import SAFE_SERIALIZERS, WireSettings, codec_of, open_channel
+
+if TYPE_CHECKING:
+    import ipaddress
+    from collections.abc import Callable, Iterator
+
+LOOPBACK = ("localhost", "::1")
+
+
+class NameServerLine:
+    """An open line to a name server.
+
+    Args:
+        uri: Where it is.
+
+    Raises:
+        CommunicationError: There is none, or it refuses.
+    """
+
+    def __init__(self, uri: URI) -> None:
+        self.uri = uri
+        name = config.SERIALIZER if config.SERIALIZER in SAFE_SERIALIZERS else "serpent"
+        self._settings = WireSettings.take(config, name)
+        self._timeout = config.COMMTIMEOUT or config.CONNECT_TIMEOUT
+        self._channel, _, _ = open_channel(uri, "hello", self._settings, timeout=self._timeout)
+
+    def ask(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of the name server and return its result."""
+        settings = self._settings
+        payload = settings.codec.dumpsCall(NAMESERVER_NAME, method, args, kwargs)
+        reply = self._channel.exchange(settings.number, 0, payload, None, None, self._timeout)
+        if reply.flags & Flag.COMPRESSED:
+            inflate(reply, settings.max_size)
+        value = codec_of(reply, settings).loads(reply.payload)
+        if reply.flags & Flag.EXCEPTION:
+            raise_remote(value)
+        return value
+
+    def close(self) -> None:
+        """Hang up."""
+        self._channel.close()
+
+
+def find_name_server(
+    host: str | ipaddress.IPv4Address | ipaddress.IPv6Address = "", port: int | None = None
+) -> NameServerLine:
+    """Return a line to the first name server that answers.
+
+    Args:
+        host: Where to look, or a Unix socket as "./u:path"; empty for the setting NS_HOST.
+        port: Its port; None for the setting NS_PORT.
+
+    Raises:
+        NamingError: None answers; the cause is the last attempt's error.
+    """
+    attempts: list[CommunicationError] = []
+    for uri in _candidates(str(host or ""), port):
+        try:
+            return NameServerLine(uri)
+        except CommunicationError as fault:
+            attempts.append(fault)
+    tried = "; ".join(map(str, attempts))
+    raise NamingError(
+        f"failed to locate the name server: {tried}. Is one running? "
+        "(python -m pyrolike.naming starts one)"
+    ) from attempts[-1]
+
+
+def locate_uri(
+    host: str | ipaddress.IPv4Address | ipaddress.IPv6Address = "", port: int | None = None
+) -> URI:
+    """Return the uri of a name server that was just seen alive. Arguments as `find_name_server`.
+
+    Raises:
+        NamingError: None answers.
+    """
+    line = find_name_server(host, port)
+    line.close()
+    return line.uri
+
+
+def resolve_uri(uri: URI, delay: float = 0.0) -> URI:
+    """Turn a PYRONAME or PYROMETA uri into the PYRO uri it stands for now; PYRO stays as it is.
+
+    Args:
+        uri: What to resolve.
+        delay: Seconds to go on asking while the name is unknown; 0 for the setting NS_LOOKUP_DELAY.
+
+    Raises:
+        NamingError: The name, or an object with all the tags, is unknown; or there is no name server.
+    """
+    if uri.protocol == "PYRO":
+        return uri
+    host = f"./u:{uri.sockname}" if uri.sockname else uri.host
+    line = find_name_server(host or "", uri.port)
+    try:
+        look = _look_up_tags if uri.protocol == "PYROMETA" else _look_up_name
+        return patiently(lambda: look(line, uri), delay or config.NS_LOOKUP_DELAY)
+    finally:
+        line.close()
+
+
+def patiently(look_up: Callable[[], Any], delay: float) -> Any:
+    """Return what *look_up* returns, repeating it while it raises NamingError or TimeoutError.
+
+    Args:
+        look_up: Called at least once.
+        delay: Seconds to go on trying; 0 tries exactly once.
+
+    Raises:
+        NamingError, TimeoutError: The last attempt's.
+    """
+    end = time.monotonic() + delay
+    pause = max(0.2, delay / 5)
+    while True:
+        try:
+            return look_up()
+        except (NamingError, TimeoutError):
+            remaining = end - time.monotonic()
+            if delay <= 0 or remaining <= 0:
+                raise
+            time.sleep(min(pause, remaining))
+
+
+def _look_up_name(line: NameServerLine, uri: URI) -> URI:
+    found = line.ask("lookup", uri.object)
+    return found if isinstance(found, URI) else URI(found)
+
+
+def _look_up_tags(line: NameServerLine, uri: URI) -> URI:
+    tags = sorted(uri.object)
+    found = line.ask("yplookup", meta_all=tags, return_metadata=False)
+    if not found:
+        raise NamingError(f"no object is registered with all of the tags {', '.join(tags)}")
+    return URI(random.choice(list(found.values())))
+
+
+def _candidates(host: str, port: int | None) -> Iterator[URI]:
+    """Yield where a name server may be, best guess first."""
+    if host:
+        yield name_server_uri(host, port or config.NS_PORT)
+        return
+    host = config.NS_HOST
+    yield name_server_uri(host, port or config.NS_PORT)
+    if sys.platform == "linux" and (host in LOOPBACK or host.startswith("127.")):
+        # Debian gives the machine's own name this address: a name server bound to that name is there.
+        yield name_server_uri("127.0.1.1", port or config.NS_PORT)
+
+
+def name_server_uri(host: str, port: int) -> URI:
+    """Return the uri that a name server at *host* has; "./u:path" is one on a Unix socket."""
+    if host.startswith("./u:"):
+        return URI(f"PYRO:{NAMESERVER_NAME}@{host}")
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    return URI(f"PYRO:{NAMESERVER_NAME}@{host}:{port}")

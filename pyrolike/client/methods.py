@@ -1,0 +1,53 @@
+"""What a proxy hands out for a method's name: something to call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.errors import ConnectionClosedError, TimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .link import Link
+
+
+class RemoteMethod:
+    """A method of a remote object.
+
+    Args:
+        link: Whose settings say how often a failed call is repeated.
+        invoke: Does the call: the link's, or that of a proxy whose class overrides it.
+        name: The method's name; a dotted one is refused by every daemon.
+    """
+
+    __slots__ = ("_invoke", "_link", "_name")
+
+    def __init__(self, link: Link, invoke: Callable[..., Any], name: str) -> None:
+        self._link = link
+        self._invoke = invoke
+        self._name = name
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the remote method; repeat the call after a lost connection as the proxy says."""
+        if not self._link.max_retries:
+            return self._invoke(self._name, args, kwargs)
+        return self._call_patiently(args, kwargs)
+
+    def __getattr__(self, name: str) -> RemoteMethod:
+        if name.startswith("__"):
+            raise AttributeError(
+                name
+            )  # or copying, pickling, inspecting a method would seem possible
+        return RemoteMethod(self._link, self._invoke, f"{self._name}.{name}")
+
+    def __repr__(self) -> str:
+        return f"<remote method {self._name} of {self._link.uri}>"
+
+    def _call_patiently(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        for _ in range(self._link.max_retries):
+            try:
+                return self._invoke(self._name, args, kwargs)
+            except (ConnectionClosedError, TimeoutError):
+                continue
+        return self._invoke(self._name, args, kwargs)

@@ -1,0 +1,423 @@
+"""The proxy: attribute access becomes calls.
+
+Names that begin with ``_pyro`` are the proxy's own, all others are the remote object's. What the proxy knows
+and does is in its `Link`; here are only Pyro's names for it and the operators that Python looks up on
+the class.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.errors import CommunicationError, ConnectionClosedError, PyroError
+from pyrolike.objects import is_private_attribute
+from pyrolike.objects.calls import BATCH, GET_ATTRIBUTE, SET_ATTRIBUTE
+from pyrolike.protocol import Flag
+from pyrolike.serializers import register_pyro_class
+from pyrolike.uri import URI
+
+from .batches import BatchProxy
+from .link import Link
+from .methods import RemoteMethod
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from pyrolike.transport import SocketConnection
+
+OWN_PREFIX = "_pyro"
+LONGEST_PAUSE = 2.0
+"""Most seconds between two attempts of ``_pyroReconnect``; Pyro always waits that long."""
+
+
+class Proxy:
+    """Stands for a remote object: its methods and attributes are used as if it were local.
+
+    Creating a proxy does not connect; the first use does. Any thread may use it, and several may have calls in
+    flight at once on its one connection. As a context manager it releases the connection at the end. A proxy can be
+    passed to remote methods, copied, pickled and compared.
+
+    Args:
+        uri: Where the object is: a text or a `URI`. With *connected_socket* only the object's id.
+        connected_socket: A socket connected to a daemon that serves exactly this socket. It is used as it
+            is, without handshake, and never closed by the proxy.
+
+    Raises:
+        TypeError: *uri* is neither text nor URI.
+        PyroError: The text is no uri.
+        SerializeError: The setting SERIALIZER names an unknown serializer.
+
+    Pyro: Pyro5 lets only the thread that owns a proxy use it; here nobody owns one.
+    Source: the API page of the reference, A4.1.
+    """
+
+    _pyroLink: Link
+    _pyroIsPlain = True
+    """Whether remote methods may call the link directly: no subclass overrides the way of a call."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._pyroIsPlain = (
+            cls._pyroInvoke is Proxy._pyroInvoke
+            and cls._pyroValidateHandshake is Proxy._pyroValidateHandshake
+        )
+
+    def __init__(self, uri: str | URI, connected_socket: socket.socket | None = None) -> None:
+        if connected_socket is not None:
+            uri = URI(f"PYRO:{uri}@<<connected-socket>>:0")
+        if not isinstance(uri, (str, URI)):
+            raise TypeError(f"expected a URI or its text, not {type(uri).__name__}")
+        self._pyroSetUp(URI(uri))
+        if connected_socket is not None:
+            self._pyroLink.adopt(connected_socket)
+
+    def _pyroSetUp(self, uri: URI) -> None:
+        link = Link(uri)
+        object.__setattr__(self, "_pyroLink", link)
+        if type(self)._pyroValidateHandshake is not Proxy._pyroValidateHandshake:
+            hook = weakref.WeakMethod(self._pyroValidateHandshake)
+            link.on_connected = lambda response: _call_hook(hook, response)
+
+    # -- the remote object ------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        link = self._pyroLink
+        if name in link.methods:
+            invoke = link.invoke if self._pyroIsPlain else self._pyroInvoke
+            return RemoteMethod(link, invoke, name)
+        if is_private_attribute(name):
+            raise AttributeError(
+                f"{type(self).__name__!r} has no attribute {name!r}, and it is private"
+            )
+        if not link.has_metadata:
+            link.ensure_metadata()
+            return self.__getattr__(name)
+        if name in link.attrs:
+            return self._pyroInvoke(GET_ATTRIBUTE, (name,), None)
+        raise AttributeError(f"remote object at {link.uri} has no exposed attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith(OWN_PREFIX):
+            object.__setattr__(self, name, value)
+            return
+        link = self._pyroLink
+        if not is_private_attribute(name):
+            link.ensure_metadata()
+        if name not in link.attrs:
+            kind = (
+                "is a method" if name in link.methods else "has no exposed attribute of that name"
+            )
+            raise AttributeError(f"cannot set {name!r}: remote object at {link.uri} {kind}")
+        self._pyroInvoke(SET_ATTRIBUTE, (name, value), None)
+
+    def __dir__(self) -> list[str]:
+        link = self._pyroLink
+        with contextlib.suppress(PyroError):  # a listing of names must not fail because of it
+            link.ensure_metadata()
+        return sorted({*object.__dir__(self), *link.methods, *link.attrs})
+
+    def __len__(self) -> int:
+        if not self._pyroOffers("__len__"):
+            # TypeError, because list() and others ask for a length first and go on without it.
+            raise TypeError(f"remote object at {self._pyroUri} does not expose __len__")
+        length: int = self._pyroInvoke("__len__", (), {})
+        return length
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.__getattr__("__getitem__")(key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.__getattr__("__setitem__")(key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        self.__getattr__("__delitem__")(key)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._pyroOffers("__iter__"):
+            yield from self._pyroInvoke("__iter__", (), {})
+            return
+        item_at = self.__getattr__("__getitem__")
+        index = 0
+        while True:
+            try:
+                item = item_at(index)
+            except (IndexError, StopIteration):
+                return
+            yield item
+            index += 1
+
+    def __bool__(self) -> bool:
+        return True
+
+    def _pyroOffers(self, name: str) -> bool:
+        """Whether the remote object exposes a method of that name; connects if that is not known."""
+        self._pyroLink.ensure_metadata()
+        return name in self._pyroLink.methods
+
+    # -- identity ---------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        connection = self._pyroConnection
+        state = f"connected {connection.family()}" if connection else "not connected"
+        clazz = type(self)
+        return (
+            f"<{clazz.__module__}.{clazz.__qualname__} at {id(self):#x}; {state}; "
+            f"for {self._pyroUri}>"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Proxy) and other._pyroUri == self._pyroUri)
+
+    def __hash__(self) -> int:
+        return hash(self._pyroUri)
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._pyroRelease()
+
+    # -- copies -----------------------------------------------------------------------------------
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        link = self._pyroLink
+        return (
+            str(link.uri),
+            tuple(link.oneway),
+            tuple(link.methods),
+            tuple(link.attrs),
+            link.handshake,
+            link.serializer_name,
+        )
+
+    def __setstate__(self, state: Sequence[Any]) -> None:
+        uri, oneway, methods, attrs, handshake, serializer_name = state
+        self._pyroSetUp(URI(uri))
+        link = self._pyroLink
+        link.oneway, link.methods, link.attrs = set(oneway), set(methods), set(attrs)
+        link.handshake = handshake
+        link.serializer_name = serializer_name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _blank, (type(self),), self.__getstate__()
+
+    def __copy__(self) -> Proxy:
+        other = _blank(type(self))
+        other.__setstate__(self.__getstate__())
+        other._pyroTimeout = self._pyroTimeout
+        other._pyroMaxRetries = self._pyroMaxRetries
+        other._pyroRawWireResponse = self._pyroRawWireResponse
+        return other
+
+    # -- Pyro's names -----------------------------------------------------------------------------
+
+    @property
+    def _pyroUri(self) -> URI:
+        """Where the object is; after ``_pyroBind`` the resolved uri."""
+        return self._pyroLink.uri
+
+    @_pyroUri.setter
+    def _pyroUri(self, uri: URI) -> None:
+        self._pyroLink.uri = uri
+
+    @property
+    def _pyroConnection(self) -> SocketConnection | None:
+        """The open connection, or None."""
+        return self._pyroLink.connection
+
+    @property
+    def _pyroLocalSocket(self) -> Any:
+        """Address of this end of the connection; None while there is none."""
+        connection = self._pyroLink.connection
+        return connection.sock.getsockname() if connection else None
+
+    @property
+    def _pyroSerializer(self) -> str | None:
+        """Name of the serializer for this proxy's calls; None for the setting SERIALIZER.
+
+        Assigning an unknown name raises SerializeError.
+        """
+        return self._pyroLink.serializer_name
+
+    @_pyroSerializer.setter
+    def _pyroSerializer(self, name: str | None) -> None:
+        self._pyroLink.serializer_name = name
+
+    @property
+    def _pyroMethods(self) -> set[str]:
+        """Names of the exposed methods; empty before the first connect."""
+        return self._pyroLink.methods
+
+    @_pyroMethods.setter
+    def _pyroMethods(self, names: Collection[str]) -> None:
+        self._pyroLink.methods = set(names)
+
+    @property
+    def _pyroAttrs(self) -> set[str]:
+        """Names of the exposed attributes; empty before the first connect."""
+        return self._pyroLink.attrs
+
+    @_pyroAttrs.setter
+    def _pyroAttrs(self, names: Collection[str]) -> None:
+        self._pyroLink.attrs = set(names)
+
+    @property
+    def _pyroOneway(self) -> set[str]:
+        """Names of methods that are called without waiting; may be changed."""
+        return self._pyroLink.oneway
+
+    @_pyroOneway.setter
+    def _pyroOneway(self, names: Collection[str]) -> None:
+        self._pyroLink.oneway = set(names)
+
+    @property
+    def _pyroSeq(self) -> int:
+        """The last sequence number used."""
+        return self._pyroLink.last_seq
+
+    @property
+    def _pyroRawWireResponse(self) -> bool:
+        """Whether calls return the reply's message instead of its value."""
+        return self._pyroLink.wants_raw_replies
+
+    @_pyroRawWireResponse.setter
+    def _pyroRawWireResponse(self, wanted: bool) -> None:
+        self._pyroLink.wants_raw_replies = wanted
+
+    @property
+    def _pyroHandshake(self) -> Any:
+        """What the daemon's ``validateHandshake`` gets at the next connect; "hello" if not set."""
+        return self._pyroLink.handshake
+
+    @_pyroHandshake.setter
+    def _pyroHandshake(self, handshake: Any) -> None:
+        self._pyroLink.handshake = handshake
+
+    @property
+    def _pyroMaxRetries(self) -> int:
+        """How often a call is repeated after its connection was lost or it timed out."""
+        return self._pyroLink.max_retries
+
+    @_pyroMaxRetries.setter
+    def _pyroMaxRetries(self, count: int) -> None:
+        self._pyroLink.max_retries = count
+
+    @property
+    def _pyroTimeout(self) -> float | None:
+        """Seconds a call may take, connecting included; None waits for ever. 0 is None."""
+        return self._pyroLink.timeout
+
+    @_pyroTimeout.setter
+    def _pyroTimeout(self, timeout: float | None) -> None:
+        self._pyroLink.set_timeout(timeout)
+
+    def _pyroBind(self) -> bool:
+        """Connect now, and let the proxy's uri be the resolved one from now on.
+
+        Returns:
+            Whether a connection was made; False if there was one.
+
+        Raises:
+            NamingError, CommunicationError: The object cannot be found or reached.
+        """
+        return self._pyroLink.bind()
+
+    def _pyroRelease(self) -> None:
+        """Close the connection, if there is one; the next use connects again."""
+        self._pyroLink.release()
+
+    def _pyroReconnect(self, tries: int = 100_000_000) -> None:
+        """Connect anew, as often as it takes; pauses between attempts grow up to two seconds.
+
+        Raises:
+            ConnectionClosedError: All *tries* have failed; the cause is the last failure.
+        """
+        self._pyroRelease()
+        pause = LONGEST_PAUSE / 16
+        failure: CommunicationError | None = None
+        for attempt in range(tries):
+            if attempt:
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            try:
+                self._pyroLink.connect()
+                return
+            except CommunicationError as fault:
+                failure = fault
+        raise ConnectionClosedError(f"failed to reconnect after {tries} attempts") from failure
+
+    def _pyroInvoke(
+        self,
+        methodname: str,
+        vargs: Any,
+        kwargs: dict[str, Any] | None,
+        flags: int = 0,
+        objectId: str | None = None,
+    ) -> Any:
+        """Call *methodname*; what every remote use of the proxy comes to. Subclasses may override it.
+
+        Args:
+            methodname: The remote method.
+            vargs: Positional arguments.
+            kwargs: Keyword arguments.
+            flags: Flags of the message.
+            objectId: Another object of the same daemon.
+        """
+        return self._pyroLink.invoke(methodname, vargs, kwargs, flags, objectId)
+
+    def _pyroInvokeBatch(self, calls: Sequence[tuple[str, Any, Any]], oneway: bool = False) -> Any:
+        """Make several calls in one request: (name, positional arguments, keyword arguments) each."""
+        flags = Flag.BATCH | (Flag.ONEWAY if oneway else 0)
+        return self._pyroInvoke(BATCH, calls, None, flags)
+
+    def _pyroBatch(self) -> BatchProxy:
+        """Return a `BatchProxy` for this proxy."""
+        return BatchProxy(self)
+
+    def _pyroGetMetadata(
+        self,
+        objectId: str | None = None,
+        known_metadata: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        """Fetch from the daemon what the object exposes, or take it from *known_metadata*."""
+        self._pyroLink.set_metadata(known_metadata or self._pyroLink.fetch_metadata(objectId))
+
+    def _pyroValidateHandshake(self, response: Any) -> None:
+        """Look at the daemon's answer to the handshake. Override it; called at each connect.
+
+        Raise anything to refuse the daemon: the connection is then closed.
+        """
+
+    def _pyroClaimOwnership(self) -> None:
+        """Do nothing: a proxy may be used by any thread. For programs written for Pyro5."""
+
+
+def _blank(clazz: type[Proxy]) -> Proxy:
+    return clazz.__new__(clazz)
+
+
+def _call_hook(hook: weakref.WeakMethod[Any], response: Any) -> None:
+    validate = hook()
+    if validate is not None:
+        validate(response)
+
+
+def _from_state(state: Sequence[Any]) -> Proxy:
+    proxy = _blank(Proxy)
+    proxy.__setstate__(state)
+    return proxy
+
+
+register_pyro_class(
+    Proxy, "Pyro5.client.Proxy", "Pyro4.core.Proxy", lambda proxy: proxy.__getstate__(), _from_state
+)

@@ -1,0 +1,14 @@
+"""Names and numbers of the outside world.
+
+What stands here is fixed by Pyro and shared with every peer; nothing here may change because we would
+like it better. Numbers that differ between wire dialects live with their dialect, not here.
+"""
+
+DAEMON_NAME = "Pyro.Daemon"
+"""Object id under which every daemon offers itself."""
+
+NAMESERVER_NAME = "Pyro.NameServer"
+"""Object id, and registered name, of every name server."""
+
+PROTOCOL_VERSION = 502
+"""The wire protocol we speak unless told otherwise: Pyro5's."""

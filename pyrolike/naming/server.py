@@ -1,0 +1,258 @@
+"""The object every name server offers: names, the uris behind them, and tags to find them by.
+
+This class knows nothing of sockets; `pyrolike.naming.daemon` serves it, and tests call it directly.
+It checks what strangers send, applies Pyro's rules, and leaves the keeping to a storage. Both
+generations of clients find their words: Pyro5's `yplookup`, and Pyro4's `list` with tag filters.
+
+Threads: any number may call at once. Reading needs no lock, because each method of a storage is
+atomic; what looks first and changes then holds one.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from pyrolike.constants import NAMESERVER_NAME
+from pyrolike.errors import NamingError
+from pyrolike.objects.exposure import expose
+from pyrolike.uri import URI
+
+from .storage import Storage, list_prefix, list_regex, open_storage, search_metadata
+
+log = logging.getLogger("pyrolike.naming")
+
+OWN_TAGS = frozenset({"class:Pyro5.nameserver.NameServer", "class:Pyro4.naming.NameServer"})
+"""The tags of every name server's own entry: clients of either Pyro search for their class."""
+
+
+@expose
+class NameServer:
+    """Keeps names for uris, with tags; the remote object ``Pyro.NameServer``.
+
+    Args:
+        storage: Where registrations are kept: a storage, or its description as for
+            `pyrolike.naming.storage.open_storage`. None keeps them in memory.
+
+    Attributes:
+        storage: The storage. Whoever made the name server closes it.
+
+    Source: nameserver.md section 1; Pyro5 ``NameServer``, Pyro4 ``NameServer``.
+    """
+
+    def __init__(self, storage: Storage | str | None = None) -> None:
+        self.storage = open_storage(storage)
+        # Guards pairs of storage calls of which the second relies on the first.
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} on {self.storage!r}>"
+
+    def ping(self) -> None:
+        """Do nothing: an answer means that the name server lives."""
+
+    def count(self) -> int:
+        """Return the number of registrations, the name server's own included."""
+        return len(self.storage)
+
+    def register(
+        self,
+        name: str,
+        uri: URI | str,
+        safe: bool = False,
+        metadata: Iterable[str] | None = None,
+    ) -> None:
+        """Give an object a name, instead of what the name meant before.
+
+        Args:
+            name: The name; upper and lower case differ.
+            uri: Where the object is. Any kind of uri will do, also a logical one.
+            safe: True refuses to replace an existing registration.
+            metadata: Tags for the new registration. Those of a replaced one are forgotten.
+
+        Raises:
+            TypeError: An argument has the wrong type; a lone str is not a collection of tags.
+            PyroError: *uri* is not a uri.
+            NamingError: The name exists and *safe* is true; or it is the name server's own name,
+                which nobody may direct elsewhere.
+        """
+        _check_text("name", name)
+        text = _uri_text(uri)
+        tags = _tags("metadata", metadata)
+        with self._lock:
+            if safe and name in self.storage:
+                raise NamingError(f"name already registered: {name}")
+            if name == NAMESERVER_NAME:
+                self._refuse_other_uri(text)
+            self.storage[name] = text, tags
+        log.debug("registered %s as %s", name, text)
+
+    def lookup(self, name: str, return_metadata: bool = False) -> URI | tuple[URI, set[str]]:
+        """Return the uri behind a name.
+
+        Args:
+            name: The whole name.
+            return_metadata: True gives the tags too, as a tuple of uri and set.
+
+        Raises:
+            NamingError: There is no such name.
+        """
+        _check_text("name", name)
+        try:
+            uri, tags = self.storage[name]
+        except KeyError:
+            raise NamingError(f"unknown name: {name}") from None
+        return (URI(uri), set(tags or ())) if return_metadata else URI(uri)
+
+    def set_metadata(self, name: str, metadata: Iterable[str] | None) -> None:
+        """Replace the tags of a registration; None or nothing takes them away.
+
+        Raises:
+            NamingError: There is no such name.
+            TypeError: As for `register`.
+        """
+        _check_text("name", name)
+        tags = _tags("metadata", metadata)
+        with self._lock:
+            if name not in self.storage:
+                raise NamingError(f"unknown name: {name}")
+            uri, _ = self.storage[name]
+            self.storage[name] = uri, tags
+        log.debug("set the metadata of %s", name)
+
+    def remove(
+        self, name: str | None = None, prefix: str | None = None, regex: str | None = None
+    ) -> int:
+        """Forget a registration, or all whose names match.
+
+        The first argument that is given counts. The name server's own entry always stays.
+
+        Returns:
+            How many were removed; 0 if there was nothing to remove.
+
+        Raises:
+            NamingError: *regex* is not a regular expression.
+        """
+        with self._lock:
+            found = self._find_removable(name, prefix, regex)
+            doomed = [each for each in found if each != NAMESERVER_NAME]
+            if doomed:
+                self.storage.remove_items(doomed)
+        log.debug("removed %d registrations", len(doomed))
+        return len(doomed)
+
+    def list(
+        self,
+        prefix: str | None = None,
+        regex: str | None = None,
+        return_metadata: bool = False,
+        metadata_all: Iterable[str] | None = None,
+        metadata_any: Iterable[str] | None = None,
+    ) -> dict[str, Any]:
+        """Return registrations, all of them or those that pass one filter.
+
+        Args:
+            prefix: What the names start with, letter for letter.
+            regex: What the names match from their start, not necessarily to their end.
+            return_metadata: True gives the tags too.
+            metadata_all: Tags of which an entry must have every one.
+            metadata_any: Tags of which an entry must have one.
+
+        Returns:
+            Name -> uri as text; or name -> tuple of that text and a set of tags.
+
+        Raises:
+            ValueError: More than one filter is given. Empty filters count as not given.
+            NamingError: *regex* is not a regular expression.
+            TypeError: A filter has the wrong type.
+        """
+        every = _tags("metadata_all", metadata_all)
+        some = _tags("metadata_any", metadata_any)
+        if sum(map(bool, (prefix, regex, every, some))) > 1:
+            raise ValueError("you can only filter on one thing at a time")
+        if every or some:
+            found = search_metadata(self.storage, every, some, return_metadata)
+        else:
+            found = self._find_by_name(prefix, regex, return_metadata)
+        return _for_caller(found, return_metadata)
+
+    def yplookup(
+        self,
+        meta_all: Iterable[str] | None = None,
+        meta_any: Iterable[str] | None = None,
+        return_metadata: bool = True,
+    ) -> dict[str, Any]:
+        """Return the registrations with these tags, as a yellow-pages book does.
+
+        Args:
+            meta_all: Tags of which an entry must have every one.
+            meta_any: Tags of which an entry must have one.
+            return_metadata: False leaves the tags out of the result.
+
+        Returns:
+            As `list`; nothing if no tags are given.
+
+        Raises:
+            ValueError: Both filters are given.
+            TypeError: A filter is a str or not a collection of str.
+        """
+        every, some = _tags("meta_all", meta_all), _tags("meta_any", meta_any)
+        if every and some:
+            raise ValueError("you can't use meta_all or meta_any at the same time")
+        found = search_metadata(self.storage, every, some, return_metadata)
+        return _for_caller(found, return_metadata)
+
+    def _find_by_name(
+        self, prefix: str | None, regex: str | None, return_metadata: bool = False
+    ) -> dict[str, Any]:
+        if prefix:
+            _check_text("prefix", prefix)
+            return list_prefix(self.storage, prefix, return_metadata)
+        if regex:
+            _check_text("regex", regex)
+            return list_regex(self.storage, regex, return_metadata)
+        return self.storage.everything(return_metadata)
+
+    def _find_removable(
+        self, name: str | None, prefix: str | None, regex: str | None
+    ) -> Iterable[str]:
+        if name:
+            _check_text("name", name)
+            return [name] if name in self.storage else []
+        return self._find_by_name(prefix, regex) if prefix or regex else []
+
+    def _refuse_other_uri(self, text: str) -> None:
+        # Whoever could do this would answer every later lookup in our place.
+        # Pyro: allows it (conflicts.md 9, number 9).
+        own = self.storage.get(NAMESERVER_NAME)
+        if own is not None and URI(own[0]) != URI(text):
+            raise NamingError(f"{NAMESERVER_NAME} is this name server, at {own[0]}; it stays so")
+
+
+def _uri_text(uri: URI | str) -> str:
+    """Return the text to keep: of a str, exactly that, provided that it can be parsed."""
+    if not isinstance(uri, URI | str):
+        raise TypeError(f"only URIs or strings can be registered, not {type(uri).__name__}")
+    URI(uri)
+    return str(uri)
+
+
+def _tags(argument: str, value: Iterable[str] | None) -> frozenset[str]:
+    if isinstance(value, str):
+        raise TypeError(f"{argument} should not be a str, but another iterable (set, list, etc)")
+    tags = frozenset(value or ())
+    for tag in tags:
+        _check_text(f"each tag in {argument}", tag)
+    return tags
+
+
+def _check_text(argument: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} must be a str, not {type(value).__name__}")
+
+
+def _for_caller(found: dict[str, Any], return_metadata: bool) -> dict[str, Any]:
+    """Replace the storage's collections of tags by plain sets, which every serializer knows."""
+    if not return_metadata:
+        return found
+    return {name: (uri, set(tags or ())) for name, (uri, tags) in found.items()}

@@ -1,0 +1,138 @@
+"""What a name server needs from the place where it keeps its registrations.
+
+A storage is a mutable mapping: name -> (uri text, tags). Seven methods make one: the five of every
+mutable mapping, `everything` and `close`. The three `optimized_*` methods are shortcuts a storage
+may offer when it knows a better way than looking at every entry; None means it does not. The
+functions below (`list_prefix`, `list_regex`, `search_metadata`) ask for the shortcut and do the
+work themselves if there is none, so everybody who reads a storage goes through them.
+
+Threads: a storage is called by many threads at once. Every method must be atomic by itself and give
+a snapshot that later changes do not touch. What must hold across several calls (look, then change)
+is guarded by the caller.
+
+Source: the storage interface of Pyro4 and Pyro5; that base methods answer None is theirs too.
+"""
+
+import re
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterable, MutableMapping
+from typing import Any
+
+from pyrolike.errors import NamingError
+
+Entry = tuple[str, Collection[str] | None]
+"""What is kept under a name: the uri's text, and the tags (None and empty mean: no tags)."""
+
+Listing = dict[str, Any]
+"""What a search gives: name -> uri text, or name -> `Entry` when the tags were asked for."""
+
+LONGEST_REGEX = 1000
+"""Characters a regular expression may have.
+
+Ours: such an expression comes from a stranger and is compiled in the server. The ones people write
+for names have fewer than a hundred characters.
+"""
+
+
+class Storage(MutableMapping[str, Entry]):
+    """Abstract base of all storages; see the module for the rules."""
+
+    @abstractmethod
+    def everything(self, return_metadata: bool = False) -> Listing:
+        """Return all registrations, as a fresh dict.
+
+        Args:
+            return_metadata: True gives name -> `Entry`, False name -> uri text.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what the storage holds; it is of no use afterwards. Twice is allowed."""
+
+    def remove_items(self, items: Iterable[str]) -> None:
+        """Delete these names; those that are not present are ignored."""
+        for name in items:
+            self.pop(name, None)
+
+    def optimized_prefix_list(self, prefix: str, return_metadata: bool = False) -> Listing | None:
+        """Return the entries whose name starts with *prefix*, or None for "do it generically"."""
+        return None
+
+    def optimized_regex_list(self, regex: str, return_metadata: bool = False) -> Listing | None:
+        """Return the entries whose name matches *regex* at its start, or None."""
+        return None
+
+    def optimized_metadata_search(
+        self,
+        metadata_all: Collection[str] | None = None,
+        metadata_any: Collection[str] | None = None,
+        return_metadata: bool = False,
+    ) -> Listing | None:
+        """Return the entries that have all, or any, of these tags, or None."""
+        return None
+
+
+def list_prefix(storage: Storage, prefix: str, return_metadata: bool = False) -> Listing:
+    """Return the entries whose name starts with *prefix*, letter for letter."""
+    found = storage.optimized_prefix_list(prefix, return_metadata)
+    if found is not None:
+        return found
+    return _scan(storage, lambda name, tags: name.startswith(prefix), return_metadata)
+
+
+def list_regex(storage: Storage, regex: str, return_metadata: bool = False) -> Listing:
+    """Return the entries whose name matches, from its start but not necessarily to its end.
+
+    Raises:
+        NamingError: *regex* is not a regular expression, or longer than `LONGEST_REGEX`.
+    """
+    matches = _compile(regex).match
+    found = storage.optimized_regex_list(regex, return_metadata)
+    if found is not None:
+        return found
+    return _scan(storage, lambda name, tags: matches(name) is not None, return_metadata)
+
+
+def search_metadata(
+    storage: Storage,
+    metadata_all: Iterable[str] | None = None,
+    metadata_any: Iterable[str] | None = None,
+    return_metadata: bool = False,
+) -> Listing:
+    """Return the entries that have all tags of the one, or some tag of the other collection.
+
+    Exactly one of the two is expected to hold tags; with neither nothing is found.
+    """
+    # As sets, because a tag that is asked for twice must not have to be there twice.
+    every, some = frozenset(metadata_all or ()), frozenset(metadata_any or ())
+    if not every and not some:
+        return {}
+    found = storage.optimized_metadata_search(every or None, some or None, return_metadata)
+    if found is not None:
+        return found
+    if every:
+        return _scan(storage, lambda name, tags: every.issubset(tags), return_metadata)
+    return _scan(storage, lambda name, tags: not some.isdisjoint(tags), return_metadata)
+
+
+def _scan(
+    storage: Storage, wanted: Callable[[str, Collection[str]], bool], return_metadata: bool
+) -> Listing:
+    entries = storage.everything(return_metadata=True)
+    return {
+        name: (uri, tags) if return_metadata else uri
+        for name, (uri, tags) in entries.items()
+        if wanted(name, tags or ())
+    }
+
+
+def _compile(regex: str) -> re.Pattern[str]:
+    if len(regex) > LONGEST_REGEX:
+        raise NamingError(
+            f"invalid regex: it has {len(regex)} characters, at most {LONGEST_REGEX} are allowed"
+        )
+    try:
+        return re.compile(regex)
+    except (re.error, OverflowError, RecursionError) as error:
+        # Overflow and recursion: "a{99999999999}" and very deep brackets, both just bad regexes.
+        raise NamingError(f"invalid regex: {error}") from error

@@ -1,0 +1,39 @@
+"""What a remote object is: what it exposes, where it is found, how it is called.
+
+`exposure` has the decorators of the programs, `members` what they add up to and the gate for every
+access. Nothing on this floor knows sockets, clocks or settings.
+"""
+
+from .daemon_object import DaemonObject
+from .dispatch import CallPolicy, Dispatcher
+from .exposure import behavior, callback, expose, oneway
+from .members import (
+    Members,
+    find_method,
+    get_members,
+    get_property,
+    is_private_attribute,
+    reset_members,
+    set_property,
+)
+from .streams import StreamTable
+from .table import ObjectTable
+
+__all__ = [
+    "CallPolicy",
+    "DaemonObject",
+    "Dispatcher",
+    "Members",
+    "ObjectTable",
+    "StreamTable",
+    "behavior",
+    "callback",
+    "expose",
+    "find_method",
+    "get_members",
+    "get_property",
+    "is_private_attribute",
+    "oneway",
+    "reset_members",
+    "set_property",
+]

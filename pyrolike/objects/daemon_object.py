@@ -1,0 +1,89 @@
+"""The object that every daemon offers under the id ``Pyro.Daemon``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pyrolike.callcontext import current_context
+
+from .exposure import expose, oneway
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .streams import StreamTable
+    from .table import ObjectTable
+
+
+class Serving(Protocol):
+    """What the daemon object needs to know of the daemon's inner side."""
+
+    table: ObjectTable
+    streams: StreamTable
+
+    @property
+    def require_expose(self) -> bool:
+        """Whether only exposed members are remote."""
+
+
+class ServingDaemon(Protocol):
+    """What the daemon object needs of its daemon."""
+
+    locationStr: str
+    natLocationStr: str | None
+    _pyroService: Serving
+
+
+@expose
+class DaemonObject:
+    """What a daemon tells its clients about itself and its objects.
+
+    A subclass can be given to the daemon as *interface*, to offer more.
+
+    Args:
+        daemon: The daemon it speaks for.
+
+    Source: the API page of the reference, A5.4.
+    """
+
+    def __init__(self, daemon: ServingDaemon) -> None:
+        self.daemon = daemon
+
+    def ping(self) -> None:
+        """Do nothing; that it can be called is the answer."""
+
+    def registered(self) -> list[str]:
+        """Return the ids of all registered objects, this one first."""
+        return list(self.daemon._pyroService.table.entries)
+
+    def info(self) -> str:
+        """Return a description of the daemon as text."""
+        daemon = self.daemon
+        return (
+            f"{type(daemon).__qualname__} bound on {daemon.locationStr}, "
+            f"NAT {daemon.natLocationStr}, {len(daemon._pyroService.table.entries)} objects "
+            f"registered. Servertype: thread"
+        )
+
+    def get_metadata(self, objectId: str) -> Mapping[str, set[str]]:
+        """Return what an object exposes: the keys "methods", "oneway" and "attrs", a set of names each.
+
+        Raises:
+            DaemonError: The id is unknown.
+        """
+        service = self.daemon._pyroService
+        return service.table.get(objectId).get_members(service.require_expose).as_metadata()
+
+    def get_next_stream_item(self, streamId: str) -> Any:
+        """Return the next item of an item stream.
+
+        Raises:
+            PyroError: There is no such stream, or no more.
+            StopIteration: There are no more items.
+        """
+        return self.daemon._pyroService.streams.next_item(streamId, current_context.client)
+
+    @oneway
+    def close_stream(self, streamId: str) -> None:
+        """End an item stream before its end; unknown ids are ignored."""
+        self.daemon._pyroService.streams.close(streamId)

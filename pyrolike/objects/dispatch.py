@@ -1,0 +1,256 @@
+"""The callee's half of a call: prepare, run, finish.
+
+*Prepare* unpacks the request, finds the object or makes its instance, and passes the name through the gate that
+says what is remote. *Run* calls the method: the only step that executes the program's code. *Finish*
+turns what came out, a value or an exception, into a payload.
+
+A usual call takes the three steps in `Dispatcher.answer`; the other kinds (batches, blobs, attributes, one-way
+calls) vary one step each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pyrolike.errors import MessageTooLargeError, ProtocolError, PyroError
+from pyrolike.protocol import BLOB_INFO, STREAM_ID, Flag
+from pyrolike.serializers import ExceptionWrapper, SerializedBlob, load_marshal
+from pyrolike.tracebacks import format_local, remote_part
+
+from .calls import GET_ATTRIBUTE, SET_ATTRIBUTE
+from .exposure import CALLBACK
+from .instances import obtain_instance
+from .members import find_method, get_property, set_property
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from pyrolike.protocol import Message
+    from pyrolike.serializers import SerializerBase
+
+    from .streams import StreamTable
+    from .table import ObjectTable
+
+log = logging.getLogger("pyrolike.server")
+
+TRACEBACK = "_pyroTraceback"
+OWN_MODULES = ("pyrolike.objects", "pyrolike.server")
+ATTRIBUTE_ACCESS = frozenset({GET_ATTRIBUTE, SET_ATTRIBUTE})
+
+PLAIN_RESULTS = frozenset(
+    {type(None), bool, int, float, str, bytes, list, tuple, dict, set, frozenset}
+)
+"""Exact types that are no iterators; asking the abstract class costs more than the rest of this step."""
+
+@dataclass(frozen=True, slots=True)
+class CallPolicy:
+    """What a daemon's settings say about calls.
+
+    Attributes:
+        require_expose: Only exposed members are remote.
+        streaming: Iterators become item streams.
+        detailed_tracebacks: Tracebacks show local variables.
+        send_tracebacks: Tracebacks are sent to clients.
+        max_size: Most bytes of a reply.
+    """
+
+    require_expose: bool = True
+    streaming: bool = True
+    detailed_tracebacks: bool = False
+    send_tracebacks: bool = True
+    max_size: int = 1 << 30
+
+
+Reply: TypeAlias = "tuple[int, Any, Mapping[str, bytes] | None]"
+"""What goes back: flags, payload, and the annotations that belong to this reply, or None."""
+
+Call: TypeAlias = "tuple[str, Callable[..., Any], Any, dict[str, Any] | None]"
+"""A prepared call: the member's name, what to call, positional and keyword arguments."""
+
+
+class Dispatcher:
+    """Answers requests to the objects of one daemon.
+
+    Any number of threads may use it at once.
+
+    Args:
+        table: The objects.
+        streams: Where iterators go that methods return.
+        on_error: Called with (client, method name, vargs, kwargs, exception) when a method raised.
+
+    Attributes:
+        policy: What the settings say; replaced when they change.
+    """
+
+    def __init__(
+        self,
+        table: ObjectTable,
+        streams: StreamTable,
+        on_error: Callable[[Any, str, Any, Any, BaseException], None],
+    ) -> None:
+        self.policy = CallPolicy()
+        self._table = table
+        self._streams = streams
+        self._on_error = on_error
+
+    def answer(self, client: Any, codec: SerializerBase, message: Message) -> Reply:
+        """Make the call in *message* and return its reply; whatever happens becomes a reply.
+
+        Args:
+            client: The caller's connection.
+            codec: The serializer of the request, and of the reply.
+            message: An INVOKE, its payload inflated.
+        """
+        try:
+            if message.flags & Flag.BATCH:
+                return self._answer_batch(client, codec, message)
+            call = self.prepare(client, codec, message)
+            return self.finish(client, codec, self.run(client, call))
+        except BaseException as fault:  # everything, SystemExit too: the caller gets to know it
+            return self.fail(codec, fault)
+
+    def prepare(self, client: Any, codec: SerializerBase, message: Message) -> Call:
+        """Unpack a request and find what it calls; of the program, only instance creators run.
+
+        Raises:
+            SerializeError: The payload cannot be read, or has a class that may not be made here.
+            DaemonError: There is no such object.
+            AttributeError: The object offers no such member.
+        """
+        if message.flags & Flag.KEEPSERIALIZED:
+            object_id, name, vargs, kwargs = _address_blob(message)
+        else:
+            object_id, name, vargs, kwargs = codec.loadsCall(message.payload)
+        entry = self._table.get(object_id)
+        instance = entry.instance
+        if instance is None:
+            instance = obtain_instance(entry, client.pyroInstances)
+        policy = self.policy
+        if name in ATTRIBUTE_ACCESS:
+            gate = get_property if name == GET_ATTRIBUTE else set_property
+            method = partial(gate, instance, require_expose=policy.require_expose)
+        else:
+            method = find_method(instance, name, entry.get_members(policy.require_expose))
+        return name, method, vargs, kwargs
+
+    def run(self, client: Any, call: Call) -> Any:
+        """Make a prepared call: this is where the program's code runs. What it raises, passes."""
+        name, method, vargs, kwargs = call
+        try:
+            return method(*vargs, **kwargs) if kwargs else method(*vargs)
+        except BaseException as fault:
+            if name not in ATTRIBUTE_ACCESS:
+                self._on_error(client, name, vargs, kwargs, fault)
+            if getattr(method, CALLBACK, False):
+                log.warning("the callback %s raised an exception", name, exc_info=True)
+            raise
+
+    def finish(self, client: Any, codec: SerializerBase, result: Any) -> Reply:
+        """Make the reply for a result; an iterator becomes a stream.
+
+        Raises:
+            SerializeError: The result cannot be written.
+            MessageTooLargeError: It is larger than the limit.
+        """
+        if type(result) not in PLAIN_RESULTS and isinstance(result, Iterator):
+            return self._open_stream(client, codec, result)
+        payload = codec.dumps(result)
+        if len(payload) > self.policy.max_size:
+            raise _too_large(len(payload), self.policy.max_size)
+        return 0, payload, None
+
+    def fail(self, codec: SerializerBase, fault: BaseException) -> Reply:
+        """Make the reply for an exception."""
+        exception = self._dress(fault)
+        try:
+            payload = codec.dumps(exception)
+        except Exception as trouble:  # the exception, or a value in it, does not serialize
+            substitute = PyroError(
+                f"error serializing exception: {trouble}. "
+                f"Original exception: {type(fault).__qualname__}: {fault}"
+            )
+            substitute._pyroTraceback = getattr(exception, TRACEBACK, [])  # type: ignore[attr-defined]  # Pyro's name
+            payload = codec.dumps(substitute)
+        return Flag.EXCEPTION, payload, None
+
+    def _answer_batch(self, client: Any, codec: SerializerBase, message: Message) -> Reply:
+        """Make a batch's calls in order; the first that fails ends it, at its place in the results."""
+        object_id, _, calls, _ = codec.loadsCall(message.payload)
+        entry = self._table.get(object_id)
+        instance = entry.instance
+        if instance is None:
+            instance = obtain_instance(entry, client.pyroInstances)
+        members = entry.get_members(self.policy.require_expose)
+        results: list[Any] = []
+        for name, vargs, kwargs in calls:
+            method = find_method(instance, name, members)
+            try:
+                results.append(self.run(client, (name, method, vargs, kwargs)))
+            except BaseException as fault:  # goes to the caller, as the last of the results
+                results.append(ExceptionWrapper(self._dress(fault)))
+                break
+        _, payload, _ = self.finish(client, codec, results)
+        return Flag.BATCH, payload, None
+
+    def _open_stream(self, client: Any, codec: SerializerBase, iterator: Iterator[Any]) -> Reply:
+        """Keep an iterator for the client to fetch from.
+
+        The reply is flagged as an exception too, although it is none: peers older than item streams then
+        fail cleanly instead of taking the stream's id for the result.
+        """
+        flags = Flag.EXCEPTION | Flag.ITEMSTREAMRESULT
+        substitute = ProtocolError("result of call is an iterator")
+        substitute._pyroTraceback = None  # type: ignore[attr-defined]  # Pyro's name on the wire
+        payload = codec.dumps(substitute)
+        if not self.policy.streaming:
+            return flags, payload, None
+        stream_id = self._streams.open(iterator, client)
+        return flags, payload, {STREAM_ID: stream_id.encode("ascii")}
+
+    def _dress(self, fault: BaseException) -> BaseException:
+        """Return the exception to send for *fault*, with the traceback that the client may see.
+
+        What is no `Exception`, such as SystemExit, is for the thread that raised it and would end a stock
+        client's program: it goes as an error that tells of it.
+        """
+        policy = self.policy
+        lines = None
+        if policy.send_tracebacks:
+            trace = _skip_own_frames(fault.__traceback__)
+            lines = format_local(fault, trace, detailed=policy.detailed_tracebacks)
+            lines += remote_part(fault)
+        exception = fault
+        if not isinstance(fault, Exception):
+            exception = PyroError(f"the remote method raised {type(fault).__name__}: {fault}")
+        with contextlib.suppress(AttributeError, TypeError):  # some exceptions take no attributes
+            exception._pyroTraceback = lines or []  # type: ignore[attr-defined]  # Pyro's name
+        return exception
+
+
+def _address_blob(message: Message) -> tuple[str, str, tuple[SerializedBlob], None]:
+    """Say whom a blob is for; that stands in an annotation, since its payload is not opened here."""
+    info, object_id, name = load_marshal((message.annotations or {})[BLOB_INFO])
+    return object_id, name, (SerializedBlob(info, message, is_blob=True),), None
+
+
+def _skip_own_frames(trace: TracebackType | None) -> TracebackType | None:
+    """Return the part of a traceback that begins in the program; all of it if that is none."""
+    own = trace
+    while own is not None and own.tb_frame.f_globals.get("__name__", "").startswith(OWN_MODULES):
+        own = own.tb_next
+    return own or trace
+
+
+def _too_large(size: int, limit: int) -> MessageTooLargeError:
+    return MessageTooLargeError(
+        f"the result takes {size:,} bytes, at most {limit:,} are allowed; raise "
+        "config.MAX_MESSAGE_SIZE on both sides if this is intended",
+        announced=size,
+        limit=limit,
+    )

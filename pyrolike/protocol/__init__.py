@@ -1,0 +1,68 @@
+"""The wire: bytes to messages and back, without sockets, threads, clocks or settings.
+
+`MessageReader` takes bytes cut anywhere and gives messages or a typed error; a `Dialect` owns all
+numbers in which versions of the protocol differ. What Pyro5 calls its protocol module is here too
+(`SendingMessage`, `ReceivingMessage`, `recv_stub`, MSG_*, FLAGS_*).
+"""
+
+from pyrolike.constants import PROTOCOL_VERSION
+
+from .annotations import BLOB_INFO, STREAM_ID
+from .classic import (
+    FLAGS_BATCH,
+    FLAGS_COMPRESSED,
+    FLAGS_CORR_ID,
+    FLAGS_EXCEPTION,
+    FLAGS_ITEMSTREAMRESULT,
+    FLAGS_KEEPSERIALIZED,
+    FLAGS_ONEWAY,
+    MSG_CONNECT,
+    MSG_CONNECTFAIL,
+    MSG_CONNECTOK,
+    MSG_INVOKE,
+    MSG_PING,
+    MSG_RESULT,
+    ReceivingMessage,
+    SendingMessage,
+    recv_stub,
+)
+from .compression import compress, inflate
+from .dialect import Dialect, Header
+from .message import Flag, Message, MessageType, UnexpectedTypeError
+from .reader import MessageReader, recognise
+from .v502 import V502
+from .wiredump import describe
+
+__all__ = [
+    "BLOB_INFO",
+    "FLAGS_BATCH",
+    "FLAGS_COMPRESSED",
+    "FLAGS_CORR_ID",
+    "FLAGS_EXCEPTION",
+    "FLAGS_ITEMSTREAMRESULT",
+    "FLAGS_KEEPSERIALIZED",
+    "FLAGS_ONEWAY",
+    "MSG_CONNECT",
+    "MSG_CONNECTFAIL",
+    "MSG_CONNECTOK",
+    "MSG_INVOKE",
+    "MSG_PING",
+    "MSG_RESULT",
+    "PROTOCOL_VERSION",
+    "STREAM_ID",
+    "V502",
+    "Dialect",
+    "Flag",
+    "Header",
+    "Message",
+    "MessageReader",
+    "MessageType",
+    "ReceivingMessage",
+    "SendingMessage",
+    "UnexpectedTypeError",
+    "compress",
+    "describe",
+    "inflate",
+    "recognise",
+    "recv_stub",
+]

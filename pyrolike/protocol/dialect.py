@@ -1,0 +1,92 @@
+"""What a dialect has to know.
+
+A dialect is one version of Pyro's wire protocol. Everything in which versions differ belongs to its
+object: the header, the width of annotation chunks, the numbers of the serializers, when a payload
+is worth compressing, and how Pyro's own classes are spelled. Whoever sends or receives asks the
+dialect of the connection and has no version number of its own.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .message import Bytes
+
+TAG = b"PYRO"
+"""The first four bytes of every message of every dialect."""
+
+RECOGNISABLE_SIZE = 6
+"""Bytes that tell the dialect: the tag and a 16-bit version."""
+
+
+class Header(NamedTuple):
+    """The fixed part of a message, in the terms all dialects share."""
+
+    type: int
+    serializer_id: int
+    flags: int
+    seq: int
+    data_size: int
+    annotations_size: int
+    correlation_id: bytes | None
+
+
+class Dialect(ABC):
+    """One version of the wire protocol.
+
+    Attributes:
+        version: The number in the header.
+        header_size: Bytes of the fixed part.
+        tags: The family of class names it uses for Pyro's own classes, such as ``"Pyro5"``.
+        serializer_numbers: Serializer name to its number on this wire.
+        serializer_names: The reverse.
+        compression_level: The zlib level payloads are written with; readers accept any.
+    """
+
+    version: ClassVar[int]
+    header_size: ClassVar[int]
+    tags: ClassVar[str]
+    serializer_numbers: ClassVar[Mapping[str, int]]
+    serializer_names: ClassVar[Mapping[int, str]]
+    compression_level: ClassVar[int]
+
+    @abstractmethod
+    def read_header(self, data: Bytes, offset: int) -> Header:
+        """Read the header that starts at *offset*; at least `header_size` bytes are there.
+
+        Raises:
+            ProtocolError: It is not a header of this dialect.
+        """
+
+    @abstractmethod
+    def read_annotations(self, chunks: memoryview) -> dict[str, memoryview]:
+        """Split the bytes between header and payload into annotations.
+
+        Raises:
+            ProtocolError: The chunks do not fill *chunks* exactly, or an id is not ASCII.
+        """
+
+    @abstractmethod
+    def write_head(
+        self,
+        type: int,
+        serializer_id: int,
+        flags: int,
+        seq: int,
+        data_size: int,
+        annotations: Mapping[str, Bytes] | None = None,
+        correlation_id: bytes | None = None,
+    ) -> bytes:
+        """Make the bytes that go before a payload of *data_size* bytes: header and annotations.
+
+        Raises:
+            ProtocolError: An annotation's id is not four ASCII characters, or its value not bytes.
+        """
+
+    @abstractmethod
+    def is_worth_compressing(self, size: int) -> bool:
+        """Say whether a payload of *size* bytes is long enough to be compressed."""

@@ -1,0 +1,261 @@
+"""Bytes in, messages out.
+
+The reader owns what has arrived of the message in progress, and nothing else: no socket, no thread, no
+clock. It is in one of two states.
+
+* *Gathering*: bytes collect until a header, then a small body, is complete. The common case, one whole
+  message in one ``feed``, is recognised first and copies nothing but the payload.
+* *Filling*: a body of `LARGE_BODY` bytes or more is on its way. ``get_buffer`` hands out the place
+  where the next bytes belong, so that a socket can write there (``recv_into``) without a copy.
+
+Nothing is believed in advance: a size beyond the limit is refused when the header is read, and the room
+for a large body grows with what has really arrived.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyrolike.errors import MessageTooLargeError, ProtocolError
+
+from .dialect import RECOGNISABLE_SIZE, TAG
+from .message import Message, UnexpectedTypeError
+from .v502 import V502
+
+if TYPE_CHECKING:
+    from .dialect import Dialect, Header
+    from .message import Bytes
+
+LARGE_BODY = 64 * 1024
+"""Bodies from this size on are filled in place. Below, a second copy costs less than the bookkeeping."""
+
+GROWTH = 1024 * 1024
+"""Room made for a large body before its bytes arrive; then it doubles with what has arrived."""
+
+DIALECTS: dict[int, Dialect] = {V502.version: V502}
+
+
+def recognise(start: Bytes) -> Dialect:
+    """Return the dialect of a message from its first six bytes.
+
+    Raises:
+        ProtocolError: These are not the first bytes of a message, or of no dialect we speak.
+    """
+    if start[:4] != TAG:
+        raise ProtocolError("invalid data: this does not begin like a Pyro message")
+    version = int.from_bytes(start[4:6], "big")
+    if version not in DIALECTS:
+        spoken = ", ".join(map(str, sorted(DIALECTS)))
+        raise ProtocolError(
+            f"protocol version {version} is not spoken here; this end speaks {spoken}"
+        )
+    return DIALECTS[version]
+
+
+class MessageReader:
+    """Takes the bytes of one connection, cut anywhere, and hands out the messages in them.
+
+    Feed what was received, then take messages until there is none. Messages before a fault come out
+    before the fault is raised. Not thread-safe: one reader belongs to one connection, and one thread at a
+    time feeds it.
+
+    Attributes:
+        dialect: The dialect of the connection, or None until six bytes have arrived.
+        max_size: Most bytes of annotations and payload together that a message may announce. It and
+            `accepted_types` may be changed whenever a message was taken: they hold for the next.
+        accepted_types: The message types that may come next, or None for any. A message of another
+            type is refused by its header, before its body is stored.
+
+    Source: the wire page of the reference, section 2.9.
+    """
+
+    __slots__ = (
+        "_body",
+        "_fault",
+        "_filled",
+        "_header",
+        "_rest",
+        "_size",
+        "accepted_types",
+        "dialect",
+        "max_size",
+    )
+
+    def __init__(self, max_size: int, accepted_types: frozenset[int] | None = None) -> None:
+        self.dialect: Dialect | None = None
+        self.max_size = max_size
+        self.accepted_types = accepted_types
+        self._rest = bytearray()
+        self._header: Header | None = None
+        self._size = 0
+        self._body: bytearray | None = None
+        self._filled = 0
+        self._fault: ProtocolError | None = None
+
+    def __repr__(self) -> str:
+        version = self.dialect.version if self.dialect else "unknown"
+        return f"<MessageReader dialect={version} holding {self.stored_size} bytes>"
+
+    @property
+    def stored_size(self) -> int:
+        """Bytes held that belong to no message taken yet; 0 between messages."""
+        return self._filled if self._body is not None else len(self._rest)
+
+    @property
+    def is_inside_message(self) -> bool:
+        """Whether part of a message has arrived and its rest is still to come."""
+        return self._header is not None or self.stored_size > 0
+
+    def feed(self, data: Bytes) -> Message | None:
+        """Take bytes from the peer and return the first message that is now complete.
+
+        Call `take` for the others. The payload is as sent: still compressed where Flag.COMPRESSED is
+        set.
+
+        Args:
+            data: Any number of bytes, as received; empty is allowed.
+
+        Returns:
+            The oldest complete message, or None where more bytes are needed.
+
+        Raises:
+            MessageTooLargeError: A header announces more than `max_size` bytes; nothing of the body
+                was stored.
+            ProtocolError: The bytes are not Pyro's, or of a dialect or a type not possible here. The reader
+                is of no further use: each later call raises the same.
+        """
+        if self._fault is not None:
+            raise self._fault
+        if self._body is not None:
+            return self._feed_body(data)
+        rest = self._rest
+        try:
+            if rest:
+                rest += data
+                message, position = self._find_message(rest)
+                del rest[:position]
+            else:
+                message, position = self._find_message(data)
+                if position != len(data):
+                    rest += memoryview(data)[position:]
+        except ProtocolError as fault:
+            self._fail(fault)
+            raise
+        if message is None and self._size >= LARGE_BODY and self._header is not None:
+            self._begin_body()
+        return message
+
+    def take(self) -> Message | None:
+        """Return the next message that is already complete, or None; raises what `feed` raises."""
+        return self.feed(b"") if self._rest else None
+
+    def get_buffer(self) -> memoryview | None:
+        """Return where the next bytes of a large body belong, or None where `feed` is to be used.
+
+        Release the view before calling anything else of the reader, and say with `filled` how many
+        bytes were written at its start.
+        """
+        body = self._body
+        if body is None:
+            return None
+        if self._filled == len(body):
+            body.extend(bytes(min(len(body), self._size - len(body), 16 * GROWTH)))
+        return memoryview(body)[self._filled :]
+
+    def filled(self, count: int) -> Message | None:
+        """Say that *count* bytes were written to `get_buffer`'s view; return the message if it is whole.
+
+        Raises:
+            ProtocolError: The body is complete and its annotations are malformed.
+        """
+        body, header = self._body, self._header
+        assert body is not None
+        assert header is not None
+        self._filled += count
+        if self._filled < self._size:
+            return None
+        self._body = self._header = None
+        try:
+            return self._make_message(header, body)
+        except ProtocolError as fault:
+            self._fail(fault)
+            raise
+
+    def _feed_body(self, data: Bytes) -> Message | None:
+        view = memoryview(data)
+        message = None
+        while len(view) and self._body is not None:
+            with self.get_buffer() as room:  # type: ignore[union-attr]  # there is a body
+                count = min(len(room), len(view))
+                room[:count] = view[:count]
+            message = self.filled(count)
+            view = view[count:]
+        self._rest += view
+        return message
+
+    def _begin_body(self) -> None:
+        """Change to filling: what has arrived of the large body moves to its place."""
+        self._filled = len(self._rest)
+        room = min(self._size, max(GROWTH, 2 * self._filled))
+        self._body = self._rest
+        self._body.extend(bytes(room - self._filled))
+        self._rest = bytearray()
+
+    def _find_message(self, data: Bytes) -> tuple[Message | None, int]:
+        """Look for one message at the start of *data*; return it, and how many bytes are used up."""
+        header = self._header
+        position, end = 0, len(data)
+        if header is None:
+            dialect = self.dialect
+            if dialect is None:
+                if end < RECOGNISABLE_SIZE:
+                    return None, 0
+                dialect = self.dialect = recognise(data)
+            position = dialect.header_size
+            if end < position:
+                return None, 0
+            header = dialect.read_header(data, 0)
+            self._size = size = header[4] + header[5]
+            accepted = self.accepted_types
+            if size > self.max_size or (accepted is not None and header[0] not in accepted):
+                raise self._refusal(header)
+        stop = position + self._size
+        if stop > end:
+            self._header = header
+            return None, position
+        self._header = None
+        return self._make_message(header, data[position:stop]), stop
+
+    def _refusal(self, header: Header) -> ProtocolError:
+        if self._size > self.max_size:
+            return MessageTooLargeError(
+                f"{self._size:,} bytes announced, at most {self.max_size:,} allowed; raise "
+                "config.MAX_MESSAGE_SIZE on both sides if this is intended",
+                announced=self._size,
+                limit=self.max_size,
+            )
+        stub = Message(
+            header.type,
+            header.serializer_id,
+            header.flags,
+            header.seq,
+            b"",
+            correlation_id=header.correlation_id,
+        )
+        return UnexpectedTypeError(stub, self.accepted_types or frozenset())
+
+    def _make_message(self, header: Header, body: Bytes) -> Message:
+        type, serializer_id, flags, seq, _, annotations_size, correlation_id = header
+        if not annotations_size:
+            return Message(type, serializer_id, flags, seq, body, None, correlation_id)
+        assert self.dialect is not None
+        view = memoryview(body)
+        annotations = self.dialect.read_annotations(view[:annotations_size])
+        return Message(
+            type, serializer_id, flags, seq, view[annotations_size:], annotations, correlation_id
+        )
+
+    def _fail(self, fault: ProtocolError) -> None:
+        self._fault = fault
+        self._header = self._body = None
+        self._rest.clear()

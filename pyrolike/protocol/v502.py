@@ -1,0 +1,125 @@
+"""Protocol 502: how Pyro5 speaks.
+
+::
+
+    0x00  4s  tag "PYRO"
+    0x04  u16 protocol version, 502
+    0x06  u8  message type
+    0x07  u8  serializer number
+    0x08  u16 flags
+    0x0a  u16 sequence number
+    0x0c  u32 size of the payload as sent
+    0x10  u32 size of all annotation chunks, their headers included
+    0x14  16s correlation id, zeros without Flag.CORR_ID
+    0x24  u16 reserved: 0 when written, ignored when read
+    0x26  u16 magic 0x4dc5
+    0x28      annotation chunks (4s id, u32 size, value), then the payload
+
+Big-endian. There is no checksum. Source: the wire page of the reference, sections 2 to 2.8.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pyrolike.constants import PROTOCOL_VERSION
+from pyrolike.errors import ProtocolError
+
+from .annotations import read_chunks, write_chunks
+from .dialect import TAG, Dialect, Header
+from .message import Flag
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .message import Bytes
+
+MAGIC = 0x4DC5
+NO_CORRELATION_ID = bytes(16)
+
+_HEADER = Struct("!4sHBBHHII16sHH")
+_CHUNK_HEADER = Struct("!4sI")
+_pack_header = _HEADER.pack
+_unpack_header = _HEADER.unpack_from
+
+# 200 and above are ours: 502 has no number for serializers that can execute code, and a stock peer
+# refuses what it does not know.
+_SERIALIZERS = {
+    "serpent": 1,
+    "marshal": 2,
+    "json": 3,
+    "msgpack": 4,
+    "pickle": 200,
+    "dill": 201,
+    "cloudpickle": 202,
+}
+
+
+class Pyro5Dialect(Dialect):
+    """Pyro5's wire protocol. It has no state: `V502` is the one instance."""
+
+    version = PROTOCOL_VERSION
+    header_size = _HEADER.size
+    tags = "Pyro5"
+    serializer_numbers = MappingProxyType(_SERIALIZERS)
+    serializer_names = MappingProxyType({number: name for name, number in _SERIALIZERS.items()})
+    compression_level = 4
+
+    def read_header(self, data: Bytes, offset: int) -> Header:
+        tag, version, type, serializer_id, flags, seq, size, extra, corr, _, magic = _unpack_header(
+            data, offset
+        )
+        if magic != MAGIC or tag != TAG or version != PROTOCOL_VERSION:
+            raise ProtocolError(_fault(tag, version, magic))
+        return Header(
+            type, serializer_id, flags, seq, size, extra, corr if flags & Flag.CORR_ID else None
+        )
+
+    def read_annotations(self, chunks: memoryview) -> dict[str, memoryview]:
+        return read_chunks(chunks, _CHUNK_HEADER)
+
+    def write_head(
+        self,
+        type: int,
+        serializer_id: int,
+        flags: int,
+        seq: int,
+        data_size: int,
+        annotations: Mapping[str, Bytes] | None = None,
+        correlation_id: bytes | None = None,
+    ) -> bytes:
+        chunks = write_chunks(annotations, _CHUNK_HEADER) if annotations else b""
+        if correlation_id is None:
+            correlation_id = NO_CORRELATION_ID
+        else:
+            flags |= Flag.CORR_ID
+        header = _pack_header(
+            TAG,
+            PROTOCOL_VERSION,
+            type,
+            serializer_id,
+            flags,
+            seq,
+            data_size,
+            len(chunks),
+            correlation_id,
+            0,
+            MAGIC,
+        )
+        return header + chunks if chunks else header
+
+    def is_worth_compressing(self, size: int) -> bool:
+        return size > 100
+
+
+def _fault(tag: bytes, version: int, magic: int) -> str:
+    if tag != TAG:
+        return f"invalid data: a message begins with {TAG!r}, not with {tag!r}"
+    if version != PROTOCOL_VERSION:
+        return f"protocol version changed to {version} within a connection that speaks 502"
+    return f"invalid data: the header's magic number is {magic:#06x}, expected {MAGIC:#06x}"
+
+
+V502 = Pyro5Dialect()

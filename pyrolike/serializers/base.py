@@ -1,0 +1,167 @@
+"""The form of every serializer, and the place where users register their converters.
+
+A serializer turns values into bytes and back. It has no state that changes with use, so one instance
+serves all threads. It reads no settings: what they decide is given to its constructor.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from . import classes
+from .recreation import dict_to_class, recreate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+Buffer: TypeAlias = "bytes | bytearray | memoryview"
+"""What can be decoded."""
+
+Call: TypeAlias = "tuple[str, str, Sequence[Any], Mapping[str, Any] | None]"
+"""Object id, method name, positional and keyword arguments (None means none)."""
+
+
+class SerializerBase(ABC):
+    """Turns values into bytes and back; the base of all serializers.
+
+    To add one, derive from this class and put an instance into
+    :data:`pyrolike.serializers.serializers` and :data:`pyrolike.serializers.serializers_by_id`.
+
+    Attributes:
+        name: What it is called in settings.
+        serializer_id: Its number in Pyro5's protocol. Other protocols number differently: ask the
+            dialect of the connection.
+        tags: The family of names it writes for Pyro's own classes. Both families are read.
+    """
+
+    name: ClassVar[str] = ""
+    serializer_id: ClassVar[int] = 0
+
+    def __init__(self, *, tags: str = classes.TAGS[0]) -> None:
+        self.tags = tags
+
+    @abstractmethod
+    def dumps(self, data: Any) -> bytes:
+        """Encode a value, such as a result.
+
+        Raises:
+            SerializeError: It cannot be sent. The text says what cannot, and where it sat. It is a
+                ``TypeError`` and a ``ValueError`` as well.
+        """
+
+    @abstractmethod
+    def loads(self, data: Buffer) -> Any:
+        """Decode a value.
+
+        Raises:
+            SerializeError: The data is damaged, or contains a class that is not known.
+            SecurityError: The data names a class that nobody may have us create.
+        """
+
+    @abstractmethod
+    def dumpsCall(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> bytes:
+        """Encode a call.
+
+        Args:
+            obj: The object's id.
+            method: The method's name.
+            vargs: Positional arguments.
+            kwargs: Keyword arguments; None is sent as None (attribute access and batches do so).
+
+        Raises:
+            SerializeError: As for :meth:`dumps`.
+        """
+
+    @abstractmethod
+    def loadsCall(self, data: Buffer) -> Call:
+        """Decode a call.
+
+        Raises:
+            SerializeError: As for :meth:`loads`; or the data is not a call.
+            SecurityError: As for :meth:`loads`.
+        """
+
+    def recreate_classes(self, literal: Any) -> Any:
+        """Return decoded data with all class dicts in it turned into objects."""
+        return recreate(literal)
+
+    @classmethod
+    def register_class_to_dict(
+        cls, clazz: type, converter: Callable[[Any], Any], serpent_too: bool = True
+    ) -> None:
+        """Choose how instances of a class, and of its subclasses, are sent.
+
+        Args:
+            clazz: The class. The most specific registered class of an object decides.
+            converter: ``converter(obj)`` returns what is sent in its place: a dict whose key
+                ``__class__`` says what it is, or any other value that can be sent.
+            serpent_too: Use it for the serpent serializer as well.
+        """
+        classes.register_class_to_dict(clazz, converter, serpent_too)
+
+    @classmethod
+    def unregister_class_to_dict(cls, clazz: type) -> None:
+        """Forget the converter of a class; no error if there is none."""
+        classes.unregister_class_to_dict(clazz)
+
+    @classmethod
+    def register_dict_to_class(
+        cls, classname: str, converter: Callable[[str, dict[str, Any]], Any]
+    ) -> None:
+        """Choose what becomes of dicts whose ``__class__`` is exactly *classname*.
+
+        Args:
+            classname: The name. It may also be one of Pyro's own, which is then overridden.
+            converter: ``converter(classname, dict)`` returns the object.
+        """
+        classes.register_dict_to_class(classname, converter)
+
+    @classmethod
+    def unregister_dict_to_class(cls, classname: str) -> None:
+        """Forget the converter for a class name; no error if there is none."""
+        classes.unregister_dict_to_class(classname)
+
+    @classmethod
+    def register_type_replacement(
+        cls, object_type: type, replacement_function: Callable[[Any], Any]
+    ) -> None:
+        """Have ``replacement_function(obj)`` sent instead of instances of a class.
+
+        The marshal serializer knows no replacements.
+
+        Raises:
+            ValueError: *object_type* is not a class, or is ``type`` itself.
+        """
+        classes.register_type_replacement(object_type, replacement_function)
+
+    @classmethod
+    def class_to_dict(cls, obj: object) -> Any:
+        """Return what is sent in place of an object that has no form of its own on the wire."""
+        return classes.class_to_dict(obj)
+
+    @classmethod
+    def dict_to_class(cls, data: dict[str, Any]) -> Any:
+        """Return the object that a class dict stands for.
+
+        Raises:
+            SerializeError: The class is not known, or the dict is not as that class needs it.
+            SecurityError: The class name contains two underscores in a row.
+        """
+        return dict_to_class(data)
+
+    def __eq__(self, other: object) -> bool:
+        """Two serializers are equal if they are of one class and have the same public settings."""
+        return type(other) is type(self) and _settings(other) == _settings(self)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__module__}.{type(self).__qualname__}>"
+
+
+def _settings(serializer: SerializerBase) -> dict[str, Any]:
+    return {name: value for name, value in vars(serializer).items() if not name.startswith("_")}

@@ -1,0 +1,143 @@
+"""What to say when a value cannot be sent: which class it was, and where it sat.
+
+Encoders only report *that* they failed, some not even on what. The place is therefore searched
+after the failure, by trying the parts of the value one by one; a call that works pays nothing for
+it. The search calls the users' converters once more, which should not have effects anyway.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.errors import SerializeError
+
+from .classes import class_to_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    Attempt = Callable[[object], object]
+
+MAX_STEPS = 60
+"""How far down the search goes; nobody reads a longer path."""
+
+_PLUMBING = frozenset({"__class__", "__exception__"})
+
+
+class UnserializableError(SerializeError, TypeError, ValueError):
+    """A value that cannot be sent with this serializer.
+
+    Pyro raises a ``TypeError``, a ``ValueError`` or a ``SerializeError`` for it, depending on the
+    serializer and on the depth at which the value sat. This one is all three, so that a program that
+    catches any of them still does.
+    """
+
+
+def explain(
+    parts: Iterable[tuple[str, object]],
+    attempt: Attempt,
+    cause: BaseException,
+    inner: Attempt | None = None,
+) -> UnserializableError:
+    """Make the error for something that could not be encoded.
+
+    Args:
+        parts: What was to be sent, in pieces that have a name, such as ``("args[0]", 42)``.
+        attempt: Encodes one value and raises if it cannot be sent.
+        cause: Why encoding the whole failed; used if no single piece is to blame.
+        inner: The same for what is inside of others, where that makes a difference.
+
+    Returns:
+        The error, to be raised by the caller. It names the innermost value that cannot be sent.
+    """
+    for where, value in parts:
+        problem = _problem(attempt, value)
+        if problem is not None:
+            return _descend(where, value, problem, inner or attempt)
+    return UnserializableError(f"cannot serialize the message: {_reason(cause)}")
+
+
+def _descend(
+    where: str, value: object, problem: BaseException, attempt: Attempt
+) -> UnserializableError:
+    """Follow the failing parts of *value* down to the one that has no failing part."""
+    above = {id(value)}
+    for _ in range(MAX_STEPS):
+        found = _first_failing(value, attempt)
+        if found is None:
+            return _error(where, value, problem)
+        step, value, problem = found
+        where += step
+        if id(value) in above:
+            return _error(where, value, ValueError("it contains itself"))
+        above.add(id(value))
+    return _error(where + "...", value, ValueError("it is nested too deeply"))
+
+
+def _first_failing(
+    value: object, attempt: Attempt
+) -> tuple[str, object, BaseException] | None:
+    for step, part in _parts(value):
+        problem = _problem(attempt, part)
+        if problem is not None:
+            return step, part, problem
+    return None
+
+
+def _parts(value: object) -> Iterator[tuple[str, object]]:
+    """Yield what *value* is made of, each with the text that leads from it to the part."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield f" (the key {key!r:.40})", key
+            yield f"[{key!r:.40}]", item
+    elif isinstance(value, list | tuple):
+        yield from ((f"[{index}]", item) for index, item in enumerate(value))
+    elif isinstance(value, set | frozenset):
+        yield from ((" (a member)", item) for item in value)
+    else:
+        yield from _attributes(value)
+
+
+def _attributes(value: object) -> Iterator[tuple[str, object]]:
+    """Yield the attributes that would be sent of an object that is sent as a dictionary."""
+    try:
+        state = class_to_dict(value)
+    except Exception:  # noqa: BLE001 - a user's converter; its error is already the reason reported
+        return
+    if isinstance(state, dict):
+        yield from ((f".{name}", part) for name, part in state.items() if name not in _PLUMBING)
+
+
+def _problem(attempt: Attempt, value: object) -> BaseException | None:
+    try:
+        attempt(value)
+    except Exception as problem:  # noqa: BLE001 - whatever an encoder or a converter says is the answer
+        return problem
+    return None
+
+
+def _error(where: str, value: object, problem: BaseException) -> UnserializableError:
+    name = class_name(value)
+    return UnserializableError(
+        f"cannot serialize {name} at {where}: {_reason(problem)}", class_name=name, where=where
+    )
+
+
+def _reason(problem: BaseException) -> str:
+    if isinstance(problem, RecursionError):
+        return "it is nested too deeply, or contains itself"
+    return str(problem) or type(problem).__name__
+
+
+def class_name(value: Any) -> str:
+    """Return the name under which users know the class of *value*."""
+    cls = type(value)
+    return cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def name_arguments(
+    vargs: Sequence[object], kwargs: Mapping[str, object] | None
+) -> list[tuple[str, object]]:
+    """Return the arguments of a call as parts for :func:`explain`."""
+    parts = [(f"args[{index}]", value) for index, value in enumerate(vargs)]
+    return parts + [(f"kwargs[{name!r}]", value) for name, value in (kwargs or {}).items()]

@@ -1,0 +1,99 @@
+"""The json serializer: for peers that are not Python, and for readable wire data.
+
+Knows text, numbers, booleans, None, lists and dicts with text as keys; tuples and sets arrive as
+lists, other keys as text. Source: the serialization page of the reference, 5.3.
+"""
+
+from __future__ import annotations
+
+import array
+import datetime
+import decimal
+import json
+import re
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.errors import SerializeError
+
+from .base import Buffer, Call, SerializerBase
+from .classes import class_to_dict, replace
+from .failures import explain, name_arguments
+from .recreation import TOO_DEEP, recreate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_decode = json.JSONDecoder().decode
+_names_class = re.compile(rb"__class__").search
+_FAULTS = (ValueError, TypeError, OverflowError, RecursionError, SerializeError)
+
+
+class JsonSerializer(SerializerBase):
+    """JSON text in UTF-8."""
+
+    name = "json"
+    serializer_id = 3
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # One encoder for all calls: json.dumps would make one for each, because of the options.
+        self._encode = json.JSONEncoder(ensure_ascii=False, default=self._default).encode
+
+    def dumps(self, data: Any) -> bytes:
+        try:
+            return self._encode(data).encode()
+        except _FAULTS as exc:
+            raise explain([("the value", data)], self._try, exc) from exc
+
+    def loads(self, data: Buffer) -> Any:
+        value = _load(data)
+        return recreate(value) if _names_class(data) else value
+
+    def dumpsCall(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> bytes:
+        call = {"object": obj, "method": method, "params": vargs, "kwargs": kwargs}
+        try:
+            return self._encode(call).encode()
+        except _FAULTS as exc:
+            raise explain(name_arguments(vargs, kwargs), self._try, exc) from exc
+
+    def loadsCall(self, data: Buffer) -> Call:
+        call = _load(data)
+        try:
+            obj, method, vargs, kwargs = (
+                call["object"], call["method"], call["params"], call["kwargs"]
+            )  # fmt: skip
+        except (LookupError, TypeError):
+            raise SerializeError("the data is not a call") from None
+        if _names_class(data):
+            return obj, method, recreate(vargs, "args"), recreate(kwargs, "kwargs")
+        return obj, method, vargs, kwargs
+
+    def _try(self, value: object) -> None:
+        self._encode(value).encode()
+
+    def _default(self, obj: Any) -> Any:
+        """Return what is sent in place of something that JSON does not know."""
+        replacement = replace(obj)
+        if replacement is not obj:
+            return replacement
+        if isinstance(obj, set | frozenset):
+            return tuple(obj)
+        if isinstance(obj, uuid.UUID | decimal.Decimal):
+            return str(obj)
+        if isinstance(obj, datetime.date):  # a datetime is one, too
+            return obj.isoformat()
+        if isinstance(obj, array.array):
+            return obj.tounicode() if obj.typecode == "u" else obj.tolist()
+        return class_to_dict(obj, self.tags)
+
+
+def _load(data: Buffer) -> Any:
+    try:
+        return _decode(str(data, "utf-8"))
+    except ValueError as exc:
+        raise SerializeError(f"invalid json data: {exc}") from exc
+    except RecursionError:
+        raise SerializeError(TOO_DEEP) from None

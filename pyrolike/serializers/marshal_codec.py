@@ -1,0 +1,150 @@
+"""The marshal serializer: Python's own binary format for plain values, fast and narrow.
+
+Only the arguments themselves (of a result: the value itself) are converted if they are objects;
+whatever sits inside a container must be plain. Registered objects are sent as class dicts, never as
+proxies. Source: the serialization page of the reference, 5.2.
+
+Python's loader was not made for hostile data, so all reading goes through :func:`load_marshal`.
+"""
+
+from __future__ import annotations
+
+import array
+import marshal
+import re
+import uuid
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.errors import SerializeError
+
+from .base import Buffer, Call, SerializerBase
+from .classes import class_to_dict
+from .exceptions import ExceptionWrapper
+from .failures import explain, name_arguments
+from .recreation import recreate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+VERSION = 4
+"""The format of Python 3.4 to 3.13, which every supported Python reads."""
+
+_PLAIN_TYPES = (
+    type(None), bool, int, float, complex, str, bytes, bytearray,
+    tuple, list, dict, set, frozenset,
+)  # fmt: skip
+_PLAIN = frozenset(_PLAIN_TYPES)
+_HOLDERS = frozenset({tuple, list, dict, set, frozenset})
+_are_plain = _PLAIN.issuperset
+
+# A code object is its type code, five 32-bit numbers, and then its bytecode: bytes, or a reference to
+# earlier bytes. (Bit 0x80 says that the object may be referred to.)
+_may_hold_code = re.compile(rb"[c\xe3].{20}[s\xf3r]", re.DOTALL).search
+
+
+_names_class = re.compile(rb"__class__").search
+_BROKEN = (
+    ValueError, TypeError, EOFError, OverflowError, MemoryError, RecursionError, SystemError,
+)  # fmt: skip
+_FAULTS = (ValueError, TypeError, OverflowError, RecursionError, SerializeError)
+
+
+class MarshalSerializer(SerializerBase):
+    """Python's marshal format."""
+
+    name = "marshal"
+    serializer_id = 2
+
+    def dumps(self, data: Any) -> bytes:
+        try:
+            if type(data) not in _PLAIN:
+                data = self._convert(data)
+            return marshal.dumps(data, VERSION)
+        except _FAULTS as exc:
+            if type(data) is list and ExceptionWrapper in map(type, data):
+                return self.dumps([self._open_wrapper(item) for item in data])
+            raise explain([("the value", data)], self._try, exc, _try_plain) from exc
+
+    def loads(self, data: Buffer) -> Any:
+        value = load_marshal(data)
+        return recreate(value) if _names_class(data) else value
+
+    def dumpsCall(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> bytes:
+        try:
+            if not _are_plain(map(type, vargs)):
+                vargs = [self._convert(value) for value in vargs]
+            if kwargs and not _are_plain(map(type, kwargs.values())):
+                kwargs = {key: self._convert(value) for key, value in kwargs.items()}
+            return marshal.dumps((obj, method, [*vargs], kwargs), VERSION)
+        except _FAULTS as exc:
+            parts = name_arguments(vargs, kwargs)
+            raise explain(parts, self._try, exc, _try_plain) from exc
+
+    def loadsCall(self, data: Buffer) -> Call:
+        try:
+            obj, method, vargs, kwargs = load_marshal(data)
+        except (TypeError, ValueError):
+            raise SerializeError("the data is not a call") from None
+        if _names_class(data):
+            return obj, method, recreate(vargs, "args"), recreate(kwargs, "kwargs")
+        return obj, method, vargs, kwargs
+
+    def _convert(self, value: Any) -> Any:
+        """Return a top level value in a form that marshal may know."""
+        if isinstance(value, _PLAIN_TYPES):
+            return value
+        if isinstance(value, array.array):
+            return value.tounicode() if value.typecode == "u" else value.tolist()
+        if isinstance(value, uuid.UUID):
+            return str(value)
+        if isinstance(value, memoryview):
+            return bytes(value)
+        return class_to_dict(value, self.tags)
+
+    def _open_wrapper(self, item: Any) -> Any:
+        """Convert the exception in the results of a batch, although it is inside of a list.
+
+        Pyro: does not, and so cannot report which call of a batch failed.
+        """
+        return class_to_dict(item, self.tags) if type(item) is ExceptionWrapper else item
+
+    def _try(self, value: object) -> None:
+        _try_plain(self._convert(value))
+
+
+def _try_plain(value: object) -> None:
+    marshal.dumps(value, VERSION)
+
+
+def load_marshal(data: Buffer) -> Any:
+    """Decode marshal data that a peer sent.
+
+    Raises:
+        SerializeError: The data is damaged, or holds code.
+    """
+    try:
+        value = marshal.loads(data)
+    except _BROKEN as exc:
+        raise SerializeError(f"invalid marshal data: {exc or type(exc).__name__}") from exc
+    if _may_hold_code(data) and _holds_code(value):
+        raise SerializeError("refused marshal data that contains code")
+    return value
+
+
+def _holds_code(value: object) -> bool:
+    """Look for code objects in all that can hold some; marshal data may refer to itself."""
+    seen: set[int] = set()
+    pending = [value]
+    while pending:
+        value = pending.pop()
+        if type(value) is CodeType:
+            return True
+        if type(value) in _HOLDERS and id(value) not in seen:
+            seen.add(id(value))
+            pending.extend(value)  # type: ignore[arg-type]  # all holders are iterable
+            if type(value) is dict:
+                pending.extend(value.values())
+    return False

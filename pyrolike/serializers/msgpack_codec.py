@@ -1,0 +1,192 @@
+"""The msgpack serializer: compact and fast; needs the package ``msgpack``.
+
+Knows what json knows, and bytes, complex numbers, naive datetimes and dates as well. Tuples and sets
+arrive as lists; keys of dicts must be text or bytes. Source: the serialization page of the
+reference, 5.4.
+
+Nested objects are made from the inside out, so converters get contents that are already objects.
+"""
+
+from __future__ import annotations
+
+import array
+import datetime
+import decimal
+import re
+import struct
+import uuid
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.errors import SecurityError, SerializeError
+
+from .base import Buffer, Call, SerializerBase
+from .classes import class_to_dict, replace
+from .failures import explain, name_arguments
+from .recreation import dict_to_class, find_class_dict, located
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import ModuleType
+
+_COMPLEX, _NUMBER, _DATETIME, _DATE = 0x30, 0x31, 0x32, 0x33
+"""Pyro's extension types."""
+
+# Pyro writes its machine's own byte order and sizes. Nearly all machines are like this.
+_pack_complex = struct.Struct("<dd")
+_pack_double = struct.Struct("<d")
+_pack_long = struct.Struct("<q")
+_pack_short_long = struct.Struct("<l")  # what a peer on Windows sends
+
+_names_class = re.compile(rb"__class__").search
+_FAULTS = (ValueError, TypeError, OverflowError, RecursionError, SerializeError)
+_BROKEN = (*_FAULTS, OSError, MemoryError)
+_CALL_PARTS = ("the object id", "the method", "args", "kwargs")
+
+
+class MsgpackSerializer(SerializerBase):
+    """MessagePack with Pyro's extension types."""
+
+    name = "msgpack"
+    serializer_id = 4
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # Packers that nobody is using. One packer cannot serve two threads, or a converter that
+        # serializes something itself, and making one costs more than a small message.
+        self._packers: list[Any] = []
+
+    def dumps(self, data: Any) -> bytes:
+        try:
+            return self._pack(data)
+        except _FAULTS as exc:
+            raise explain([("the value", data)], self._pack, exc) from exc
+
+    def loads(self, data: Buffer) -> Any:
+        return _load(data)
+
+    def dumpsCall(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> bytes:
+        try:
+            return self._pack((obj, method, vargs, kwargs))
+        except _FAULTS as exc:
+            raise explain(name_arguments(vargs, kwargs), self._pack, exc) from exc
+
+    def loadsCall(self, data: Buffer) -> Call:
+        call = _load(data, _CALL_PARTS)
+        try:
+            obj, method, vargs, kwargs = call
+        except (TypeError, ValueError):
+            raise SerializeError("the data is not a call") from None
+        return obj, method, vargs, kwargs
+
+    def _pack(self, data: object) -> bytes:
+        try:
+            packer = self._packers.pop()
+        except IndexError:
+            packer = _library().Packer(use_bin_type=True, default=self._default)
+        packed: bytes = packer.pack(data)
+        self._packers.append(packer)  # not after a failure: it would keep half a message
+        return packed
+
+    def _default(self, obj: Any) -> Any:
+        """Return what is sent in place of something that msgpack does not know."""
+        replacement = replace(obj)
+        if replacement is not obj:
+            return replacement
+        if isinstance(obj, set | frozenset):
+            return tuple(obj)
+        if isinstance(obj, uuid.UUID | decimal.Decimal):
+            return str(obj)
+        if isinstance(obj, array.array):
+            return obj.tounicode() if obj.typecode == "u" else obj.tolist()
+        extension = _extension(obj)
+        if extension is not None:
+            return _library().ExtType(*extension)
+        return class_to_dict(obj, self.tags)
+
+
+def _extension(obj: Any) -> tuple[int, bytes] | None:
+    """Return type and content of the extension for *obj*, None if there is none for its class."""
+    if isinstance(obj, complex):
+        return _COMPLEX, _pack_complex.pack(obj.real, obj.imag)
+    if isinstance(obj, datetime.datetime):
+        if obj.tzinfo is not None:
+            raise SerializeError("msgpack cannot send a datetime that has a time zone")
+        return _DATETIME, _pack_double.pack(obj.timestamp())
+    if isinstance(obj, datetime.date):
+        return _DATE, _pack_long.pack(obj.toordinal())
+    if isinstance(obj, int):
+        return _NUMBER, str(obj).encode("ascii")
+    return None
+
+
+def _read_extension(code: int, content: bytes) -> Any:
+    if code == _COMPLEX:
+        return complex(*_pack_complex.unpack(content))
+    if code == _NUMBER:
+        return int(content)
+    if code == _DATETIME:
+        return datetime.datetime.fromtimestamp(_pack_double.unpack(content)[0])  # noqa: DTZ006
+    if code == _DATE:
+        ordinal = _pack_long if len(content) == _pack_long.size else _pack_short_long
+        return datetime.date.fromordinal(ordinal.unpack(content)[0])
+    raise SerializeError(f"unknown msgpack extension type {code}")
+
+
+@cache
+def _library() -> ModuleType:
+    """Import msgpack when it is first needed: it is an extra."""
+    import msgpack
+
+    module: ModuleType = msgpack
+    return module
+
+
+def _load(data: Buffer, parts: tuple[str, ...] = ()) -> Any:
+    """Decode a message; *parts* are the names of its items, if it is known to be a list."""
+    if _names_class(data):
+        return _load_objects(data, parts)
+    try:
+        return _library().unpackb(data, ext_hook=_read_extension)
+    except _BROKEN as exc:
+        raise _invalid(exc) from exc
+
+
+class _Maker:
+    """Makes the objects of one message; remembers which one it is at, for the error message."""
+
+    __slots__ = ("current",)
+
+    def __init__(self) -> None:
+        self.current: object = None
+
+    def __call__(self, data: dict[Any, Any]) -> Any:
+        if "__class__" not in data:
+            return data
+        self.current = data["__class__"]
+        return dict_to_class(data)
+
+
+def _load_objects(data: Buffer, parts: tuple[str, ...]) -> Any:
+    maker = _Maker()
+    try:
+        return _library().unpackb(data, ext_hook=_read_extension, object_hook=maker)
+    except (SecurityError, SerializeError) as exc:
+        raise located(exc, _find(data, parts, maker.current)) from exc.__cause__
+    except _BROKEN as exc:
+        raise _invalid(exc) from exc
+
+
+def _find(data: Buffer, parts: tuple[str, ...], name: object) -> str | None:
+    """Return the path to the class dict of that name, by decoding once more without objects."""
+    value = _library().unpackb(data, ext_hook=lambda code, content: None)
+    if not parts:
+        return find_class_dict(value, name, "the value")
+    places = (find_class_dict(item, name, part) for item, part in zip(value, parts, strict=False))
+    return next(filter(None, places), None)
+
+
+def _invalid(exc: BaseException) -> SerializeError:
+    return SerializeError(f"invalid msgpack data: {exc or type(exc).__name__}")

@@ -1,0 +1,185 @@
+"""Dictionaries back to objects: what a peer may have us create, and nothing else.
+
+Containers are walked from the top. A dict with the key ``__class__`` is handed on with its contents
+as they are: the users' converters get nested class dicts as plain dicts, as in Pyro. No class is
+ever looked up by importing what a peer names. Source: the serialization page of the reference, 4.2,
+4.3 and 8.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.errors import PyroError, SecurityError, SerializeError
+
+from .classes import find_dict_converter, find_maker, register_maker
+from .exceptions import create_exception, find_exception_class, wrapper_from_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOO_DEEP = "the data is nested too deeply"
+
+_CONTAINERS = frozenset({dict, list, tuple})  # a set cannot hold a dict, so it needs no walk
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
+
+
+def dict_to_class(data: dict[str, Any]) -> Any:
+    """Make the object that a class dict stands for.
+
+    Returns:
+        Whatever the user's converter for that class name returns; else one of Pyro's own objects,
+        or an exception.
+
+    Raises:
+        SecurityError: The class name contains two underscores in a row.
+        SerializeError: The class is not known, or the dict is not as that class needs it.
+    """
+    name = _class_name(data)
+    converter = find_dict_converter(name)
+    if converter is not None:
+        return converter(name, data)
+    if "__" in name:
+        raise SecurityError(f"refused to create {name}; its name contains two underscores")
+    try:
+        return _create(name, data)
+    except PyroError:
+        raise
+    except _MALFORMED as exc:
+        raise SerializeError(
+            f"malformed {name}; {type(exc).__name__}: {exc}", class_name=name
+        ) from exc
+
+
+def _class_name(data: dict[str, Any]) -> str:
+    name = data.get("__class__")
+    if isinstance(name, bytes):
+        name = name.decode("utf-8", errors="replace")
+    if not isinstance(name, str):
+        raise SerializeError(f"a class is named by {name!r:.40}; expected its name as text")
+    return name
+
+
+def _create(name: str, data: dict[str, Any]) -> object:
+    make = find_maker(name)
+    if make is not None:
+        return make(data)
+    exception_class = find_exception_class(name, data)
+    if exception_class is None:
+        raise SerializeError(
+            f"unknown class {name}; register a converter with register_dict_to_class",
+            class_name=name,
+        )
+    if issubclass(exception_class, BaseExceptionGroup):
+        # The only builtin exceptions that are made of others: their class dicts must be opened here.
+        data = {**data, "args": recreate(data["args"])}
+    return create_exception(exception_class, name, data)
+
+
+def _make_wrapper(data: dict[str, Any]) -> object:
+    inner = data["exception"]
+    return wrapper_from_dict(dict_to_class(inner) if type(inner) is dict else inner)
+
+
+def _make_float(data: dict[str, Any]) -> float:
+    """Serpent's form of a NaN, for which there is no literal."""
+    return float(data["value"])
+
+
+def _make_complex(data: dict[str, Any]) -> complex:
+    """Serpent's form of a complex number that has a NaN in it. Pyro cannot read its own."""
+    return complex(_number(data["real"]), _number(data["imag"]))
+
+
+def _number(part: Any) -> float:
+    return _make_float(part) if isinstance(part, dict) else float(part)
+
+
+register_maker(_make_wrapper, "Pyro5.core._ExceptionWrapper", "Pyro4.futures._ExceptionWrapper")
+register_maker(_make_float, "float")
+register_maker(_make_complex, "complex")
+
+
+class _Walk:
+    """One walk through decoded data; remembers which class dict it is at, for the error message."""
+
+    __slots__ = ("current",)
+
+    def __init__(self) -> None:
+        self.current: object = None
+
+    def visit(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is dict:
+            if "__class__" in value:
+                self.current = value
+                return dict_to_class(value)
+            return {
+                key: self.visit(item) if type(item) in _CONTAINERS else item
+                for key, item in value.items()
+            }
+        if kind is list:
+            return [self.visit(item) if type(item) in _CONTAINERS else item for item in value]
+        if kind is tuple:
+            return tuple(self.visit(item) if type(item) in _CONTAINERS else item for item in value)
+        return value
+
+
+def recreate(literal: Any, root: str = "the value") -> Any:
+    """Return *literal* with all class dicts in it turned into objects.
+
+    Args:
+        literal: Decoded data; it is not changed.
+        root: What to call it in error messages, such as ``"args"``.
+
+    Raises:
+        SecurityError, SerializeError: As for :func:`dict_to_class`, with the place in the text; or
+            the data is nested too deeply.
+    """
+    walk = _Walk()
+    try:
+        return walk.visit(literal)
+    except (SecurityError, SerializeError) as exc:
+        raise located(exc, _find(literal, walk.current, root)) from exc.__cause__
+    except RecursionError:
+        raise SerializeError(TOO_DEEP) from None
+
+
+def located(exc: PyroError, where: str | None) -> PyroError:
+    """Return *exc* with the place in its text: behind the problem, before the advice."""
+    if where is None or getattr(exc, "where", None):
+        return exc
+    problem, separator, advice = str(exc).partition("; ")
+    text = f"{problem} at {where}{separator}{advice}"
+    if isinstance(exc, SerializeError):
+        return SerializeError(text, class_name=exc.class_name, where=where)
+    return SecurityError(text)
+
+
+def _find(value: object, wanted: object, where: str) -> str | None:
+    """Return the path from *value* to the very object *wanted* inside it."""
+    if value is wanted:
+        return where
+    for step, part in _parts(value):
+        found = _find(part, wanted, where + step)
+        if found is not None:
+            return found
+    return None
+
+
+def find_class_dict(value: object, name: object, where: str) -> str | None:
+    """Return the path from *value* to the first class dict of that name inside it."""
+    if isinstance(value, dict) and value.get("__class__") == name:
+        return where
+    for step, part in _parts(value):
+        found = find_class_dict(part, name, where + step)
+        if found is not None:
+            return found
+    return None
+
+
+def _parts(value: object) -> Iterator[tuple[str, object]]:
+    if type(value) is dict:
+        yield from ((f"[{key!r:.40}]", item) for key, item in value.items())
+    elif type(value) in (list, tuple):
+        yield from ((f"[{index}]", item) for index, item in enumerate(value))

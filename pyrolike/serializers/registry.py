@@ -1,0 +1,84 @@
+"""Which serializers there are, by name and by number."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from pyrolike.errors import SerializeError
+
+from .classes import register_maker
+from .json_codec import JsonSerializer
+from .marshal_codec import MarshalSerializer
+from .msgpack_codec import MsgpackSerializer
+from .pickle_codec import PickleSerializer
+from .serpent_codec import SerpentSerializer
+
+if TYPE_CHECKING:
+    from .base import SerializerBase
+
+serializers: dict[str, SerializerBase] = {
+    serializer.name: serializer
+    for serializer in (
+        SerpentSerializer(),
+        MarshalSerializer(),
+        JsonSerializer(),
+        PickleSerializer(),
+    )
+}
+"""All serializers that can be used, by name. What a daemon *accepts* is another matter."""
+
+if find_spec("msgpack"):
+    serializers[MsgpackSerializer.name] = MsgpackSerializer()
+
+serializers_by_id: dict[int, SerializerBase] = {
+    serializer.serializer_id: serializer for serializer in serializers.values()
+}
+"""The same by their numbers in Pyro5's protocol; 200 and above are ours."""
+
+_with_bytes_repr = SerpentSerializer(bytes_repr=True)
+
+
+def get_serializer(name: str, *, bytes_repr: bool = False) -> SerializerBase:
+    """Return the serializer of that name; always the same object.
+
+    Args:
+        name: Such as ``"serpent"``.
+        bytes_repr: Have serpent write bytes as Python writes them, not as dicts of base64.
+            Means nothing to the other serializers.
+
+    Raises:
+        SerializeError: There is none of that name, or what it needs is not installed.
+    """
+    serializer = serializers.get(name)
+    if serializer is None:
+        raise SerializeError(_missing(name))
+    if bytes_repr and type(serializer) is SerpentSerializer:
+        return _with_bytes_repr
+    return serializer
+
+
+def get_serializer_by_id(number: int) -> SerializerBase:
+    """Return the serializer with that number in Pyro5's protocol.
+
+    Raises:
+        SerializeError: There is none.
+    """
+    serializer = serializers_by_id.get(number)
+    if serializer is None:
+        known = ", ".join(f"{one.serializer_id} ({one.name})" for one in serializers.values())
+        raise SerializeError(f"no serializer has the number {number}; known are {known}")
+    return serializer
+
+
+def _missing(name: str) -> str:
+    if name == MsgpackSerializer.name:
+        return "the msgpack serializer needs a package: pip install 'pyrolike[msgpack]'"
+    return f"there is no serializer {name!r}; known are {', '.join(serializers)}"
+
+
+# Left over in Pyro's wire format: the names are those of a module the classes left long ago.
+for _serializer in list(serializers.values()):
+    for _family in ("Pyro5", "Pyro4"):
+        _cls = type(_serializer)
+        register_maker(lambda data, cls=_cls: cls(), f"{_family}.util.{_cls.__name__}")

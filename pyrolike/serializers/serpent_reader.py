@@ -1,0 +1,261 @@
+"""Serpent text to values, without building a syntax tree where that can be avoided.
+
+Most text that arrives differs from JSON only in its quotes, in the words for None, True and False,
+and in tuples and sets, for which JSON objects with a mark can stand. Translated so, it is parsed in
+C by the json module. Everything else (comments, complex numbers, bytes, unusual literals) is left to
+Python's own parser, as the serpent library does with all text.
+
+The translation is exact: text that is no valid literal never becomes valid JSON, and what the json
+module refuses is given to Python's parser. Nothing is ever evaluated.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from typing import Any
+
+from pyrolike.errors import SerializeError
+
+from .recreation import TOO_DEEP
+from .serpent_text import GAP, HEADER, MAX_DEPTH, is_deeper, split
+
+
+class _NotTranslatableError(ValueError):
+    """The short way cannot handle the text, or it is not valid at all."""
+
+
+_NOT_THIS_WAY = (ValueError, TypeError, LookupError, RecursionError)
+
+
+def read(text: str) -> Any:
+    """Return the value of a serpent text.
+
+    Raises:
+        SerializeError: It is not valid, or nested too deeply.
+    """
+    if text.startswith(HEADER) and GAP not in text:
+        scalar = _match_scalar(text, len(HEADER))
+        try:
+            if scalar is not None:
+                return _read_scalar(scalar)
+            return _read_container(text[len(HEADER) :])
+        except _NOT_THIS_WAY:
+            pass
+    return _read_anything(text)
+
+
+def read_call(text: str) -> Any:
+    """Return the value of a serpent text that should be a call, and so a tuple of four.
+
+    Raises:
+        SerializeError: As for :func:`read`.
+    """
+    call = _match_simple_call(text)
+    if call is None:
+        return read(text)
+    obj, method, args = call.groups()
+    if not args:
+        return obj, method, (), {}
+    try:
+        return obj, method, _read_simple_tuple(args), {}
+    except _NOT_THIS_WAY:
+        return read(text)
+
+
+# ── without containers, or nearly so ─────────────────────────────────────────────────────────────
+
+_match_scalar = re.compile(
+    r"(-?(?:0|[1-9][0-9]*+))|'([^'\\\n\r]*+)'|(-?[0-9]++\.[0-9]++)|None|True|False"
+).fullmatch
+_WORDS = {"None": None, "True": True, "False": False}
+
+# A call with numbers and simple strings as arguments, and without keyword arguments. Whether the
+# numbers and commas are in order is for the json module to say.
+_NAME = r"'([^'\\\x00-\x1f]*+)'"
+_ARGUMENTS = r"((?:(?:-?[0-9][0-9.e+\-]*+|'[^'\"\\\x00-\x1f]*+'),?+)*+)"
+_match_simple_call = re.compile(
+    re.escape(HEADER) + rf"\({_NAME},{_NAME},\({_ARGUMENTS}\),\{{\}}\)"
+).fullmatch
+
+
+def _read_scalar(match: re.Match[str]) -> Any:
+    kind = match.lastindex
+    if kind == 1:
+        return int(match[1])
+    if kind == 2:
+        return match[2]
+    return _WORDS[match[0]] if kind is None else float(match[3])
+
+
+def _read_simple_tuple(text: str) -> tuple[Any, ...]:
+    items = "[" + text.removesuffix(",").replace("'", '"') + "]"
+    value, end = _parse(items)
+    if end != len(items) or (len(value) == 1 and text[-1] != ","):
+        raise _NotTranslatableError  # "(1)" is not a tuple
+    return tuple(value)
+
+
+# ── containers, by way of JSON ───────────────────────────────────────────────────────────────────
+#
+#   serpent   JSON
+#   ( )       {"\0":[ ],"\1":0}    Both marks are needed. A mismatched bracket, such as in "(1]}", gives
+#                                  an object with only one of them, or with other keys beside them.
+#   ,)        ,"\0"],"\1":0}       The comma that makes a tuple of one, and that others may have.
+#   {1,2}     {"\2":[1,2]}         A set; of scalars only.
+#   {1:2}     {"\0031":2}          An integer as key.
+#
+# Strings in serpent text hold no control characters, or hold them escaped, and then escapes of these
+# four are not translated. So nothing a peer writes can be taken for a mark.
+
+_TUPLE, _TUPLE_END, _SET, _INTEGER = "\0\1\2\3"
+_LARGEST_MARK = 3
+
+_has_foreign_word = re.compile("null|true|false").search
+_has_unusual_brace = re.compile(r"\{(?!\x00:|\})").search  # one that is not of {} or {'key':
+_mark_sets = re.compile(r"\{([^\s:(){}[\]][^:(){}[\]]*+)\}").sub
+_mark_integer_keys = re.compile(r"([{,])(-?(?:0|[1-9][0-9]*+)):").sub
+
+
+def _read_container(text: str) -> Any:
+    pieces, quote = split(text)
+    structure = GAP.join(pieces[::2])
+    if _has_foreign_word(structure) or is_deeper(structure, MAX_DEPTH):
+        raise _NotTranslatableError
+    parse = _parse
+    if "(" in structure or _has_unusual_brace(structure):
+        structure = _mark(structure)
+        parse = _parse_integer_keys if '"\\u0003' in structure else _parse_marked
+    for word, json_word in _JSON_WORDS:
+        structure = structure.replace(word, json_word)
+    pieces[::2] = structure.split(GAP)
+    if not quote:
+        pieces[1::2] = map(_to_json_string, pieces[1::2])
+    translated = (quote and '"').join(pieces)
+    value, end = parse(translated)
+    if end != len(translated):
+        raise _NotTranslatableError
+    return value
+
+
+_JSON_WORDS = (("None", "null"), ("True", "true"), ("False", "false"))
+
+
+def _mark(structure: str) -> str:
+    if _has_unusual_brace(structure):
+        structure = _mark_sets(r'{"\\u0002":[\1]}', structure)
+        structure = _mark_integer_keys(r'\1"\\u0003\2":', structure)
+    return (
+        structure.replace("(", '{"\\u0000":[')
+        .replace(",)", ',"\\u0000")')
+        .replace(")", '],"\\u0001":0}')
+    )
+
+
+def _open_marks(data: dict[str, Any]) -> Any:
+    """Return what a JSON object stands for."""
+    if _TUPLE_END in data:
+        if len(data) != 2:
+            raise _NotTranslatableError
+        return _open_tuple(data[_TUPLE])
+    if _TUPLE in data:
+        raise _NotTranslatableError
+    if _SET in data:
+        return set(data[_SET])
+    return data
+
+
+def _open_tuple(items: list[Any]) -> Any:
+    if len(items) == 1:
+        return items[0]  # no comma: these were mere parentheses
+    if items and items[-1] == _TUPLE:
+        items.pop()
+    return tuple(items)
+
+
+def _open_marks_and_keys(data: dict[str, Any]) -> Any:
+    value = _open_marks(data)
+    if value is not data:
+        return value
+    return {int(key[1:]) if key[:1] == _INTEGER else key: item for key, item in data.items()}
+
+
+def _refuse(text: str) -> Any:
+    raise _NotTranslatableError(text)  # NaN and its like: names, to Python
+
+
+_parse = json.JSONDecoder(parse_constant=_refuse).raw_decode
+_parse_marked = json.JSONDecoder(parse_constant=_refuse, object_hook=_open_marks).raw_decode
+_parse_integer_keys = json.JSONDecoder(
+    parse_constant=_refuse, object_hook=_open_marks_and_keys
+).raw_decode
+
+
+# ── strings that JSON writes in another way ──────────────────────────────────────────────────────
+
+_translate_escapes = re.compile(
+    r"""\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|.|\Z)|\"""", re.DOTALL
+).sub
+_JSON_ESCAPES = {
+    r"\\": r"\\", r"\'": "'", r"\"": r"\"", '"': r"\"", r"\n": r"\n", r"\r": r"\r", r"\t": r"\t",
+}  # fmt: skip
+
+
+def _to_json_string(token: str) -> str:
+    """Translate a string with its quotes, which may be of either kind."""
+    if len(token) < 2 or token[0] != token[-1]:
+        raise _NotTranslatableError  # it does not end
+    text = token[1:-1]
+    if '"' in text or "\\" in text:
+        text = _translate_escapes(_to_json_escape, text)
+    return f'"{text}"'
+
+
+def _to_json_escape(match: re.Match[str]) -> str:
+    kind = match.lastindex
+    if kind is None:
+        return _JSON_ESCAPES[match[0]]
+    code = int(match[kind], 16)
+    # What Python keeps apart, two halves of a surrogate pair, JSON would join. Those above 0xFFFF
+    # have no escape in JSON: they stand for themselves, as no quote or backslash is among them.
+    if kind == 3 and 0xFFFF < code <= sys.maxunicode:
+        return chr(code)
+    if kind == 3 or code <= _LARGEST_MARK or 0xD800 <= code <= 0xDFFF:
+        raise _NotTranslatableError
+    return f"\\u{code:04x}"
+
+
+# ── everything else, by way of Python's parser ───────────────────────────────────────────────────
+
+_hide_strings = re.compile(
+    r"""\#[^\n]*+
+    |\'\'\'(?:[^'\\]|\\.|'(?!''))*+(?:\'\'\'|\\?\Z) | \"\"\"(?:[^"\\]|\\.|"(?!""))*+(?:\"\"\"|\\?\Z)
+    |'(?:[^'\\\n]|\\.)*+(?:'|\\?\Z|(?=\n)) | "(?:[^"\\\n]|\\.)*+(?:"|\\?\Z|(?=\n))""",
+    re.DOTALL | re.VERBOSE,
+).sub
+_is_no_literal = re.compile(
+    r"(?<![\w.])(?!(?:None|True|False|set|[rRuUbB]{1,2}(?=\x00))(?!\w))[^\W\d]"
+).search
+_REFUSALS = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)
+
+
+def _read_anything(text: str) -> Any:
+    """Read a literal in any of the forms that Python allows.
+
+    The parser's memory and stack are at stake, so it is not given what cannot be a literal: names,
+    and with them all operators that nest without brackets, or more brackets than it can take.
+    """
+    if GAP in text:
+        raise SerializeError("invalid serpent data: it contains a zero byte")
+    structure = _hide_strings(GAP, text)
+    if is_deeper(structure, MAX_DEPTH):
+        raise SerializeError(f"invalid serpent data: {TOO_DEEP}")
+    name = _is_no_literal(structure)
+    if name is not None:
+        raise SerializeError(f"invalid serpent data: {name[0]!r} begins a name, not a value")
+    try:
+        return ast.literal_eval(text)
+    except _REFUSALS as exc:
+        raise SerializeError(f"invalid serpent data: {str(exc) or type(exc).__name__}") from exc

@@ -1,0 +1,154 @@
+"""Where connections wait that have nothing to say at the moment.
+
+One thread watches them all. It takes what arrives, never waits for anybody, and hands a connection to a
+worker when a whole message is there. So an idle client costs a file descriptor, and one
+that sends half a message, or nothing at all, holds no thread that others need.
+
+The thread also watches the clock: new connections that do not get their handshake done, idle ones beyond the
+communication timeout, requests that no worker takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import socket
+import threading
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .pool import WorkerPool
+    from .session import Session
+
+log = logging.getLogger("pyrolike.threadpoolserver")
+
+CLOCK_SECONDS = 0.25
+"""How exactly handshake and idle limits are kept: sessions that have one are looked through this often."""
+
+
+class Parking:
+    """Watches parked connections.
+
+    Args:
+        pool: Whose queue of waiting tasks is watched too.
+        dispatch: Called with a session that has a whole message.
+        tick: Called every few seconds; must not block.
+        tick_seconds: How often.
+    """
+
+    def __init__(
+        self,
+        pool: WorkerPool,
+        dispatch: Callable[[Session], None],
+        tick: Callable[[], None],
+        tick_seconds: float,
+    ) -> None:
+        self._pool = pool
+        self._dispatch = dispatch
+        self._tick = tick
+        self._tick_seconds = tick_seconds
+        self._selector = selectors.DefaultSelector()
+        self._wake_receiver, self._wake_sender = socket.socketpair()
+        self._wake_receiver.setblocking(False)
+        self._wake_sender.setblocking(False)
+        self._selector.register(self._wake_receiver, selectors.EVENT_READ)
+        self._arrivals: deque[Session] = deque()
+        self._limited: set[Session] = set()  # parked sessions that have a deadline
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name="Pyro-Parking", daemon=True)
+        self._thread.start()
+
+    def park(self, session: Session) -> None:
+        """Take over *session*; nobody else touches it until it is dispatched."""
+        self._arrivals.append(session)
+        self.wake()
+
+    def wake(self) -> None:
+        """Have the thread look around: something may have changed. Never blocks."""
+        # A full pipe is a pipe that wakes; a closed one means that nobody needs waking.
+        with contextlib.suppress(OSError):
+            self._wake_sender.send(b"!")
+
+    def close(self) -> None:
+        """End the thread. The parked sessions are the server's to close."""
+        self._is_closed = True
+        self.wake()
+        if self._thread is not threading.current_thread():
+            self._thread.join(5.0)
+
+    def _run(self) -> None:
+        next_tick = next_check = monotonic()
+        while not self._is_closed:
+            for key, _ in self._selector.select(self._get_timeout(next_tick)):
+                if key.data is None:
+                    self._admit_arrivals()
+                else:
+                    self._attend(key.data)
+            self._pool.refuse_late()
+            now = monotonic()
+            if now >= next_check:
+                self._expire(now)
+                next_check = now + CLOCK_SECONDS
+            if now >= next_tick:
+                self._tick()
+                next_tick = now + self._tick_seconds
+        self._selector.close()
+        self._wake_receiver.close()
+        self._wake_sender.close()
+
+    def _get_timeout(self, next_tick: float) -> float:
+        """Return the seconds the selector may wait."""
+        now = monotonic()
+        timeout = next_tick - now
+        if self._limited:
+            timeout = min(timeout, CLOCK_SECONDS)
+        deadline = self._pool.get_next_deadline()
+        if deadline is not None:
+            timeout = min(timeout, deadline - now)
+        return max(0.0, timeout)
+
+    def _admit_arrivals(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wake_receiver.recv(4096)
+        while self._arrivals:
+            session = self._arrivals.popleft()
+            try:
+                self._register(session)
+            except (OSError, ValueError):
+                self._dispatch(session)  # closed meanwhile: a worker ends it
+                continue
+            if session.deadline is not None:
+                self._limited.add(session)
+
+    def _register(self, session: Session) -> None:
+        sock = session.connection.sock
+        try:
+            self._selector.register(sock, selectors.EVENT_READ, session)
+        except KeyError:
+            # The number belonged to a connection that somebody closed while it was parked.
+            self._selector.unregister(sock)
+            self._selector.register(sock, selectors.EVENT_READ, session)
+
+    def _attend(self, session: Session) -> None:
+        """Take what has arrived on a session, and dispatch it if that is a whole message, or the end."""
+        if session.receive_available():
+            self._unregister(session)
+            self._dispatch(session)
+
+    def _unregister(self, session: Session) -> None:
+        self._limited.discard(session)
+        # ValueError: it was closed meanwhile; the worker that gets it will find that out.
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(session.connection.sock)
+
+    def _expire(self, now: float) -> None:
+        """Dispatch the sessions whose time is over: a worker ends them."""
+        for session in [one for one in self._limited if one.deadline <= now]:
+            session.expire()
+            self._unregister(session)
+            self._dispatch(session)

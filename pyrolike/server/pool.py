@@ -1,0 +1,205 @@
+"""Threads for requests: as many as run at the same time, within bounds.
+
+A worker takes one task after the other. Idle workers stand on a stack, so that the one that became idle last, with
+warm caches, goes first, and those beyond the minimum, at its bottom, get tired and leave. When all
+workers are busy, tasks wait in a bounded queue; each with a moment after which somebody should be
+told that nobody comes.
+
+Invariants, under the lock: a worker is either idle (on the stack, asleep) or running; while anybody is idle
+the queue is empty; ``len(idle) + running == size``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections import deque
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger("pyrolike.threadpool")
+
+IDLE_SECONDS = 10.0
+"""How long a worker beyond the minimum stays idle before it leaves: bursts do not start new threads each time."""
+
+Task: TypeAlias = "Callable[[], None]"
+
+_numbers = itertools.count(1)
+
+
+class _Worker:
+    """One thread and the task it was given while it slept."""
+
+    __slots__ = ("task", "wake")
+
+    def __init__(self, task: Task | None) -> None:
+        self.task = task
+        self.wake = threading.Lock()
+        self.wake.acquire()
+
+
+class WorkerPool:
+    """Runs tasks in threads.
+
+    Args:
+        size_min: Threads that stay when there is nothing to do; they are started at once.
+        size_max: Most threads.
+        queue_size: Most tasks that wait for a thread.
+
+    Raises:
+        ValueError: The sizes make no sense.
+    """
+
+    def __init__(self, size_min: int, size_max: int, queue_size: int) -> None:
+        if not 1 <= size_min <= size_max:
+            raise ValueError(
+                "THREADPOOL_SIZE_MIN must be at least 1 and not more than THREADPOOL_SIZE; "
+                f"they are {size_min} and {size_max}"
+            )
+        self._size_min = size_min
+        self._size_max = size_max
+        self._queue_size = queue_size
+        self._lock = threading.Lock()  # guards all of the below
+        self._idle: list[_Worker] = []
+        self._queue: deque[tuple[float, Task, Task | None]] = deque()
+        self._size = 0
+        self._is_closed = False
+        for _ in range(size_min):
+            self._size += 1
+            self._start(None)
+
+    def __repr__(self) -> str:
+        return f"<WorkerPool {self._size} threads, {self.busy_count} busy, {len(self._queue)} waiting>"
+
+    @property
+    def busy_count(self) -> int:
+        """Number of threads that run a task."""
+        return self._size - len(self._idle)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether tasks wait for a thread: whoever can give his back should."""
+        return bool(self._queue)
+
+    def submit(self, task: Task, refuse: Task | None = None, wait: float = inf) -> None:
+        """Have *task* run in a thread.
+
+        Args:
+            task: What to run; what it raises is logged.
+            refuse: Called instead, at once if there is no room in the queue, or by `refuse_late` if no
+                thread came free in time. It must not block. None for a task that must not be lost: it
+                waits as long as it takes.
+            wait: Seconds the task may wait for a thread.
+        """
+        with self._lock:
+            if self._idle:
+                worker = self._idle.pop()
+                worker.task = task
+                worker.wake.release()
+                return
+            if self._size < self._size_max and self._try_start(task):
+                return
+            if refuse is None or (len(self._queue) < self._queue_size and not self._is_closed):
+                self._queue.append((monotonic() + wait, task, refuse))
+                return
+        refuse()
+
+    def try_submit(self, task: Task) -> bool:
+        """Have *task* run in a thread if one is free, or can be started; say whether that is so."""
+        with self._lock:
+            if self._idle:
+                worker = self._idle.pop()
+                worker.task = task
+                worker.wake.release()
+                return True
+            return self._size < self._size_max and self._try_start(task)
+
+    def get_next_deadline(self) -> float | None:
+        """Return the moment at which a waiting task must be refused; None if nothing waits."""
+        with self._lock:
+            return min((entry[0] for entry in self._queue), default=None)
+
+    def refuse_late(self) -> None:
+        """Refuse the tasks that have waited too long."""
+        if not self._queue:
+            return
+        now = monotonic()
+        with self._lock:
+            late = [entry for entry in self._queue if entry[0] <= now]
+            for entry in late:
+                self._queue.remove(entry)
+        for _, _, refuse in late:
+            if refuse is not None:
+                refuse()
+
+    def close(self) -> None:
+        """Let idle workers leave, busy ones after their task; refuse what waits. Does not wait."""
+        with self._lock:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+            waiting = [entry for entry in self._queue if entry[2] is not None]
+            for entry in waiting:
+                self._queue.remove(entry)
+            for worker in idle:
+                worker.wake.release()
+        for _, _, refuse in waiting:
+            if refuse is not None:
+                refuse()
+
+    def _try_start(self, task: Task) -> bool:
+        """Start a worker with *task*; the lock is held."""
+        if self._is_closed:
+            return False
+        self._size += 1
+        try:
+            self._start(task)
+        except RuntimeError:
+            # The system has no more threads for us: go on with those there are.
+            self._size -= 1
+            log.warning("cannot start a new thread; %d are running", self._size)
+            return False
+        return True
+
+    def _start(self, task: Task | None) -> None:
+        name = f"Pyro-Worker-{next(_numbers)}"
+        threading.Thread(target=self._work, args=(_Worker(task),), name=name, daemon=True).start()
+
+    def _work(self, worker: _Worker) -> None:
+        """Run tasks until there is no place for this worker any more."""
+        while True:
+            task, worker.task = worker.task, None
+            if task is not None:
+                try:
+                    task()
+                except BaseException:  # a worker survives whatever a task raises, SystemExit too
+                    log.exception("a task of the thread pool failed")
+                task = None
+            if not self._get_next_task(worker):
+                return
+
+    def _get_next_task(self, worker: _Worker) -> bool:
+        """Give *worker* its next task, waiting for one; False if it is to leave."""
+        with self._lock:
+            if self._queue:
+                worker.task = self._queue.popleft()[1]
+                return True
+            if self._is_closed:
+                self._size -= 1
+                return False
+            self._idle.append(worker)
+        while not worker.wake.acquire(timeout=IDLE_SECONDS):
+            with self._lock:
+                if worker in self._idle and self._size > self._size_min:
+                    self._idle.remove(worker)
+                    self._size -= 1
+                    return False
+        if worker.task is None:  # woken by close
+            with self._lock:
+                self._size -= 1
+            return False
+        return True

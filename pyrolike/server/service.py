@@ -1,0 +1,114 @@
+"""What a daemon's sessions share: its objects, how calls to them are answered, and its settings.
+
+It stands between `Daemon`, which has Pyro's names and the hooks that programs override, and the sessions, which
+have neither. Programs see nothing of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.callcontext import get_state
+from pyrolike.configure import config
+from pyrolike.objects import Dispatcher, ObjectTable, StreamTable
+
+from .settings import ServingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pyrolike.transport import SocketConnection
+
+    from .daemon import Daemon
+    from .session import Session
+    from .threadpool import ThreadPoolServer
+
+log = logging.getLogger("pyrolike.server")
+
+
+class Service:
+    """The inner side of a daemon.
+
+    Args:
+        daemon: Whose hooks are called.
+
+    Attributes:
+        table: The registered objects.
+        streams: Iterators that clients fetch from.
+        dispatcher: Answers calls.
+        server: The server type; None before it is made.
+        get_annotations: The daemon's hook for annotations of replies; None if it is not overridden.
+    """
+
+    def __init__(self, daemon: Daemon, plain_annotations: Any) -> None:
+        self._daemon = daemon
+        self.table = ObjectTable()
+        self.streams = StreamTable(monotonic)
+        self.dispatcher = Dispatcher(self.table, self.streams, self._report_error)
+        self.server: ThreadPoolServer | None = None
+        self.get_annotations: Callable[[], Mapping[str, Any]] | None = None
+        if type(daemon).annotations is not plain_annotations:
+            self.get_annotations = daemon.annotations
+        self._accepted = frozenset(config.SERIALIZERS_ACCEPTED)
+        self._settings = ServingSettings.take(config, self._accepted)
+        self.dispatcher.policy = self._settings.policy
+
+    @property
+    def require_expose(self) -> bool:
+        """Whether only exposed members are remote."""
+        return self._settings.policy.require_expose
+
+    def get_settings(self) -> ServingSettings:
+        """Return the settings as they are now."""
+        settings = self._settings
+        if settings.revision != config.revision:
+            fresh = ServingSettings.take(config, self._accepted)
+            if fresh.policy.require_expose != settings.policy.require_expose:
+                self.table.forget_members()
+            self.dispatcher.policy = fresh.policy
+            self._settings = settings = fresh
+        return settings
+
+    def shake_hands(self, connection: SocketConnection, handshake: Any, object_id: str) -> Any:
+        """Return the answer to a client's handshake, or raise what shall be told to it instead."""
+        answer = self._daemon.validateHandshake(connection, handshake)
+        members = self.table.get(object_id).get_members(self.require_expose)
+        return {"handshake": answer, "meta": members.as_metadata()}
+
+    def start_task(self, task: Callable[[], None]) -> bool:
+        """Run *task* in another thread if one is free; say whether that is so."""
+        return self.server is not None and self.server.start_task(task)
+
+    def forget(self, session: Session, was_open: bool) -> None:
+        """Take note that a session ends: call the hook, let go of its streams and resources."""
+        connection = session.connection
+        try:
+            if was_open:
+                self._daemon.clientDisconnect(connection)
+        except Exception:  # the hook is the program's; the connection ends all the same
+            log.exception("clientDisconnect failed")
+        self.streams.release(connection, config.ITER_STREAM_LINGER)
+        if self.server is not None:
+            self.server.forget(session)
+
+    def keep_house(self) -> None:
+        """Do what must be done every few seconds."""
+        self.streams.expire(config.ITER_STREAM_LIFETIME, config.ITER_STREAM_LINGER)
+        try:
+            self._daemon.housekeeping()
+        except Exception:  # the hook is the program's; it is called again next time
+            log.exception("housekeeping failed")
+
+    def _report_error(
+        self, client: Any, method: str, vargs: Any, kwargs: Any, fault: BaseException
+    ) -> None:
+        """Tell the daemon's error handler that a method raised."""
+        address = get_state().client_sock_addr
+        try:
+            self._daemon.methodcall_error_handler(
+                self._daemon, address, method, vargs, kwargs or {}, fault
+            )
+        except Exception:  # the handler is the program's; the caller gets the first error all the same
+            log.exception("methodcall_error_handler failed")

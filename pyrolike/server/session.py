@@ -1,0 +1,464 @@
+"""The server's side of one connection: messages in, replies out.
+
+A session is fed by whoever watches its connection, and used by one thread at a time: the parking thread while
+nothing whole has arrived, then the worker it was dispatched to. It knows the order of things
+(handshake first, then calls), what a bad message deserves, and how a reply is written. It does not
+know threads: who runs it, and when, is the server type's business.
+
+States: *new*, until the handshake is accepted; *open*; *finished*, when nothing more may be read: `end` then tells
+the daemon and closes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.callcontext import ContextState
+from pyrolike.errors import CommunicationError, ProtocolError, SerializeError
+from pyrolike.protocol import (
+    V502,
+    Flag,
+    Message,
+    MessageReader,
+    MessageType,
+    compress,
+    describe,
+    inflate,
+)
+from pyrolike.serializers import get_serializer, serializers
+
+from .oneway import OnewayQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyrolike.serializers import SerializerBase
+    from pyrolike.transport import SocketConnection
+
+    from .service import Service
+    from .settings import ServingSettings
+
+log = logging.getLogger("pyrolike.server")
+
+CHUNK = 64 * 1024
+"""Bytes asked of a socket at once: most requests come with one system call."""
+
+JOINABLE = 32 * 1024
+"""Payloads up to this size are joined to their header: a copy is cheaper than a longer system call."""
+
+HANDSHAKE_SIZE = 1024 * 1024
+"""Most bytes of a CONNECT message: the peer may be anybody, and has no need for more."""
+
+FIRST = frozenset({MessageType.CONNECT})
+AFTERWARDS = frozenset({MessageType.INVOKE, MessageType.PING})
+
+PATIENCE = 0.25
+"""Seconds a worker goes on receiving one message; after that the rest is awaited without a thread."""
+
+UNUSUAL = Flag.ONEWAY | Flag.COMPRESSED
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # absent on Windows, where we read what is ready only
+
+BUSY = "no free workers, increase server threadpool size"
+"""Pyro's words; clients look for the first three and try again later."""
+
+
+class Session:
+    """One client of a daemon.
+
+    Args:
+        service: The daemon's inner side.
+        connection: Its connection; the session owns it.
+        deadline: Moment until which the handshake must be complete, on the monotonic clock; or None.
+        needs_handshake: Whether it begins with a handshake at all.
+
+    Attributes:
+        connection: See above.
+        deadline: Moment at which the session is to be ended if nothing happens; None for never.
+        is_finished: Nothing more will be read; `end` is due.
+        is_busy: A message is being answered.
+        is_closing: The daemon closes: the call that is running is the last one.
+    """
+
+    __slots__ = (
+        "_fault",
+        "_message",
+        "_oneway",
+        "_reader",
+        "_service",
+        "connection",
+        "deadline",
+        "is_busy",
+        "is_closing",
+        "is_finished",
+        "is_open",
+        "state",
+    )
+
+    def __init__(
+        self,
+        service: Service,
+        connection: SocketConnection,
+        address: Any,
+        deadline: float | None,
+        *,
+        needs_handshake: bool = True,
+    ) -> None:
+        self.connection = connection
+        self.deadline = deadline
+        self.is_finished = False
+        self.is_busy = False
+        self.is_closing = False
+        self.is_open = not needs_handshake
+        self.state = ContextState(connection, address)
+        self._service = service
+        self._message: Message | None = None
+        self._fault: Exception | None = None
+        self._oneway: OnewayQueue | None = None
+        self._reader = MessageReader(HANDSHAKE_SIZE, FIRST)
+        if self.is_open:
+            self._admit()
+
+    def __repr__(self) -> str:
+        state = "finished" if self.is_finished else "open" if self.is_open else "new"
+        return f"<Session {state}, {self.connection!r}>"
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def receive_available(self) -> bool:
+        """Take what has arrived, without waiting; for the parking thread.
+
+        Returns:
+            Whether a worker is needed: a whole message is there, or the session is finished.
+        """
+        try:
+            room = self._reader.get_buffer()
+            if room is None:
+                data = self.connection.sock.recv(CHUNK, DONT_WAIT)
+                count = len(data)
+                if count:
+                    self._message = self._reader.feed(data)
+            else:
+                with room:
+                    count = self.connection.sock.recv_into(room, 0, DONT_WAIT)
+                if count:
+                    self._message = self._reader.filled(count)
+        except BlockingIOError:
+            return False
+        except (OSError, ProtocolError) as fault:
+            self._fault = fault
+            count = 0
+        if not count:
+            self.is_finished = True
+        return self.is_finished or self._message is not None
+
+    def take_message(self) -> Message | None:
+        """Return the next message, waiting for it as long as the connection lingers; for workers.
+
+        Returns:
+            None if nothing whole has come in time, or the session is finished.
+        """
+        message, self._message = self._message, None
+        if message is not None or self.is_finished:
+            return message
+        try:
+            message = self._reader.take() or self._receive_some() or self._receive_rest()
+        except (BlockingIOError, TimeoutError):  # the connection's receive limit has passed
+            return None
+        except (OSError, ProtocolError) as fault:
+            self._fault = fault
+            self.is_finished = True
+        return message
+
+    def _receive_some(self) -> Message | None:
+        """Receive once; BlockingIOError if the connection has lingered for nothing."""
+        room = self._reader.get_buffer()
+        if room is None:
+            data = self.connection.sock.recv(CHUNK)
+            if not data:
+                raise ConnectionResetError("the client is gone")
+            return self._reader.feed(data)
+        with room:
+            count = self.connection.sock.recv_into(room)
+        if not count:
+            raise ConnectionResetError("the client is gone")
+        return self._reader.filled(count)
+
+    def _receive_rest(self) -> Message | None:
+        """Receive on while the message keeps coming, but not for ever: it may come a byte at a time."""
+        end = monotonic() + PATIENCE
+        message = None
+        while message is None and monotonic() < end:
+            message = self._receive_some()
+        return message
+
+    def hold_message(self) -> bool:
+        """Set the next message aside if it has arrived already; say whether there is one."""
+        if self._message is None:
+            try:
+                self._message = self._reader.take()
+            except ProtocolError as fault:
+                self._fault = fault
+                self.is_finished = True
+        return self._message is not None
+
+    def expire(self) -> None:
+        """Finish the session because its deadline has passed."""
+        self.is_finished = True
+        log.info("%s ended: %s", self, "idle too long" if self.is_open else "no handshake in time")
+
+    # -- answering --------------------------------------------------------------------------------
+
+    def process(self, message: Message) -> None:
+        """Answer one message. Afterwards the session may be finished.
+
+        Everything a client can do wrong ends here as a reply or as the end of its session.
+        """
+        self.state.begin_request(message)
+        try:
+            settings = self._service.get_settings()
+            if settings.log_wire:
+                _log_message("received", message)
+            if message.type == MessageType.INVOKE:
+                self._answer_call(settings, message)
+            elif message.type == MessageType.CONNECT:
+                self._answer_connect(settings, message)
+            else:
+                self._reply(settings, MessageType.PING, message, 0, b"pong", None)
+        except (OSError, CommunicationError) as fault:
+            self._fault = fault
+            self.is_finished = True
+
+    def _answer_call(self, settings: ServingSettings, message: Message) -> None:
+        codec = settings.codecs.get(message.serializer_id)
+        if codec is None:
+            self._refuse_serializer(settings, message)
+            return
+        dispatcher = self._service.dispatcher
+        if message.flags & UNUSUAL:
+            if message.flags & Flag.COMPRESSED:
+                inflate(message, settings.max_size)
+            if message.flags & Flag.ONEWAY:
+                self._run_oneway(settings, codec, message)
+                return
+        flags, payload, annotations = dispatcher.answer(self.connection, codec, message)
+        if not flags & Flag.EXCEPTION and self.state.response:
+            annotations = {**self.state.response, **(annotations or {})}
+        try:
+            self._reply(settings, MessageType.RESULT, message, flags, payload, annotations)
+        except ProtocolError as fault:
+            # The program's annotations cannot be written: that is what the caller gets to know.
+            flags, payload, _ = dispatcher.fail(codec, fault)
+            self._reply(settings, MessageType.RESULT, message, flags, payload, None)
+
+    def _run_oneway(
+        self, settings: ServingSettings, codec: SerializerBase, message: Message
+    ) -> None:
+        """Make a call that gets no reply, whatever happens."""
+        dispatcher, client = self._service.dispatcher, self.connection
+        if message.flags & Flag.BATCH or not settings.oneway_threaded:
+            dispatcher.answer(client, codec, message)
+            return
+        try:
+            # Here, not in the other thread: a session's instance is made by its session.
+            call = dispatcher.prepare(client, codec, message)
+        except BaseException:  # there is nobody to tell; the connection goes on
+            log.warning("a oneway call cannot be made", exc_info=True)
+            return
+        if self._oneway is None:
+            self._oneway = OnewayQueue(self._service.start_task)
+        self._oneway.run(self.state.copy(), lambda: dispatcher.run(client, call))
+
+    def _answer_connect(self, settings: ServingSettings, message: Message) -> None:
+        """Shake hands, or refuse with the reason."""
+        codec = settings.codecs.get(message.serializer_id)
+        if codec is None:
+            self._refuse_serializer(settings, message)
+            return
+        try:
+            if message.flags & Flag.COMPRESSED:
+                inflate(message, HANDSHAKE_SIZE)
+            content = codec.loads(message.payload)
+            payload = codec.dumps(self._shake_hands(content))
+        except Exception as fault:  # malformed, or refused by the daemon's own hook: the reason goes back
+            log.debug("handshake refused: %s", fault)
+            self._refuse_connect(settings, message, codec, str(fault) or type(fault).__name__)
+            return
+        self._admit()
+        self._reply(settings, MessageType.CONNECTOK, message, 0, payload, self.state.response)
+
+    def _shake_hands(self, content: Any) -> Any:
+        if not isinstance(content, dict) or "handshake" not in content or "object" not in content:
+            raise ProtocolError("a handshake needs the keys 'handshake' and 'object'")
+        self.connection.objectId = object_id = content["object"]
+        return self._service.shake_hands(self.connection, content["handshake"], object_id)
+
+    def _admit(self) -> None:
+        self.is_open = True
+        self._reader.max_size = self._service.get_settings().max_size
+        self._reader.accepted_types = AFTERWARDS
+
+    # -- refusing ---------------------------------------------------------------------------------
+
+    def refuse_busy(self) -> None:
+        """Answer the waiting message with "no free workers"; never blocks.
+
+        A client that is already connected may try again; a new one is turned away.
+        """
+        message, self._message = self._message, None
+        settings = self._service.get_settings()
+        if message is None or self.is_finished:
+            self.is_finished = True
+        elif not self.is_open:
+            self._refuse_connect(settings, message, serializers["marshal"], BUSY)
+        elif message.type == MessageType.PING:
+            self._send_at_once(V502.write_head(MessageType.PING, message.serializer_id, 0, message.seq, 4) + b"pong")
+        elif message.flags & Flag.ONEWAY:
+            log.error("a oneway call was dropped: %s", BUSY)
+        else:
+            codec = settings.codecs.get(message.serializer_id)
+            if codec is None:
+                self.is_finished = True
+                return
+            flags, payload, _ = self._service.dispatcher.fail(codec, CommunicationError(BUSY))
+            head = V502.write_head(
+                MessageType.RESULT, message.serializer_id, flags, message.seq, len(payload)
+            )
+            self._send_at_once(head + payload)
+
+    def _refuse_connect(
+        self,
+        settings: ServingSettings,
+        message: Message | None,
+        codec: SerializerBase,
+        reason: str,
+    ) -> None:
+        """Send CONNECTFAIL; the session is finished."""
+        self.is_finished = True
+        payload = codec.dumps(reason)
+        number = V502.serializer_numbers[codec.name]
+        seq = message.seq if message is not None else 0
+        correlation_id = message.correlation_id if message is not None else None
+        head = V502.write_head(
+            MessageType.CONNECTFAIL, number, 0, seq, len(payload), None, correlation_id
+        )
+        if settings.log_wire:
+            log.debug("sending CONNECTFAIL: %s", reason)
+        self._send_at_once(head + payload)
+
+    def _refuse_serializer(self, settings: ServingSettings, message: Message) -> None:
+        """Refuse a message in a serializer that is not accepted; its payload is not looked at."""
+        number = message.serializer_id
+        name = V502.serializer_names.get(number)
+        reason = (
+            f"this daemon does not accept the serializer {name or f'number {number}'}; "
+            "see its setting SERIALIZERS_ACCEPTED"
+        )
+        if message.type == MessageType.CONNECT:
+            self._refuse_connect(settings, message, serializers["marshal"], reason)
+            return
+        self.is_finished = True
+        if name in serializers and not message.flags & Flag.ONEWAY:
+            flags, payload, _ = self._service.dispatcher.fail(
+                get_serializer(name), SerializeError(reason)
+            )
+            self._reply(settings, MessageType.RESULT, message, flags, payload, None)
+
+    # -- writing ----------------------------------------------------------------------------------
+
+    def _reply(
+        self,
+        settings: ServingSettings,
+        type: int,
+        message: Message,
+        flags: int,
+        payload: Any,
+        annotations: Mapping[str, Any] | None,
+    ) -> None:
+        """Send a reply to *message*."""
+        get_annotations = self._service.get_annotations
+        if get_annotations is not None:
+            annotations = {**(annotations or {}), **get_annotations()}
+        if settings.needs_care:
+            flags, payload = _prepare(settings, type, message, flags, payload, annotations)
+        size = len(payload)
+        head = V502.write_head(
+            type, message.serializer_id, flags, message.seq, size, annotations, self.state.correlation
+        )
+        if size <= JOINABLE:
+            self.connection.send(head + payload)
+        else:
+            self.connection.send_parts(head, payload)
+
+    def _send_at_once(self, data: bytes) -> None:
+        """Send a short message without waiting; who cannot take it in now loses the connection."""
+        try:
+            is_sent = self.connection.sock.send(data, DONT_WAIT) == len(data)
+        except OSError:
+            is_sent = False
+        if not is_sent:
+            self.is_finished = True
+
+    # -- ending -----------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Close the connection and tell the daemon. Runs the program's hooks; may be called twice."""
+        self.is_finished = True
+        if self.connection.is_closed:
+            was_open = False
+        else:
+            was_open = self.is_open
+            if not was_open and isinstance(self._fault, ProtocolError):
+                settings = self._service.get_settings()
+                self._refuse_connect(settings, None, serializers["marshal"], str(self._fault))
+            elif isinstance(self._fault, ProtocolError):
+                log.warning("%s ended by a protocol error: %s", self, self._fault)
+        self._service.forget(self, was_open)
+        self._drain()
+        self.connection.close()
+
+    def _drain(self) -> None:
+        """Read away what was sent to us in vain: closing over it would take our last words back."""
+        with contextlib.suppress(OSError, ValueError):
+            self.connection.sock.shutdown(socket.SHUT_WR)
+            for _ in range(16):
+                if not self.connection.sock.recv(CHUNK, DONT_WAIT):
+                    break
+
+
+def _prepare(
+    settings: ServingSettings,
+    type: int,
+    message: Message,
+    flags: int,
+    payload: Any,
+    annotations: Mapping[str, Any] | None,
+) -> tuple[int, Any]:
+    """Compress and log an outgoing reply where the settings say so."""
+    if settings.compress:
+        squeezed = compress(payload, V502)
+        if squeezed is not payload:
+            flags, payload = flags | Flag.COMPRESSED, squeezed
+    if settings.log_wire:
+        parts = (type, message.serializer_id, flags, message.seq, payload, annotations)
+        log.debug("sending %s", describe(*parts))
+    return flags, payload
+
+
+def _log_message(direction: str, message: Message) -> None:
+    log.debug(
+        "%s %s",
+        direction,
+        describe(
+            message.type,
+            message.serializer_id,
+            message.flags,
+            message.seq,
+            message.payload,
+            message.annotations,
+            message.correlation_id,
+        ),
+    )

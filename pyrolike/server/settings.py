@@ -1,0 +1,70 @@
+"""What a daemon needs of the settings, as it stands at one revision of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyrolike.objects.dispatch import CallPolicy
+from pyrolike.protocol import V502
+from pyrolike.serializers import SerializerBase, get_serializer, serializers
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from pyrolike.configure import Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class ServingSettings:
+    """Settings that hold for each request; taken anew when the configuration's revision has changed.
+
+    Attributes:
+        revision: The configuration's revision this was taken at.
+        codecs: Number on the wire to serializer, for those that are accepted.
+        max_size: Most bytes of a message, both ways.
+        compress: Whether replies are compressed.
+        log_wire: Whether messages are logged.
+        needs_care: Whether either is so: the one thing the usual reply has to look at.
+        oneway_threaded: Whether oneway calls run beside the calls that follow them.
+        policy: What concerns the calls themselves.
+    """
+
+    revision: int
+    codecs: Mapping[int, SerializerBase]
+    max_size: int
+    compress: bool
+    log_wire: bool
+    needs_care: bool
+    oneway_threaded: bool
+    policy: CallPolicy
+
+    @classmethod
+    def take(cls, config: Configuration, accepted: Collection[str]) -> ServingSettings:
+        """Take them from *config*; *accepted* are the serializers fixed when the daemon was made."""
+        revision = config.revision  # first: a change meanwhile is then noticed at the next request
+        compress, log_wire = config.COMPRESSION, config.LOGWIRE
+        policy = CallPolicy(
+            require_expose=config.REQUIRE_EXPOSE,
+            streaming=config.ITER_STREAMING,
+            detailed_tracebacks=config.DETAILED_TRACEBACK,
+            send_tracebacks=config.REMOTE_TRACEBACKS,
+            max_size=config.MAX_MESSAGE_SIZE,
+        )
+        bytes_repr = config.SERPENT_BYTES_REPR
+        codecs = {
+            V502.serializer_numbers[name]: get_serializer(name, bytes_repr=bytes_repr)
+            for name in accepted
+            # The default names msgpack; where the extra is not installed, nobody can use it.
+            if name != "msgpack" or name in serializers
+        }
+        return cls(
+            revision,
+            codecs,
+            config.MAX_MESSAGE_SIZE,
+            compress,
+            log_wire,
+            compress or log_wire,
+            config.ONEWAY_THREADED,
+            policy,
+        )

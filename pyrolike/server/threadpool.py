@@ -1,0 +1,282 @@
+"""The thread-pool server: a thread per running request, none for idle connections.
+
+Three parties:
+
+* The *accept loop* is the thread in ``requestLoop``. It accepts connections and hands them on; it never reads from
+  them and never waits for anybody else.
+* A *worker* serves a connection as long as there is something to do: it reads a request, runs it, answers, and
+  lingers a moment for the next one. On a busy connection nothing is handed from thread to thread.
+* *Parking* watches the connections that have nothing to say, and hands one to a worker when a whole message
+  is there.
+
+So a session is owned by exactly one of: a worker, the pool's queue, parking. It changes hands by `_dispatch`
+and `Parking.park` only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import socket
+import threading
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.callcontext import get_state, set_state
+from pyrolike.errors import PyroError
+
+from .parking import Parking
+from .pool import WorkerPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .session import Session
+
+log = logging.getLogger("pyrolike.threadpoolserver")
+
+CLOSING_SECONDS = 2.0
+"""How long `close` waits for the clients' ends to be worked off before it closes them roughly."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """Sizes and times of the server, in threads, requests and seconds.
+
+    Attributes:
+        size_min: Threads kept.
+        size_max: Most threads.
+        queue_size: Most requests that wait for a thread.
+        queue_wait: How long each may wait.
+        idle_limit: How long a client may be idle; None for ever.
+        poll: How often the loop condition and housekeeping are looked at.
+    """
+
+    size_min: int
+    size_max: int
+    queue_size: int
+    queue_wait: float
+    idle_limit: float | None
+    poll: float
+
+
+class ThreadPoolServer:
+    """Serves the connections of one listening socket.
+
+    Args:
+        listener: A listening socket; the server owns it.
+        make_session: Makes the session for an accepted socket and its peer's address.
+        housekeeping: Called every few seconds, in a worker.
+        settings: Sizes and times.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        make_session: Callable[[socket.socket, Any], Session],
+        housekeeping: Callable[[], None],
+        settings: PoolSettings,
+    ) -> None:
+        self.sock = listener
+        listener.setblocking(False)
+        self._make_session = make_session
+        self._housekeeping = housekeeping
+        self._settings = settings
+        self._pool = WorkerPool(settings.size_min, settings.size_max, settings.queue_size)
+        tick_seconds = min(settings.poll, max(settings.idle_limit or 0.0, 5.0))
+        self._is_housekeeping = threading.Lock()
+        self._sessions: set[Session] = set()
+        self._sessions_changed = threading.Condition()  # guards the set
+        self._wake_receiver, self._wake_sender = socket.socketpair()
+        self._wake_receiver.setblocking(False)
+        self._wake_sender.setblocking(False)
+        self._is_closed = False
+        # Last: its thread may call us from now on.
+        self._parking = Parking(self._pool, self._dispatch, self._start_housekeeping, tick_seconds)
+
+    def __repr__(self) -> str:
+        return f"<ThreadPoolServer {len(self._sessions)} clients, {self._pool!r}>"
+
+    @property
+    def sockets(self) -> list[Any]:
+        """The sockets to watch in a foreign event loop: the listening one."""
+        return [self.sock]
+
+    @property
+    def selector(self) -> Any:
+        """Not to be had: Pyro offers it for the multiplex server only."""
+        raise TypeError("the thread-pool server has no selector to share; use multiplex")
+
+    # -- accepting --------------------------------------------------------------------------------
+
+    def loop(self, condition: Callable[[], bool]) -> None:
+        """Accept connections until *condition* is false, the server is closed, or Ctrl-C."""
+        with selectors.DefaultSelector() as selector, contextlib.suppress(KeyboardInterrupt):
+            selector.register(self.sock, selectors.EVENT_READ)
+            selector.register(self._wake_receiver, selectors.EVENT_READ)
+            while not self._is_closed and condition():
+                for key, _ in selector.select(self._settings.poll):
+                    if key.fileobj is self.sock:
+                        self.accept_all()
+                    else:
+                        self._drain_wakes()
+
+    def events(self, eventsockets: Iterable[Any]) -> None:
+        """Accept the connections that wait, if the listening socket is among *eventsockets*."""
+        if self.sock in eventsockets:
+            self.accept_all()
+
+    def accept_all(self) -> None:
+        """Accept what waits in the backlog."""
+        while not self._is_closed:
+            try:
+                sock, address = self.sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as fault:
+                if not self._is_closed:
+                    log.error("cannot accept a connection: %s", fault)
+                return
+            self._welcome(sock, address)
+
+    def wakeup(self) -> None:
+        """Have the loop look at its condition now. Never blocks; any thread may call it."""
+        with contextlib.suppress(OSError):
+            self._wake_sender.send(b"!")
+
+    def _drain_wakes(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wake_receiver.recv(4096)
+
+    def _welcome(self, sock: socket.socket, address: Any) -> None:
+        """Take a new connection over. Whoever connects speaks at once; so a free worker goes ahead."""
+        try:
+            session = self._make_session(sock, address)
+        except OSError as fault:  # it is gone already
+            log.debug("a new connection failed at once: %s", fault)
+            sock.close()
+            return
+        with self._sessions_changed:
+            self._sessions.add(session)
+        if self._pool.is_crowded or not self._pool.try_submit(partial(self._serve, session)):
+            self._parking.park(session)
+
+    # -- serving ----------------------------------------------------------------------------------
+
+    def _dispatch(self, session: Session) -> None:
+        """Have a worker serve a session that has a message, or is to be ended."""
+        task = partial(self._serve, session)
+        if session.is_finished or session.is_closing:
+            self._pool.submit(task)
+        else:
+            self._pool.submit(task, partial(self._refuse, session), self._settings.queue_wait)
+
+    def _serve(self, session: Session) -> None:
+        """Answer a session's messages as long as they come. A worker's task."""
+        before = get_state()
+        set_state(session.state)
+        try:
+            while (message := session.take_message()) is not None:
+                session.is_busy = True
+                if session.is_closing:
+                    break
+                session.process(message)
+                session.is_busy = False
+                if session.is_finished or session.is_closing or self._pool.is_crowded:
+                    break
+        except BaseException:
+            # A hook of the program failed: whatever it was, this client is lost, and only this one.
+            session.is_finished = True
+            log.exception("%s ended by an unexpected error", session)
+        finally:
+            set_state(before)
+        if session.is_finished or session.is_closing:
+            session.end()
+        else:
+            self._pass_on(session)
+
+    def _pass_on(self, session: Session) -> None:
+        """Let go of a session: parking watches it, or, others waiting, it queues up behind them."""
+        idle_limit = self._settings.idle_limit
+        if session.is_open:
+            session.deadline = monotonic() + idle_limit if idle_limit else None
+        if session.hold_message() or session.is_finished:
+            self._dispatch(session)
+        else:
+            self._parking.park(session)
+
+    def _refuse(self, session: Session) -> None:
+        """Tell a session's client that no worker has come."""
+        log.warning("no free workers for %s", session)
+        session.refuse_busy()
+        if session.is_finished:
+            self._dispatch(session)
+        else:
+            self._pass_on(session)
+
+    def start_task(self, task: Callable[[], None]) -> bool:
+        """Run *task* in a worker, if one is free; say whether that is so."""
+        return self._pool.try_submit(task)
+
+    def forget(self, session: Session) -> None:
+        """Take note that a session has ended."""
+        with self._sessions_changed:
+            self._sessions.discard(session)
+            self._sessions_changed.notify_all()
+
+    def _start_housekeeping(self) -> None:
+        """Run the daemon's housekeeping in a worker, unless the last one still runs."""
+        if self._is_housekeeping.acquire(False):
+            if not self._pool.try_submit(self._do_housekeeping):
+                self._is_housekeeping.release()
+
+    def _do_housekeeping(self) -> None:
+        try:
+            self._housekeeping()
+        finally:
+            self._is_housekeeping.release()
+
+    # -- ending -----------------------------------------------------------------------------------
+
+    def combine_loop(self, server: Any) -> None:
+        """Not possible with threads.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError("the thread-pool server cannot be combined with another; use multiplex")
+
+    def shutdown(self) -> None:
+        """End the loop; what is open stays open until `close`."""
+        self._is_closed = True
+        self.wakeup()
+
+    def close(self) -> None:
+        """Close the listening socket and all connections. Running calls still get their answer out.
+
+        Afterwards nothing is served any more. May be called twice, and from a running call.
+        """
+        self.shutdown()
+        self.sock.close()
+        with self._sessions_changed:
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.is_closing = True
+            if not session.is_busy:
+                with contextlib.suppress(OSError):
+                    session.connection.sock.shutdown(socket.SHUT_RDWR)
+        with self._sessions_changed:
+            self._sessions_changed.wait_for(self._is_quiet, CLOSING_SECONDS)
+            leftover = [session for session in self._sessions if not session.is_busy]
+        for session in leftover:
+            session.connection.close()
+        self._parking.close()
+        self._pool.close()
+        self._wake_receiver.close()
+        self._wake_sender.close()
+
+    def _is_quiet(self) -> bool:
+        return all(session.is_busy for session in self._sessions)

@@ -1,0 +1,191 @@
+"""One end of an open connection: `SocketConnection`.
+
+It owns the socket and what belongs to the connection's life: the session instances and tracked
+resources of a server's client. It knows nothing of messages. Errors of the socket leave it as Pyro's
+errors, each with its cause.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import ssl
+import struct
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from .faults import transfer_fault
+from .sockets import family_str, receive_data
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+log = logging.getLogger("pyrolike.transport")
+
+
+class SocketConnection:
+    """An open connection, as programs see it in `current_context.client` and in daemon hooks.
+
+    Args:
+        sock: A connected socket; the connection owns it unless *keep_open*.
+        objectId: The object the peer asked for when it connected, if known.
+        keep_open: Never close the socket: it belongs to somebody else.
+
+    Attributes:
+        sock: The socket.
+        objectId: See above.
+        keep_open: See above.
+        pyroInstances: Class to instance, for classes registered with instance mode "session".
+        tracked_resources: Closed when the connection ends; held weakly.
+    """
+
+    def __init__(
+        self, sock: socket.socket, objectId: str | None = None, keep_open: bool = False
+    ) -> None:
+        self.sock = sock
+        self.objectId = objectId  # noqa: N815  Pyro's public name
+        self.keep_open = keep_open
+        self.pyroInstances: dict[type, Any] = {}  # noqa: N815  Pyro's public name
+        self.tracked_resources: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.is_closed = False
+
+    def __enter__(self) -> SocketConnection:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # Only a file descriptor is given back here: nothing is sent, nothing can block.
+        if not self.is_closed and not self.keep_open:
+            with contextlib.suppress(OSError):
+                self.sock.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.is_closed else f"{self.family()} {self._peer()}"
+        return f"<SocketConnection {state}>"
+
+    def _peer(self) -> str:
+        try:
+            return str(self.sock.getpeername() or "unnamed")
+        except OSError:
+            return "not connected"
+
+    def send(self, data: Any) -> None:
+        """Send all of *data*.
+
+        Raises:
+            TimeoutError: The timeout passed; it is unknown how much was sent.
+            ConnectionClosedError: The connection is lost.
+        """
+        try:
+            self.sock.sendall(data)
+        except OSError as fault:
+            raise transfer_fault(fault, "sending") from fault
+
+    def send_parts(self, head: bytes, payload: Any) -> None:
+        """Send *head* and *payload* one after the other, without joining a copy of them.
+
+        Raises:
+            TimeoutError, ConnectionClosedError: As `send`.
+        """
+        try:
+            if hasattr(self.sock, "sendmsg") and not isinstance(self.sock, ssl.SSLSocket):
+                sent = self.sock.sendmsg((head, payload))
+            else:
+                self.sock.sendall(head)
+                sent = len(head)
+            if sent < len(head):
+                self.sock.sendall(head[sent:])
+                sent = len(head)
+            if sent - len(head) < len(payload):
+                self.sock.sendall(memoryview(payload)[sent - len(head) :])
+        except OSError as fault:
+            raise transfer_fault(fault, "sending") from fault
+
+    def recv(self, size: int) -> bytes:
+        """Receive exactly *size* bytes.
+
+        Raises:
+            TimeoutError: The timeout passed.
+            ConnectionClosedError: The connection ended before; its attribute ``partialData`` has what came.
+        """
+        return bytes(receive_data(self.sock, size))
+
+    def close(self) -> None:
+        """Close the connection and what is tracked on it. May be called twice, from any thread."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        if not self.keep_open:
+            # The shutdown wakes a thread that is blocked in recv; close alone would not.
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                self.sock.close()
+        self.pyroInstances.clear()
+        self.close_resources()
+
+    def close_resources(self) -> None:
+        """Call ``close`` of every tracked resource; errors are logged, the others still closed."""
+        while self.tracked_resources:
+            resource = self.tracked_resources.pop()
+            try:
+                resource.close()
+            except (
+                Exception
+            ):  # the resource is the program's: its error must not keep the rest open
+                log.warning("a tracked resource failed to close", exc_info=True)
+
+    def fileno(self) -> int:
+        """Return the socket's file descriptor, -1 after it was closed."""
+        return self.sock.fileno()
+
+    def family(self) -> str:
+        """Return "IPv4", "IPv6" or "Unix"."""
+        return family_str(self.sock)
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Limit each send and receive to *timeout* seconds; None waits for ever."""
+        self.sock.settimeout(timeout)
+
+    def gettimeout(self) -> float | None:
+        """Return the limit in seconds, None if there is none."""
+        return self.sock.gettimeout()
+
+    @property
+    def timeout(self) -> float | None:
+        """The limit of each send and receive in seconds; None if there is none."""
+        return self.sock.gettimeout()
+
+    @timeout.setter
+    def timeout(self, timeout: float | None) -> None:
+        self.sock.settimeout(timeout)
+
+    def limit_waiting(self, receive_seconds: float, send_seconds: float) -> None:
+        """Let a receive that finds nothing, and a send that is stuck, give up after so many seconds.
+
+        The system itself keeps these limits: the socket stays a blocking one, and no operation pays
+        for its timeout with a second system call. A limit that passes is a BlockingIOError, on
+        Windows a TimeoutError.
+        """
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _time_value(receive_seconds))
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _time_value(send_seconds))
+
+    def getpeercert(self) -> Any:
+        """Return the peer's certificate as `ssl.SSLSocket.getpeercert` does; None without TLS."""
+        return self.sock.getpeercert() if isinstance(self.sock, ssl.SSLSocket) else None
+
+
+def _time_value(seconds: float) -> Any:
+    """Return *seconds* as these socket options want it: a C structure, or milliseconds on Windows."""
+    if os.name == "nt":
+        return max(1, round(seconds * 1000))
+    return struct.pack("@ll", *divmod(max(1, round(seconds * 1_000_000)), 1_000_000))

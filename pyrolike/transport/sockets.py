@@ -1,0 +1,304 @@
+"""Make sockets that are connected or listening, and move an exact number of bytes.
+
+`connect_socket` is how a client gets its connection, `listen_socket` and `listen_unix_socket` how a
+server gets its own. All three return sockets with every option set, blocking unless a timeout was
+given, and never inherited by child processes (Python's own default since 3.4). What can go wrong is
+put into words in `faults`. Settings are arguments: nothing here reads the global ones.
+"""
+
+import errno
+import os
+import selectors
+import socket
+import ssl
+import time
+
+from pyrolike.errors import CommunicationError, ConnectionClosedError
+from pyrolike.uri import UNIX_PREFIX, URI
+
+from .address import Host, SocketAddress, location_str, resolve_tcp
+from .faults import connect_fault, listen_fault, transfer_fault
+
+BACKLOG = 100
+"""Connections that may wait to be accepted; Pyro's number."""
+
+USE_MSG_WAITALL = hasattr(socket, "MSG_WAITALL") and os.name != "nt"
+"""Whether a receive may be asked to wait for all its bytes. Windows does not keep that promise."""
+
+# The most that is asked of the system in one receive. The size that a peer announces is not
+# believed: memory is taken as the data arrives.
+_RECEIVE_SIZE = 1 << 20
+
+_TCP_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+
+
+def connect_socket(
+    uri: URI,
+    *,
+    timeout: float | None = None,
+    nodelay: bool = True,
+    keepalive: bool = True,
+    ip_version: int = 0,
+) -> socket.socket:
+    """Connect to the place where a URI says that its object is.
+
+    All addresses of a host are tried in turn, so that a server which listens on one kind of
+    ``localhost`` only is found.
+
+    Args:
+        uri: A URI with a location: host and port, or a Unix socket.
+        timeout: Seconds for the whole attempt, without the resolver's time, which no program can
+            limit; divided among the addresses. The socket keeps it as its timeout. None and 0 leave
+            the limit to the system, and the socket blocking.
+        nodelay: Send small messages at once. Without this a call can wait 40 ms, when Nagle's
+            algorithm here meets delayed acknowledgements there.
+        keepalive: Let the system notice a peer that has vanished, after hours.
+        ip_version: 4 or 6 to insist on that kind of address for a host name, 0 for any.
+
+    Raises:
+        TimeoutError: Pyro's: nobody answered in time.
+        CommunicationError: Any other failure. The text says what failed and what may help; the
+            cause is the system's error.
+    """
+    location = uri.location
+    if location is None:
+        raise CommunicationError(f"cannot connect to {uri}: it does not say where the object is")
+    timeout = timeout or None
+    try:
+        if uri.sockname:
+            return _open(_unix_family(), uri.sockname, timeout, nodelay, keepalive)
+        return _connect_tcp(uri, timeout, nodelay, keepalive, ip_version)
+    except (OSError, ValueError) as fault:
+        raise connect_fault(fault, location, timeout) from fault
+
+
+def listen_socket(
+    host: Host,
+    port: int,
+    *,
+    reuse: bool = True,
+    nodelay: bool = False,
+    ip_version: int = 0,
+    backlog: int = BACKLOG,
+) -> socket.socket:
+    """Return a TCP socket that listens on *host* and *port*.
+
+    Args:
+        host: A name or an address of this machine; of a name the first address is taken. Empty
+            means all interfaces: those of IPv6 if *ip_version* is 6, else those of IPv4.
+        port: 0 for a free one, chosen by the system.
+        reuse: Allow to take over a port whose former connections are still fading away. Not on
+            Windows, where it would allow to take over a port in use.
+        nodelay: As for `connect_socket`; accepted connections inherit it.
+        ip_version: 4 or 6 to insist on that kind of address for a host name, 0 for any.
+        backlog: Connections that may wait to be accepted.
+
+    Raises:
+        OSError: With the type and errno that the system gave, and a text that helps.
+        ValueError: There is no such port or IP version.
+    """
+    everywhere = "::" if ip_version == 6 else "0.0.0.0"
+    host = str(host or everywhere)
+    try:
+        family, address = resolve_tcp(host, port, ip_version)[0]
+        return _listen(family, address, reuse and os.name != "nt", nodelay, backlog)
+    except (OSError, UnicodeError) as fault:
+        raise listen_fault(fault, location_str(host, port)) from fault
+
+
+def listen_unix_socket(path: str, *, backlog: int = BACKLOG) -> socket.socket:
+    """Return a Unix socket that listens at *path*.
+
+    The file belongs to the caller, who removes it after closing the socket. Its rights follow the
+    umask.
+
+    Args:
+        path: The file to make, which must not exist; or a name that starts with a NUL character,
+            which on Linux needs no file.
+        backlog: Connections that may wait to be accepted.
+
+    Raises:
+        OSError: With the type and errno that the system gave, and a text that helps.
+    """
+    try:
+        return _listen(_unix_family(), path, reuse=False, nodelay=False, backlog=backlog)
+    except OSError as fault:
+        raise listen_fault(fault, UNIX_PREFIX + path) from fault
+
+
+def set_reuseaddr(sock: socket.socket) -> None:
+    """Let the socket bind to a port whose former connections are still fading away."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+
+def set_nodelay(sock: socket.socket) -> None:
+    """Let the socket send small messages at once; does nothing to one that is not TCP."""
+    if sock.family in _TCP_FAMILIES and sock.type == socket.SOCK_STREAM:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def set_keepalive(sock: socket.socket) -> None:
+    """Let the system look from time to time if the peer is still there."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
+def set_noinherit(sock: socket.socket) -> None:
+    """Keep the socket from child processes, as every new socket is anyway."""
+    sock.set_inheritable(False)
+
+
+def family_str(sock: socket.socket) -> str:
+    """Return "IPv4", "IPv6" or "Unix", and "???" for anything else."""
+    names = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6", _unix_family_or_none(): "Unix"}
+    return names.get(sock.family, "???")
+
+
+def receive_data(sock: socket.socket, size: int) -> bytes:
+    """Receive exactly *size* bytes; on a non-blocking socket, wait until they are there.
+
+    Raises:
+        TimeoutError: Pyro's: the socket's timeout passed between two pieces.
+        ConnectionClosedError: The connection ended before; the attribute ``partialData`` has what
+            had come.
+    """
+    data = _receive_some(sock, size) if size else b""
+    if len(data) == size:
+        return data
+    received = bytearray(data)
+    while data and len(received) < size:
+        data = _receive_some(sock, size - len(received))
+        received += data
+    if len(received) < size:
+        raise ConnectionClosedError(
+            f"receiving: connection closed after {len(received)} of {size} bytes",
+            partial_data=bytes(received),
+        )
+    return bytes(received)
+
+
+def send_data(sock: socket.socket, data: bytes | bytearray | memoryview) -> None:
+    """Send all of *data*; on a non-blocking socket, wait until there is room for it.
+
+    Raises:
+        TimeoutError: Pyro's: the socket's timeout passed; it is unknown how much was sent.
+        ConnectionClosedError: The connection is lost.
+    """
+    rest = memoryview(data)
+    try:
+        if sock.gettimeout() != 0:
+            sock.sendall(rest)
+            return
+        while rest:
+            try:
+                rest = rest[sock.send(rest) :]
+            except BlockingIOError:
+                _wait(sock, selectors.EVENT_WRITE)
+    except OSError as fault:
+        raise transfer_fault(fault, "sending") from fault
+
+
+def _connect_tcp(
+    uri: URI, timeout: float | None, nodelay: bool, keepalive: bool, ip_version: int
+) -> socket.socket:
+    candidates = resolve_tcp(uri.host or "", uri.port or 0, ip_version)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    faults: list[OSError] = []
+    for number, (family, address) in enumerate(candidates):
+        share = None
+        if deadline is not None:
+            # A silent first address must leave time for the others. Never 0: that is "do not wait".
+            share = max((deadline - time.monotonic()) / (len(candidates) - number), 0.001)
+        try:
+            sock = _open(family, address, share, nodelay, keepalive)
+        except OSError as fault:
+            faults.append(fault)
+        else:
+            sock.settimeout(timeout)
+            return sock
+    raise min(faults, key=_tells_little)
+
+
+def _open(
+    family: int,
+    address: SocketAddress | str,
+    timeout: float | None,
+    nodelay: bool,
+    keepalive: bool,
+) -> socket.socket:
+    """Return a socket connected to exactly this address."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(timeout)
+        if nodelay:
+            set_nodelay(sock)
+        if keepalive:
+            set_keepalive(sock)
+        sock.connect(address)
+        if _is_connected_to_itself(sock):
+            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _is_connected_to_itself(sock: socket.socket) -> bool:
+    """Say whether TCP has joined a socket with itself.
+
+    It does so if nobody listens on a port of this machine and the system happens to give that very
+    port to the socket that wants to connect: sooner or later to somebody who keeps on trying.
+    """
+    return sock.family in _TCP_FAMILIES and sock.getsockname() == sock.getpeername()
+
+
+def _tells_little(fault: OSError) -> bool:
+    """Sort the errors of several addresses: what the host did tells more than what we lack."""
+    return not isinstance(fault, (ConnectionRefusedError, TimeoutError))
+
+
+def _listen(
+    family: int, address: SocketAddress | str, reuse: bool, nodelay: bool, backlog: int
+) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if reuse:
+            set_reuseaddr(sock)
+        if nodelay:
+            set_nodelay(sock)
+        set_keepalive(sock)
+        sock.bind(address)
+        sock.listen(backlog)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _receive_some(sock: socket.socket, size: int) -> bytes:
+    """Receive up to *size* bytes, at least one; empty at the end of the connection."""
+    # TLS knows no flags.
+    flags = socket.MSG_WAITALL if USE_MSG_WAITALL and not isinstance(sock, ssl.SSLSocket) else 0
+    while True:
+        try:
+            return sock.recv(min(size, _RECEIVE_SIZE), flags)
+        except BlockingIOError:
+            _wait(sock, selectors.EVENT_READ)
+        except OSError as fault:
+            raise transfer_fault(fault, "receiving") from fault
+
+
+def _wait(sock: socket.socket, event: int) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, event)
+        selector.select()
+
+
+def _unix_family() -> int:
+    family = _unix_family_or_none()
+    if family is None:
+        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+    return family
+
+
+def _unix_family_or_none() -> int | None:
+    return getattr(socket, "AF_UNIX", None)

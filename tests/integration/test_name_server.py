@@ -1,0 +1,334 @@
+"""The name server as a program: a process of its own, real sockets, and clients that use it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyrolike.api import Proxy, expose
+from pyrolike.constants import NAMESERVER_NAME
+from pyrolike.errors import CommunicationError, NamingError, PyroError
+from pyrolike.naming import NameServerDaemon, locate_ns, locateNS, resolve
+from pyrolike.naming.lookup import lookup, yplookup
+from pyrolike.naming.storage import MemoryStorage
+from pyrolike.uri import URI
+from tests.support.daemon import Threads, changed_settings, running_daemon
+from tests.support.processes import Program
+
+SERIALIZERS = ["serpent", "json", "marshal", "msgpack"]
+TIME_TO_END = 1.0
+"""Seconds from Ctrl-C to the end of the process that a person should have to wait at most."""
+
+
+def name_server(*options: str, module: str = "pyrolike.naming") -> Program:
+    """Make a name server program; ready when it has printed its uri, ended by Ctrl-C."""
+    place = () if "-u" in options else ("-n", "127.0.0.1", "-p", "0")
+    return Program(
+        ["-W", "error", "-m", module, *place, *options],
+        ready=r"^URI = (\S+)$",
+        ends_by_interrupt=True,
+    )
+
+
+def printed_uri(program: Program) -> URI:
+    assert program.ready_match is not None
+    return URI(program.ready_match[1])
+
+
+def run_to_its_end(*options: str) -> tuple[int, list[str]]:
+    """Run a name server that cannot start; return its exit status and everything it wrote."""
+    with Program(["-W", "error", "-m", "pyrolike.naming", *options], ready=None) as program:
+        return program.wait(), program.output.splitlines()
+
+
+@pytest.fixture(scope="module", params=["memory", "sql"])
+def uri(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[URI]:
+    """The uri of a running name server that the tests of this file share, once per storage."""
+    file = tmp_path_factory.mktemp("storage") / "names.db"
+    storage = "memory" if request.param == "memory" else f"sql:{file}"
+    with name_server("-s", storage) as program:
+        yield printed_uri(program)
+
+
+@pytest.fixture
+def ns(uri: URI) -> Iterator[Proxy]:
+    """A proxy for the shared name server, which is empty but for its own entry."""
+    with Proxy(uri) as proxy:
+        proxy.remove(regex=".*")
+        yield proxy
+
+
+@pytest.fixture
+def settings_point_to_it(uri: URI) -> Iterator[None]:
+    with changed_settings(NS_HOST=uri.host, NS_PORT=uri.port):
+        yield
+
+
+def with_sets(listing: dict[str, Sequence[Any]]) -> dict[str, tuple[str, set[str]]]:
+    """Undo what serializers do to tuples and sets."""
+    return {name: (uri, set(tags)) for name, (uri, tags) in listing.items()}
+
+
+@expose
+class Greeter:
+    def greet(self, name: str) -> str:
+        return f"hello {name}"
+
+
+class TestTheRemoteObject:
+    @pytest.fixture(autouse=True, params=SERIALIZERS)
+    def serializer(self, request: pytest.FixtureRequest, ns: Proxy) -> str:
+        ns._pyroSerializer = request.param
+        return str(request.param)
+
+    def test_a_registration_lives_through_all_its_stages(self, ns: Proxy) -> None:
+        ns.register("x.one", "PYRO:a@h:1", metadata=["tag", "other"])
+        ns.register("x.two", URI("PYRO:b@h:2"), safe=True)
+        assert ns.count() == 3
+        assert ns.lookup("x.one") == URI("PYRO:a@h:1")
+        uri, tags = ns.lookup("x.one", return_metadata=True)
+        assert (uri, set(tags)) == (URI("PYRO:a@h:1"), {"tag", "other"})
+        ns.set_metadata("x.two", {"second"})
+        assert with_sets(ns.yplookup(meta_all=["second"])) == {"x.two": ("PYRO:b@h:2", {"second"})}
+        assert ns.remove("x.one") == 1
+        assert ns.remove("x.one") == 0
+        assert ns.list(prefix="x.") == {"x.two": "PYRO:b@h:2"}
+
+    def test_listings_with_tags_arrive_also_when_there_are_no_tags(self, ns: Proxy) -> None:
+        ns.register("bare", "PYRO:a@h:1")
+        ns.register("tagged", "PYRO:b@h:1", metadata=("tag",))
+        assert with_sets(ns.list(regex="(bare|tagged)", return_metadata=True)) == {
+            "bare": ("PYRO:a@h:1", set()),
+            "tagged": ("PYRO:b@h:1", {"tag"}),
+        }
+
+    def test_clients_of_pyro4_find_by_tags_with_list(self, ns: Proxy) -> None:
+        ns.register("x", "PYRO:a@h:1", metadata=["tag", "other"])
+        assert ns.list(metadata_all=["tag", "other"]) == {"x": "PYRO:a@h:1"}
+        assert ns.list(metadata_any=["tag", "nothing"]) == {"x": "PYRO:a@h:1"}
+
+    def test_errors_arrive_as_what_they_are(self, ns: Proxy) -> None:
+        ns.register("x", "PYRO:a@h:1")
+        with pytest.raises(NamingError, match="unknown name: nobody"):
+            ns.lookup("nobody")
+        with pytest.raises(NamingError, match="name already registered: x"):
+            ns.register("x", "PYRO:b@h:1", safe=True)
+        with pytest.raises(NamingError, match="it stays so"):
+            ns.register(NAMESERVER_NAME, "PYRO:Pyro.NameServer@evil:1")
+        with pytest.raises(NamingError, match="invalid regex"):
+            ns.list(regex="(")
+        with pytest.raises(TypeError, match="should not be a str"):
+            ns.register("x", "PYRO:a@h:1", metadata="tag")
+        with pytest.raises(ValueError, match="only filter on one thing"):
+            ns.list(prefix="a", regex="b")
+        with pytest.raises(PyroError):
+            ns.register("x", "nonsense")
+        assert ns.lookup("x") == URI("PYRO:a@h:1")
+
+
+class TestItsOwnEntry:
+    def test_it_is_found_under_the_class_names_of_both_pyros(self, ns: Proxy, uri: URI) -> None:
+        for tag in ("class:Pyro5.nameserver.NameServer", "class:Pyro4.naming.NameServer"):
+            assert ns.yplookup([tag], return_metadata=False) == {NAMESERVER_NAME: str(uri)}
+
+    def test_its_inside_is_not_remote(self, ns: Proxy) -> None:
+        for name in ("storage", "_lock", "_find_by_name"):
+            with pytest.raises(AttributeError):
+                getattr(ns, name)
+
+
+class TestLocating:
+    def test_a_host_and_a_port_are_enough(self, ns: Proxy, uri: URI) -> None:
+        with locate_ns(uri.host or "", uri.port) as found:
+            assert found._pyroConnection is not None
+            assert found._pyroUri == uri
+            assert found.count() == 1
+
+    @pytest.mark.usefixtures("settings_point_to_it")
+    @pytest.mark.parametrize("host", ["", None])
+    def test_without_a_host_the_settings_say_where(self, uri: URI, host: str | None) -> None:
+        with locate_ns(host, broadcast=False) as found:
+            assert found._pyroUri == uri
+
+    def test_both_spellings_are_one_function(self) -> None:
+        assert locateNS is locate_ns
+
+    def test_where_nobody_listens_the_error_says_what_to_do(self) -> None:
+        with running_daemon(host="127.0.0.1") as running:
+            port = running.uri().port
+        with pytest.raises(NamingError, match=r"python -m pyrolike\.naming") as caught:
+            locate_ns("127.0.0.1", port)
+        assert isinstance(caught.value.__cause__, CommunicationError)
+
+    def test_a_daemon_without_a_name_server_is_none(self) -> None:
+        with (
+            running_daemon({"greeter": Greeter()}, host="127.0.0.1") as running,
+            pytest.raises(NamingError, match="failed to locate"),
+        ):
+            locate_ns("127.0.0.1", running.uri().port)
+
+
+class TestLogicalUris:
+    @pytest.fixture(autouse=True)
+    def registered(self, ns: Proxy) -> Iterator[URI]:
+        """The uri of a greeter, registered as "greeter" with two tags."""
+        with running_daemon({"greeting": Greeter()}, host="127.0.0.1") as running:
+            ns.register("greeter", running.uri("greeting"), metadata=["polite", "quick"])
+            yield running.uri("greeting")
+
+    @pytest.mark.parametrize("serializer", SERIALIZERS)
+    @pytest.mark.parametrize("logical", ["PYRONAME:greeter", "PYROMETA:polite,quick"])
+    def test_a_proxy_finds_its_object_by_name_and_by_tags(
+        self, uri: URI, logical: str, serializer: str
+    ) -> None:
+        with Proxy(f"{logical}@{uri.location}") as greeter:
+            greeter._pyroSerializer = serializer
+            assert greeter.greet("you") == "hello you"
+
+    @pytest.mark.usefixtures("settings_point_to_it")
+    @pytest.mark.parametrize("logical", ["PYRONAME:greeter", "PYROMETA:quick"])
+    def test_without_a_location_the_settings_say_where_to_ask(self, logical: str) -> None:
+        with Proxy(logical) as greeter:
+            assert greeter.greet("you") == "hello you"
+
+    @pytest.mark.parametrize("logical", ["PYRONAME:greeter", "PYROMETA:polite"])
+    def test_resolve_gives_the_uri_itself(self, uri: URI, registered: URI, logical: str) -> None:
+        assert resolve(f"{logical}@{uri.location}") == registered
+        assert resolve(URI(f"{logical}@{uri.location}"), delay_time=0.01) == registered
+
+    def test_resolve_leaves_a_real_uri_alone(self) -> None:
+        assert resolve("PYRO:a@nowhere.invalid:1") == URI("PYRO:a@nowhere.invalid:1")
+        with pytest.raises(TypeError):
+            resolve(5)  # type: ignore[arg-type]  # the wrong type is the point
+
+    @pytest.mark.parametrize(
+        ("logical", "complaint"),
+        [("PYRONAME:nobody", "unknown name: nobody"), ("PYROMETA:polite,slow", "polite, slow")],
+    )
+    def test_what_is_not_there_is_a_naming_error(
+        self, uri: URI, logical: str, complaint: str
+    ) -> None:
+        for find in (resolve, lambda where: Proxy(where)._pyroBind()):
+            with pytest.raises(NamingError, match=complaint):
+                find(f"{logical}@{uri.location}")
+
+    def test_the_name_server_itself_has_a_name(self, uri: URI) -> None:
+        tag = "class:Pyro5.nameserver.NameServer"
+        for logical in (f"PYRONAME:{NAMESERVER_NAME}", f"PYROMETA:{tag}"):
+            with Proxy(f"{logical}@{uri.location}") as found:
+                assert found.ping() is None
+
+
+def test_many_clients_may_register_at_once(ns: Proxy, uri: URI) -> None:
+    def register(own: str) -> None:
+        with Proxy(uri) as proxy:
+            for number in range(10):
+                proxy.register(f"{own}{number}", f"PYRO:{own}@h:{number}", metadata=[own])
+
+    with Threads() as threads:
+        for own in "abcd":
+            threads.start(register, own)
+    assert ns.count() == 41
+    assert len(ns.yplookup(["c"])) == 10
+
+
+class SlowToArrive(MemoryStorage):
+    """The first question for "late" finds nothing, and makes it be there for the second."""
+
+    def __getitem__(self, name: str) -> tuple[str, frozenset[str]]:
+        try:
+            return super().__getitem__(name)
+        except KeyError:
+            self["late"] = "PYRO:late@h:1", None
+            raise
+
+
+@pytest.mark.slow
+def test_a_delay_waits_for_a_name_to_appear() -> None:
+    storage = SlowToArrive()
+    with running_daemon(
+        daemon_class=NameServerDaemon, host="127.0.0.1", port=0, storage=storage
+    ) as running:
+        with running.proxy(NAMESERVER_NAME) as ns:
+            assert lookup(ns, "late", delay_time=5) == URI("PYRO:late@h:1")
+            assert yplookup(ns, ["nothing"]) == {}
+            del storage["late"]
+        found = resolve(f"PYRONAME:late@{running.location}", delay_time=5)
+        assert found == URI("PYRO:late@h:1")
+
+
+class TestTheProgram:
+    @pytest.mark.slow
+    @pytest.mark.parametrize("module", ["pyrolike.naming", "pyrolike.nameserver"])
+    def test_ctrl_c_ends_it_within_a_second_with_status_0_and_no_traceback(
+        self, module: str
+    ) -> None:
+        with name_server(module=module) as program, Proxy(printed_uri(program)) as idle:
+            assert idle.count() == 1
+            begin = time.monotonic()
+            program.interrupt()
+            status = program.wait()
+            assert time.monotonic() - begin < TIME_TO_END
+        uri = printed_uri(program)
+        assert status == 0
+        assert program.output.splitlines() == [
+            "Not starting broadcast server for localhost.",
+            f"NS running on {uri.location} (127.0.0.1)",
+            f"URI = {uri}",
+            "NS shut down.",
+        ]
+
+    @pytest.mark.slow
+    def test_a_port_in_use_is_one_helpful_line_and_status_1(self) -> None:
+        with running_daemon(host="127.0.0.1") as running:
+            port = str(running.uri().port)
+            status, lines = run_to_its_end("-n", "127.0.0.1", "-p", port)
+        assert status == 1
+        assert len(lines) == 1
+        assert lines[0].startswith("Error: ")
+        assert port in lines[0]
+        assert "in use" in lines[0]
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        ("storage", "complaint"),
+        [
+            ("dbm:names", "unknown storage 'dbm:names'"),
+            ("sql:", "write 'sql:FILENAME'"),
+            ("sql:/nowhere/at/all/names.db", "unable to open database file"),
+        ],
+    )
+    def test_a_storage_that_cannot_be_used_is_one_helpful_line_and_status_1(
+        self, storage: str, complaint: str
+    ) -> None:
+        status, lines = run_to_its_end("-n", "127.0.0.1", "-p", "0", "-s", storage)
+        assert (status, len(lines)) == (1, 1)
+        assert complaint in lines[0]
+
+    @pytest.mark.slow
+    def test_a_file_survives_a_restart_with_everything_but_the_old_address(
+        self, tmp_path: Path
+    ) -> None:
+        storage = f"sql:{tmp_path / 'names.db'}"
+        with name_server("-s", storage) as program, Proxy(printed_uri(program)) as ns:
+            ns.register("x", "PYRO:a@h:1", metadata=["tag"])
+        with name_server("-s", storage) as program, Proxy(printed_uri(program)) as ns:
+            assert "Persistent store contains 2 existing registrations." in program.output
+            uri, tags = ns.lookup("x", return_metadata=True)
+            assert (uri, set(tags)) == (URI("PYRO:a@h:1"), {"tag"})
+            assert ns.lookup(NAMESERVER_NAME) == printed_uri(program)
+
+    @pytest.mark.slow
+    def test_it_can_listen_on_a_unix_socket(self, tmp_path: Path) -> None:
+        path = tmp_path / "ns.sock"
+        with name_server("-u", str(path)) as program:
+            with locate_ns(f"./u:{path}") as ns:
+                ns.register("x", "PYRO:a@h:1")
+            assert resolve(f"PYRONAME:x@./u:{path}") == URI("PYRO:a@h:1")
+            assert f"NS running on ./u:{path} (Unix domain socket)" in program.output
+        assert program.wait() == 0
+        assert not path.exists()

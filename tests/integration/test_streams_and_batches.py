@@ -1,0 +1,360 @@
+"""Item streams, batches, blobs and callbacks, where Pyro5 left something to be desired."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pyrolike import errors
+from pyrolike.api import BatchProxy, Proxy, SerializedBlob, callback, config, expose
+from pyrolike.errors import CommunicationError, ConnectionClosedError, PyroError
+from tests.support.daemon import (
+    PATIENCE,
+    RunningDaemon,
+    Threads,
+    changed_settings,
+    running_daemon,
+)
+
+
+class Source:
+    """Streams, fails, and passes blobs on."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+        self.next_proxy: Proxy | None = None
+        self.fetching = 0
+
+    @expose
+    def count(self, number: int) -> Iterator[int]:
+        try:
+            yield from range(number)
+        finally:
+            self.closed.set()
+
+    @expose
+    def careful(self, number: int) -> Iterator[int]:
+        """Fail if two callers are inside at once."""
+        for item in range(number):
+            self.fetching += 1
+            assert self.fetching == 1
+            self.fetching -= 1
+            yield item
+
+    @expose
+    def add(self, a: int, b: int) -> int:
+        return a + b
+
+    @expose
+    def get_metadata(self, object_id: str) -> str:
+        return f"my own answer for {object_id}"
+
+    @expose
+    def fail(self) -> None:
+        error = ValueError("failed")
+        error.extra = {"k": 1}  # type: ignore[attr-defined]  # the attribute is the point
+        raise error
+
+    @expose
+    def fail_with(self, name: str) -> None:
+        raise getattr(errors, name)("raised by the method")
+
+    @expose
+    @callback
+    def fail_in_callback(self) -> None:
+        raise ValueError("failed in a callback")
+
+    @expose
+    def dispatch(self, blob: SerializedBlob) -> Any:
+        """Pass a blob on, unopened, with a proxy that speaks another serializer."""
+        assert self.next_proxy is not None
+        with self.next_proxy as proxy:
+            return proxy.open(blob)
+
+    @expose
+    def open(self, blob: SerializedBlob) -> list[Any]:
+        return [blob.info, list(blob.deserialized())]
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def running(source: Source) -> Iterator[RunningDaemon]:
+    with running_daemon({"source": source}) as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(running: RunningDaemon) -> Iterator[Proxy]:
+    with running.proxy("source") as proxy:
+        yield proxy
+
+
+# -- streams
+
+
+def test_a_stream_that_is_exhausted_leaves_nothing_behind(
+    running: RunningDaemon, proxy: Proxy, source: Source
+) -> None:
+    assert list(proxy.count(3)) == [0, 1, 2]
+    assert source.closed.is_set()
+    assert len(running.daemon.streaming_responses) == 0
+
+
+def test_a_stream_that_is_closed_early_is_closed_at_the_source(
+    running: RunningDaemon, proxy: Proxy, source: Source
+) -> None:
+    numbers = proxy.count(1000)
+    assert next(numbers) == 0
+    numbers.close()
+    assert source.closed.wait(PATIENCE)
+    with pytest.raises(StopIteration):
+        next(numbers)
+
+
+def test_a_stream_that_is_forgotten_is_closed_at_the_source(proxy: Proxy, source: Source) -> None:
+    numbers = proxy.count(1000)
+    assert next(numbers) == 0
+    del numbers
+    assert proxy.add(1, 2) == 3
+    assert source.closed.wait(PATIENCE)
+
+
+def test_a_stream_without_linger_ends_with_its_connection(proxy: Proxy, source: Source) -> None:
+    with changed_settings(ITER_STREAM_LINGER=0.0):
+        numbers = proxy.count(1000)
+        assert next(numbers) == 0
+        proxy._pyroRelease()
+        assert source.closed.wait(PATIENCE)
+        proxy._pyroBind()
+        with pytest.raises(PyroError, match="stream"):
+            next(numbers)
+
+
+@pytest.mark.slow
+def test_a_stream_lives_no_longer_than_it_may(source: Source) -> None:
+    with (
+        changed_settings(ITER_STREAM_LIFETIME=0.01, POLLTIMEOUT=0.05),
+        running_daemon({"source": source}) as running,
+        running.proxy("source") as proxy,
+    ):
+        numbers = proxy.count(1000)
+        assert source.closed.wait(PATIENCE)
+        with pytest.raises(PyroError, match="stream"):
+            next(numbers)
+
+
+def test_another_connection_cannot_read_a_stream(running: RunningDaemon, proxy: Proxy) -> None:
+    numbers = proxy.count(1000)
+    [stream_id] = running.daemon.streaming_responses
+    with running.proxy("Pyro.Daemon") as stranger:
+        with pytest.raises(PyroError, match="stream"):
+            stranger.get_next_stream_item(stream_id)
+        stranger.close_stream(stream_id)
+    assert next(numbers) == 0
+
+
+def test_a_stream_without_a_connection_says_so(proxy: Proxy) -> None:
+    numbers = proxy.count(3)
+    proxy._pyroRelease()
+    with pytest.raises(ConnectionClosedError):
+        next(numbers)
+
+
+def test_streaming_can_be_switched_off(source: Source) -> None:
+    with (
+        changed_settings(ITER_STREAMING=False),
+        running_daemon({"source": source}) as running,
+        running.proxy("source") as proxy,
+        pytest.raises(PyroError, match="iterator"),
+    ):
+        proxy.count(3)
+
+
+@pytest.mark.slow
+def test_many_threads_may_read_one_stream(proxy: Proxy) -> None:
+    numbers = proxy.careful(400)
+    got: list[int] = []
+
+    def read() -> None:
+        got.extend(numbers)
+
+    with Threads() as threads:
+        for _ in range(8):
+            threads.start(read)
+    assert sorted(got) == list(range(400))
+
+
+def test_the_proxys_own_calls_are_never_oneway(proxy: Proxy) -> None:
+    proxy._pyroBind()
+    proxy._pyroOneway.update({"get_metadata", "get_next_stream_item"})
+    assert list(proxy.count(2)) == [0, 1]
+    assert proxy.get_metadata("x") is None
+    proxy._pyroOneway.clear()
+    assert proxy.get_metadata("x") == "my own answer for x"
+
+
+def test_an_object_without_a_length_can_still_be_made_a_list() -> None:
+    class Row:
+        @expose
+        def __getitem__(self, index: int) -> int:
+            if index >= 3:
+                raise IndexError(index)
+            return index * 10
+
+    with running_daemon({"row": Row()}) as running, running.proxy("row") as proxy:
+        assert list(proxy) == [0, 10, 20]
+        assert 20 in proxy
+
+
+# -- batches
+
+
+def test_an_exception_in_a_batch_keeps_its_attributes(proxy: Proxy) -> None:
+    batch = BatchProxy(proxy)
+    batch.add(1, 2)
+    batch.fail()
+    results = batch()
+    assert next(results) == 3
+    with pytest.raises(ValueError, match="failed") as caught:
+        next(results)
+    assert caught.value.extra == {"k": 1}  # type: ignore[attr-defined]  # sent as an attribute
+    assert "in fail" in "".join(caught.value._pyroTraceback)  # type: ignore[attr-defined]
+
+
+def test_a_batch_that_could_not_be_sent_is_forgotten(running: RunningDaemon) -> None:
+    with running.proxy("source") as proxy:
+        batch = BatchProxy(proxy)
+        batch.add(1, threading.Lock())
+        with pytest.raises(errors.SerializeError):
+            batch()
+        batch.add(3, 4)
+        assert list(batch()) == [7]
+
+
+def test_a_batch_whose_connection_failed_is_forgotten(source: Source) -> None:
+    with running_daemon({"source": source}) as running:
+        proxy = running.proxy("source")
+        proxy._pyroBind()
+        port = proxy._pyroUri.port
+    batch = BatchProxy(proxy)
+    batch.add(1, 2)
+    with pytest.raises(CommunicationError):
+        batch()
+    with running_daemon({"source": source}, port=port):
+        batch.add(3, 4)
+        assert list(batch()) == [7]
+        proxy._pyroRelease()
+
+
+def test_an_empty_batch_is_no_mistake(proxy: Proxy) -> None:
+    assert list(BatchProxy(proxy)()) == []
+    assert BatchProxy(proxy)(oneway=True) is None
+
+
+# -- errors of methods that look like the connection's
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PyroError",
+        "NamingError",
+        "DaemonError",
+        "SecurityError",
+        "CommunicationError",
+        "ConnectionClosedError",
+        "TimeoutError",
+        "ProtocolError",
+        "MessageTooLargeError",
+        "SerializeError",
+    ],
+)
+def test_a_pyro_error_of_a_method_is_told_and_the_connection_lives(proxy: Proxy, name: str) -> None:
+    assert proxy.add(1, 2) == 3
+    connection = proxy._pyroConnection
+    with pytest.raises(getattr(errors, name), match="raised by the method"):
+        proxy.fail_with(name)
+    assert proxy.add(3, 4) == 7
+    assert proxy._pyroConnection is connection
+
+
+def test_an_error_of_a_method_is_not_a_reason_to_repeat_the_call(
+    running: RunningDaemon, proxy: Proxy
+) -> None:
+    handled: list[str] = []
+    running.daemon.methodcall_error_handler = lambda daemon, client, method, vargs, kwargs, error: (
+        handled.append(method.__name__)
+    )
+    proxy._pyroMaxRetries = 3
+    with pytest.raises(errors.TimeoutError):
+        proxy.fail_with("TimeoutError")
+    assert handled == ["fail_with"]
+
+
+def test_an_error_in_a_callback_is_told_and_the_connection_lives(proxy: Proxy) -> None:
+    assert proxy.add(1, 2) == 3
+    connection = proxy._pyroConnection
+    with pytest.raises(ValueError, match="failed in a callback"):
+        proxy.fail_in_callback()
+    assert proxy.add(3, 4) == 7
+    assert proxy._pyroConnection is connection
+
+
+# -- handshakes of the client's own
+
+
+def test_a_proxy_that_refuses_the_daemon_is_not_left_connected(running: RunningDaemon) -> None:
+    class Refusing(Proxy):
+        def _pyroValidateHandshake(self, response: Any) -> None:
+            raise ValueError(f"I do not like {response!r}")
+
+    proxy = Refusing(running.uri("source"))
+    with pytest.raises(ValueError, match="I do not like 'hello'"):
+        proxy._pyroBind()
+    assert proxy._pyroConnection is None
+
+
+# -- blobs
+
+
+@pytest.mark.parametrize("inner", ["serpent", "json", "marshal", "msgpack"])
+@pytest.mark.parametrize("outer", ["serpent", "json", "marshal", "msgpack"])
+def test_a_blob_is_passed_on_in_the_serializer_it_came_in(
+    running: RunningDaemon, source: Source, inner: str, outer: str
+) -> None:
+    last = Source()
+    running.daemon.register(last, "last")
+    source.next_proxy = running.proxy("last", outer)
+    with running.proxy("source", inner) as proxy:
+        assert proxy.dispatch(SerializedBlob("label", [1, "x"])) == ["label", [1, "x"]]
+    running.daemon.unregister(last)
+
+
+def test_a_blob_must_be_the_only_argument(proxy: Proxy) -> None:
+    with pytest.raises(errors.SerializeError, match="only argument"):
+        proxy.add(SerializedBlob("label", [1]), 2)
+
+
+# -- objects on their way
+
+
+@pytest.mark.parametrize("serializer", ["serpent", "json", "marshal", "msgpack"])
+def test_an_object_is_not_changed_by_being_sent(running: RunningDaemon, serializer: str) -> None:
+    class Factory:
+        @expose
+        def me(self) -> Any:
+            return self
+
+    factory = Factory()
+    running.daemon.register(factory, "factory")
+    with running.proxy("factory", serializer) as proxy, proxy.me() as other:
+        assert other == proxy
+    assert factory._pyroDaemon is not None  # type: ignore[attr-defined]  # the daemon put it there
+    assert config.SERIALIZER == "serpent"

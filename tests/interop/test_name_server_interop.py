@@ -1,0 +1,86 @@
+"""Name servers of either library, visited by clients of the other; all in their own processes.
+
+The third pairing has a stock Pyro5 on both sides. It says nothing about pyrolike, it keeps the
+expectations honest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pyrolike.api import Proxy
+from tests.support.peers.cells import cells, check_cell
+from tests.support.peers.scenarios_names import NAME_SCENARIOS
+from tests.support.peers.starting import ClientPeer, name_server_peer, server_peer
+
+pytestmark = pytest.mark.interop
+
+
+def register(name_server: str, name: str, uri: str) -> None:
+    with Proxy(f"PYRO:Pyro.NameServer@{name_server}") as names:
+        names.register(name, uri)
+
+
+@pytest.fixture(scope="module")
+def stock_name_server() -> Iterator[str]:
+    """A Pyro5 name server that knows an object of our daemon."""
+    with name_server_peer("pyro5") as where, server_peer("pyrolike") as server:
+        register(where, "server.calc", f"PYRO:calc@{server}")
+        yield where
+
+
+@pytest.fixture(scope="module")
+def our_name_server() -> Iterator[str]:
+    """A pyrolike name server that knows an object of a Pyro5 daemon."""
+    with name_server_peer("pyrolike") as where, server_peer("pyro5") as server:
+        register(where, "server.calc", f"PYRO:calc@{server}")
+        yield where
+
+
+@pytest.fixture(scope="module")
+def stock_client() -> Iterator[ClientPeer]:
+    with ClientPeer("pyro5") as peer:
+        yield peer
+
+
+@pytest.fixture(scope="module")
+def our_client() -> Iterator[ClientPeer]:
+    with ClientPeer("pyrolike") as peer:
+        yield peer
+
+
+@pytest.mark.parametrize(("name", "serializer"), cells("pyro5", "pyrolike", NAME_SCENARIOS))
+def test_a_pyro5_client_uses_our_name_server(
+    stock_client: ClientPeer, our_name_server: str, name: str, serializer: str
+) -> None:
+    check_cell(stock_client, our_name_server, name, serializer)
+
+
+@pytest.mark.parametrize(("name", "serializer"), cells("pyrolike", "pyro5", NAME_SCENARIOS))
+def test_our_client_uses_a_pyro5_name_server(
+    our_client: ClientPeer, stock_name_server: str, name: str, serializer: str
+) -> None:
+    check_cell(our_client, stock_name_server, name, serializer)
+
+
+@pytest.mark.parametrize(("name", "serializer"), cells("pyro5", "pyro5", NAME_SCENARIOS))
+def test_the_table_says_what_a_pyro5_client_finds_in_a_pyro5_name_server(
+    stock_client: ClientPeer, stock_name_server: str, name: str, serializer: str
+) -> None:
+    check_cell(stock_client, stock_name_server, name, serializer)
+
+
+def test_our_name_server_is_found_under_the_tags_of_both_pyros(our_name_server: str) -> None:
+    with Proxy(f"PYRO:Pyro.NameServer@{our_name_server}") as names:
+        for tag in ("class:Pyro5.nameserver.NameServer", "class:Pyro4.naming.NameServer"):
+            assert list(names.yplookup(meta_all=[tag])) == ["Pyro.NameServer"]
+
+
+def test_nobody_can_take_the_name_servers_own_name(our_name_server: str) -> None:
+    with Proxy(f"PYRO:Pyro.NameServer@{our_name_server}") as names:
+        own = names.lookup("Pyro.NameServer")
+        with pytest.raises(Exception, match=r"Pyro\.NameServer"):
+            names.register("Pyro.NameServer", "PYRO:impostor@localhost:1")
+        assert names.lookup("Pyro.NameServer") == own

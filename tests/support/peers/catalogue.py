@@ -1,0 +1,122 @@
+"""Every scenario, and the cells of the table in which a stock Pyro5 cannot play its part.
+
+The table has one cell for each scenario, serializer, client library and server library. All are
+run. A `Hole` explains the cells that fail because of what Pyro5 itself does; a hole that has closed
+fails the run, so the list stays true.
+
+Source: docs/reference/wire, and ``conflicts.md`` section 9 of the facts the project was built from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Imported for the scenarios they enter in the table.
+from tests.support.peers import (
+    scenarios_calls as scenarios_calls,
+    scenarios_errors as scenarios_errors,
+    scenarios_references as scenarios_references,
+)
+from tests.support.peers.scenario import SCENARIOS as SCENARIOS
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Cells that are empty, and why.
+
+    Attributes:
+        reason: What Pyro5 does there.
+        scenarios: Names of the scenarios.
+        serializers: In which serializers.
+        client: Empty when the client is this library; None when that does not matter.
+        server: The same for the server.
+    """
+
+    reason: str
+    scenarios: frozenset[str]
+    serializers: frozenset[str]
+    client: str | None = None
+    server: str | None = None
+
+    def covers(self, name: str, serializer: str, client: str, server: str) -> bool:
+        """Say whether this hole is the reason that a cell is empty."""
+        return (
+            name in self.scenarios
+            and serializer in self.serializers
+            and self.client in (None, client)
+            and self.server in (None, server)
+        )
+
+
+HOLES = (
+    Hole(
+        "a Pyro5 client cannot marshal a call whose keyword arguments are None, as those of "
+        "attribute access and batches are",
+        frozenset(
+            {
+                "attributes",
+                "attribute_errors",
+                "attribute_that_streams",
+                "batch",
+                "batch_with_an_error",
+                "batch_with_an_unknown_method",
+                "oneway_batch",
+            }
+        ),
+        frozenset({"marshal"}),
+        client="pyro5",
+    ),
+    Hole(
+        "Pyro5 keeps the tags of a PYROMETA uri in a list when it arrives in one",
+        frozenset({"uris_as_arguments"}),
+        frozenset({"json", "msgpack"}),
+        client="pyro5",
+    ),
+    Hole(
+        "a Pyro5 server does not turn registered objects into proxies for marshal",
+        frozenset({"registered_object_as_a_result"}),
+        frozenset({"marshal"}),
+        server="pyro5",
+    ),
+    Hole(
+        "a Pyro5 client does not turn registered objects into proxies for marshal",
+        frozenset({"callback_by_object"}),
+        frozenset({"marshal"}),
+        client="pyro5",
+    ),
+    Hole(
+        "marshal knows no classes, and Pyro5 converts only whole results, nothing inside them",
+        frozenset({"references_inside_containers"}),
+        frozenset({"marshal"}),
+        server="pyro5",
+    ),
+    Hole(
+        "Pyro5 opens a json blob at the wrong place: it finds the name of the arguments",
+        frozenset({"serialized_blobs"}),
+        frozenset({"json"}),
+        server="pyro5",
+    ),
+)
+
+
+NAME_HOLES = (
+    Hole(
+        "marshal knows no classes: Pyro5 converts whole results, but not a uri beside its tags",
+        frozenset({"metadata_of_a_name", "metadata_changes"}),
+        frozenset({"marshal"}),
+        server="pyro5",
+    ),
+    Hole(
+        "a Pyro5 name server keeps frozen sets for names without tags, which these cannot carry",
+        frozenset({"metadata_in_lists"}),
+        frozenset({"json", "msgpack"}),
+        server="pyro5",
+    ),
+)
+"""The same for the table of `scenarios_names`; the server is the name server."""
+
+
+def find_hole(name: str, serializer: str, client: str, server: str) -> Hole | None:
+    """Return why a cell is empty, or None when it is not."""
+    holes = (*HOLES, *NAME_HOLES)
+    return next((hole for hole in holes if hole.covers(name, serializer, client, server)), None)

@@ -1,0 +1,39 @@
+"""The cells of the interop table as test parameters, and the one test body they all share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from _pytest.mark.structures import ParameterSet
+
+from tests.support.peers.catalogue import SCENARIOS, Hole, find_hole
+from tests.support.peers.scenario import SERIALIZERS, Scenario
+from tests.support.peers.scenarios_names import NAME_SCENARIOS
+from tests.support.peers.starting import ClientPeer
+
+
+def cells(
+    client: str, server: str, scenarios: Mapping[str, Scenario] = SCENARIOS
+) -> list[ParameterSet]:
+    """Return every (scenario name, serializer) of one client and server library.
+
+    A cell with a hole is expected to fail, strictly: the run fails when the hole has closed.
+    """
+    return [
+        _cell(name, serializer, find_hole(name, serializer, client, server))
+        for name in scenarios
+        for serializer in SERIALIZERS
+    ]
+
+
+def _cell(name: str, serializer: str, hole: Hole | None) -> ParameterSet:
+    marks = () if hole is None else pytest.mark.xfail(reason=hole.reason, strict=True)
+    return pytest.param(name, serializer, marks=marks, id=f"{name}-{serializer}")
+
+
+def check_cell(peer: ClientPeer, location: str, name: str, serializer: str) -> None:
+    """Do one scenario in a client process and compare its findings with the table."""
+    findings = peer.visit(name, location, serializer)
+    scenario = SCENARIOS.get(name) or NAME_SCENARIOS[name]
+    assert findings == scenario.expected(serializer)

@@ -1,0 +1,27 @@
+"""The library a peer program runs with: a stock Pyro5, or pyrolike.
+
+The peer programs have one text for both. They take every Pyro name from here, so that what a test
+proves with one of the libraries on a side is the same thing it proves with the other. The choice is
+made by the environment, because decorators need it while a module is being imported; nobody else in
+the tests imports Pyro5.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from types import ModuleType
+
+LIBRARY_VARIABLE = "PEER_LIBRARY"
+"""Environment variable with the library's name; absent means pyrolike."""
+
+PACKAGES = {"pyro5": "Pyro5", "pyrolike": "pyrolike"}
+
+name: str = os.environ.get(LIBRARY_VARIABLE, "pyrolike")
+"""``pyro5`` or ``pyrolike``."""
+
+api: ModuleType = importlib.import_module(f"{PACKAGES[name]}.api")
+"""The library's ``api`` module."""
+
+errors: ModuleType = importlib.import_module(f"{PACKAGES[name]}.errors")
+"""The library's exceptions."""

@@ -1,0 +1,87 @@
+"""Protocol 502: the header, byte for byte, and the numbers of the serializers."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from pyrolike.errors import ProtocolError
+from pyrolike.protocol import V502, Flag, MessageType
+from tests.support import wire
+
+NUMBER = uuid.UUID("11112222-3333-4444-5555-666677778888").bytes
+
+
+def test_the_example_of_the_wire_page_is_written() -> None:
+    head = V502.write_head(MessageType.INVOKE, 1, 0, 1, 49)
+    assert head.hex(" ", 1) == (
+        "50 59 52 4f 01 f6 04 01 00 00 00 01 00 00 00 31 00 00 00 00 "
+        "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 4d c5"
+    )
+
+
+def test_annotations_follow_the_header() -> None:
+    head = V502.write_head(MessageType.RESULT, 3, Flag.BATCH, 65535, 7, {"ABCD": b"xy"})
+    assert head == (
+        wire.header(
+            wire.RESULT,
+            serializer=3,
+            flags=wire.BATCH,
+            seq=65535,
+            data_size=7,
+            annotations_size=10,
+        )
+        + b"ABCD\0\0\0\x02xy"
+    )
+
+
+def test_a_correlation_id_brings_its_flag() -> None:
+    head = V502.write_head(MessageType.INVOKE, 1, 0, 0, 0, None, NUMBER)
+    assert head == wire.header(wire.INVOKE, data_size=0, flags=wire.CORR_ID, correlation_id=NUMBER)
+    assert V502.read_header(head, 0).correlation_id == NUMBER
+
+
+def test_a_header_is_read_at_any_offset() -> None:
+    head = wire.header(wire.INVOKE, data_size=12, annotations_size=34, serializer=4, seq=56)
+    parsed = V502.read_header(b"something" + head, 9)
+    assert parsed == (wire.INVOKE, 4, 0, 56, 12, 34, None)
+    assert parsed.data_size == 12
+
+
+@pytest.mark.parametrize(
+    ("mistake", "reason"),
+    [
+        ({"tag": b"PYR0"}, "begins with b'PYRO'"),
+        ({"version": 48}, "version changed to 48"),
+        ({"magic": 0}, "magic number is 0x0000, expected 0x4dc5"),
+    ],
+)
+def test_a_wrong_header_is_refused(mistake: dict[str, bytes | int], reason: str) -> None:
+    head = wire.header(wire.PING, data_size=0, **mistake)  # type: ignore[arg-type]  # of each its own
+    with pytest.raises(ProtocolError, match=reason):
+        V502.read_header(head, 0)
+
+
+def test_serializers_have_pyro5_numbers() -> None:
+    numbers = {name: V502.serializer_numbers[name] for name in ("serpent", "marshal", "json")}
+    assert numbers == {"serpent": 1, "marshal": 2, "json": 3}
+    assert V502.serializer_numbers["msgpack"] == 4
+
+
+def test_serializers_that_execute_code_have_numbers_no_stock_peer_knows() -> None:
+    assert [V502.serializer_numbers[name] for name in ("pickle", "dill", "cloudpickle")] == [
+        200,
+        201,
+        202,
+    ]
+
+
+def test_names_and_numbers_are_each_others_reverse() -> None:
+    for name, number in V502.serializer_numbers.items():
+        assert V502.serializer_names[number] == name
+
+
+def test_only_payloads_over_a_hundred_bytes_are_worth_compressing() -> None:
+    assert not V502.is_worth_compressing(100)
+    assert V502.is_worth_compressing(101)

@@ -1,0 +1,128 @@
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pyrolike._logging import configure_logging
+
+
+@contextmanager
+def fresh_logging() -> Iterator[None]:
+    """Take away all handlers and levels, as in a fresh process; give them back afterwards.
+
+    Not a fixture, because pytest adds its own handlers after the fixtures have run.
+    """
+    loggers = [logging.getLogger(), logging.getLogger("pyrolike")]
+    before = [(logger, logger.handlers[:], logger.level) for logger in loggers]
+    for logger in loggers:
+        logger.handlers[:] = []
+        logger.setLevel(logging.NOTSET)
+    try:
+        yield
+    finally:
+        for logger, handlers, level in before:
+            for handler in logger.handlers:
+                handler.close()
+            logger.handlers[:] = handlers
+            logger.setLevel(level)
+
+
+@pytest.mark.parametrize("environ", [{}, {"PYRO_LOGLEVEL": ""}, {"PYRO_LOGFILE": "x.log"}])
+@fresh_logging()
+def test_without_a_level_there_is_only_silence(
+    environ: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    configure_logging(environ)
+    logging.getLogger("pyrolike.server").error("nobody hears this")
+    assert capsys.readouterr().err == ""
+    assert logging.getLogger().handlers == []
+    assert logging.getLogger("pyrolike").level == logging.NOTSET
+    assert list(tmp_path.iterdir()) == []
+
+
+@fresh_logging()
+def test_a_second_time_adds_nothing() -> None:
+    configure_logging({})
+    configure_logging({})
+    assert len(logging.getLogger("pyrolike").handlers) == 1
+
+
+@fresh_logging()
+def test_a_level_that_the_program_set_is_left_alone() -> None:
+    logging.getLogger("pyrolike").setLevel(logging.DEBUG)
+    configure_logging({})
+    assert logging.getLogger("pyrolike").level == logging.DEBUG
+
+
+@fresh_logging()
+def test_a_level_gives_a_log_file_in_the_current_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    configure_logging({"PYRO_LOGLEVEL": "DEBUG"})
+    logging.getLogger("pyrolike.server").debug("über alles")
+    first, second = (tmp_path / "pyrolike.log").read_text(encoding="utf-8").splitlines()
+    assert first.endswith(
+        ",pyrolike,INFO] logging configured from PYRO_LOGLEVEL: level DEBUG, to pyrolike.log"
+    )
+    assert second.endswith(",pyrolike.server,DEBUG] über alles")
+
+
+@fresh_logging()
+def test_lines_begin_with_date_time_and_milliseconds(tmp_path: Path) -> None:
+    configure_logging({"PYRO_LOGLEVEL": "INFO", "PYRO_LOGFILE": str(tmp_path / "a.log")})
+    line = (tmp_path / "a.log").read_text(encoding="utf-8")
+    stamp = line.partition(",")[0]
+    assert len(stamp) == len("[2025-01-31 12:00:00.000")
+    assert stamp[0] == "["
+    assert stamp[-4] == "."
+
+
+@pytest.mark.parametrize("name", ["warning", "WARN", " Warning "])
+@fresh_logging()
+def test_the_name_of_a_level_may_be_written_in_any_case(name: str, tmp_path: Path) -> None:
+    configure_logging({"PYRO_LOGLEVEL": name, "PYRO_LOGFILE": str(tmp_path / "a.log")})
+    assert logging.getLogger().level == logging.WARNING
+
+
+@fresh_logging()
+def test_an_unknown_level_is_an_error_that_names_the_known_ones() -> None:
+    with pytest.raises(
+        ValueError, match=r"PYRO_LOGLEVEL must be one of .*DEBUG, INFO, .*, not 'loud'$"
+    ):
+        configure_logging({"PYRO_LOGLEVEL": "loud"})
+
+
+@fresh_logging()
+def test_the_log_may_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging({"PYRO_LOGLEVEL": "INFO", "PYRO_LOGFILE": "{stderr}"})
+    logging.getLogger("pyrolike.client").info("hello")
+    assert capsys.readouterr().err.endswith(",pyrolike.client,INFO] hello\n")
+
+
+@fresh_logging()
+def test_a_file_that_cannot_be_written_sends_the_log_to_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "missing" / "a.log"
+    configure_logging({"PYRO_LOGLEVEL": "INFO", "PYRO_LOGFILE": str(missing)})
+    written = capsys.readouterr().err
+    assert f"logging to standard error, for {missing} cannot be written" in written
+
+
+@fresh_logging()
+def test_logging_that_the_program_set_up_is_left_alone(tmp_path: Path) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.ERROR)
+    configure_logging({"PYRO_LOGLEVEL": "DEBUG", "PYRO_LOGFILE": str(tmp_path / "a.log")})
+    assert logging.getLogger().handlers == [handler]
+    assert logging.getLogger().level == logging.ERROR
+    assert list(tmp_path.iterdir()) == []
