@@ -36,9 +36,7 @@ if TYPE_CHECKING:
         uri as uri,
     )
     from pyrolike.callcontext import current_context as current_context
-    from pyrolike.client import BatchProxy as BatchProxy, Proxy as Proxy
-
-    from pyrolike.client import batch as batch
+    from pyrolike.client import BatchProxy as BatchProxy, Proxy as Proxy, batch as batch
     from pyrolike.configure import config as config
     from pyrolike.naming import (
         locate_ns as locate_ns,

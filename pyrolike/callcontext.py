@@ -1,15 +1,17 @@
 """Who is calling, and what travels beside the call: `current_context`.
 
-Each thread has a context. In a daemon's method it describes the request that is being served; elsewhere it
-holds what the program wants to send along with its calls, and what came back with the last reply.
+Each thread has a context. In a daemon's method it describes the request that is being served;
+elsewhere it holds what the program wants to send along with its calls, and what came back with the
+last reply.
 
-Pyro keeps one dictionary for annotations received and annotations to send. Here they are apart, behind the
+Pyro keeps one dictionary for annotations received and annotations to send. Here they are apart,
+behind the
 same name: a method that calls other objects does not forward its caller's annotations to them,
 only what it assigned itself. The correlation id *is* forwarded: tying a chain of calls together is
 what it is for. It is made up only when somebody looks at it or a nested call carries it on.
 
-The state behind the thread-local is one plain object. A server hands a thread the state of the connection
-it serves, so that a request costs a few slot assignments and no thread-local access.
+The state behind the thread-local is one plain object. A server hands a thread the state of the
+connection it serves, so that a request costs a few slot assignments and no thread-local access.
 """
 
 from __future__ import annotations
@@ -77,7 +79,7 @@ class ContextState:
         self.outgoing = self.response = self.response_received = None
 
     def get_correlation(self) -> bytes | None:
-        """Return the correlation id to send with a call; made up if this thread serves a request."""
+        """Return the id to send with a call; made up now if a request is served that has none."""
         if self.correlation is None and self.client is not None:
             self.correlation = uuid.uuid4().bytes
         return self.correlation
@@ -169,9 +171,9 @@ class CallContext:
     def annotations(self) -> Any:
         """Annotations: the request's in a daemon's call, to be sent with each call elsewhere.
 
-        Assign a dictionary (4 ASCII letters to bytes) to send it with each further call of this thread; it stays
-        until changed. In a daemon's call the values are memoryviews, and what you assign goes
-        out with nested calls only.
+        Assign a dictionary (4 ASCII letters to bytes) to send it with each further call of this
+        thread; it stays until changed. In a daemon's call the values are memoryviews, and what you
+        assign goes out with nested calls only.
         """
         state = _thread.state
         if state.outgoing is None:
@@ -217,7 +219,7 @@ class CallContext:
         _thread.state.correlation = None if correlation_id is None else correlation_id.bytes
 
     def to_global(self) -> dict[str, Any]:
-        """Return the eight fields as a dictionary, to be given to `from_global` in another thread."""
+        """Return the eight fields as a dictionary, for `from_global` in another thread."""
         return {name: getattr(self, name) for name in _FIELDS}
 
     def from_global(self, values: dict[str, Any]) -> None:

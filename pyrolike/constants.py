@@ -1,7 +1,7 @@
 """Names and numbers of the outside world.
 
-What stands here is fixed by Pyro and shared with every peer; nothing here may change because we would
-like it better. Numbers that differ between wire dialects live with their dialect, not here.
+What stands here is fixed by Pyro and shared with every peer; nothing here may change because we
+would like it better. Numbers that differ between wire dialects live with their dialect, not here.
 """
 
 DAEMON_NAME = "Pyro.Daemon"

@@ -23,6 +23,7 @@ has a default), because stock peers write an empty dictionary where there is not
 
 import sys
 from types import TracebackType
+from typing import Any
 
 from pyrolike import tracebacks
 from pyrolike.configure import config
@@ -87,7 +88,7 @@ class ConnectionClosedError(CommunicationError):
             self.partialData = partial_data
 
 
-class TimeoutError(CommunicationError):  # noqa: A001 - Pyro's public name
+class TimeoutError(CommunicationError):
     """The time for connecting, sending or receiving is over. Not the builtin of the same name."""
 
 
@@ -101,10 +102,12 @@ class MessageTooLargeError(ProtocolError):
     Attributes:
         announced: Its size in bytes, as announced by its header or found by encoding it.
         limit: The number of bytes that are allowed.
+        pyroMsg: The message without its body, where it came from a peer.
     """
 
     announced: int | None = None
     limit: int | None = None
+    pyroMsg: Any = None  # noqa: N815 - Pyro's public spelling
 
     def __init__(
         self, *args: object, announced: int | None = None, limit: int | None = None

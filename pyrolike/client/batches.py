@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from pyrolike.serializers import ExceptionWrapper
 
@@ -50,7 +50,7 @@ class BatchProxy:
             raise AttributeError(name)
         return RecordedMethod(self._calls, name)
 
-    def __enter__(self) -> BatchProxy:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -69,6 +69,13 @@ class BatchProxy:
     def __repr__(self) -> str:
         return f"<BatchProxy with {len(self._calls)} calls for {self._proxy._pyroUri}>"
 
+    @overload
+    def __call__(self, oneway: Literal[False] = False) -> Iterator[Any]: ...
+    @overload
+    def __call__(self, oneway: Literal[True]) -> None: ...
+    @overload
+    def __call__(self, oneway: bool) -> Iterator[Any] | None: ...
+
     def __call__(self, oneway: bool = False) -> Iterator[Any] | None:
         """Make the recorded calls, in one request, and forget them.
 
@@ -76,8 +83,8 @@ class BatchProxy:
             oneway: Do not wait for results.
 
         Returns:
-            The results in order, or None if *oneway*. Where a call has failed, its exception is raised when
-            the iteration comes to it; the calls after it were not made.
+            The results in order, or None if *oneway*. Where a call has failed, its exception is
+            raised when the iteration comes to it; the calls after it were not made.
 
         Raises:
             CommunicationError: The exchange failed; the recorded calls are forgotten all the same.

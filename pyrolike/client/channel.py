@@ -1,27 +1,30 @@
 """A live connection, and which reply belongs to which call.
 
-Several threads may have calls in flight on one channel. There is no thread that reads for all: among the
-threads that wait, one *leads* and reads, the others sleep. So a program that uses a proxy from one
-thread never hands anything over, and pays for the possibility with two uncontended locks.
+Several threads may have calls in flight on one channel. There is no thread that reads for all:
+among the threads that wait, one *leads* and reads, the others sleep. So a program that uses a
+proxy from one thread never hands anything over, and pays for the possibility with two uncontended
+locks.
 
 How a call runs:
 
-1. Under the send lock it takes a sequence number, enters it in the table of pending calls, and sends.
-2. It tries to get the read lock. Who gets it leads: reads message after message, gives those of others
+1. Under the send lock it takes a sequence number, enters it in the table of pending calls, and
+sends. 2. It tries to get the read lock. Who gets it leads: reads message after message, gives
+those of others
    to their owners, and returns with its own.
 3. Who does not get it enters a `_Waiter` in the table and sleeps until its reply, or the
    leadership, is handed to it.
 
-A leader gives the read lock back *before* it looks for a sleeper to promote, and a sleeper enters the table
-*before* it tries the read lock again. So one of the two always notices the other; nobody sleeps while
-nobody leads.
+A leader gives the read lock back *before* it looks for a sleeper to promote, and a sleeper enters
+the table *before* it tries the read lock again. So one of the two always notices the other; nobody
+sleeps while nobody leads.
 
-A sequence number has 16 bits and comes round again. A number is therefore not used while its call is pending,
-and the number of a call that was given up (timeout, interrupt) stays in the table until its late reply
-has come and was dropped. After that the channel is *retired*: calls in flight finish on it, new ones
-open a new connection, and the last to leave closes it.
+A sequence number has 16 bits and comes round again. A number is therefore not used while its call
+is pending, and the number of a call that was given up (timeout, interrupt) stays in the table
+until its late reply has come and was dropped. After that the channel is *retired*: calls in flight
+finish on it, new ones open a new connection, and the last to leave closes it.
 
-Locks, in the order they are taken: ``_read_lock`` (the reader and its bytes), ``_send_lock`` (the sequence
+Locks, in the order they are taken: ``_read_lock`` (the reader and its bytes), ``_send_lock`` (the
+    sequence
 number, what goes out), ``_table_lock`` (waiters in the table, ``failure``, ``is_usable``). No user
 code runs while one is held.
 """
@@ -46,7 +49,7 @@ CHUNK = 64 * 1024
 """Bytes asked of the socket at once: most replies come with one system call."""
 
 JOINABLE = 32 * 1024
-"""Payloads up to this size are joined to their header: a copy is cheaper than a longer system call."""
+"""Payloads up to this size are joined to their header: a copy costs less than a longer call."""
 
 REPLIES = frozenset({MessageType.RESULT, MessageType.PING})
 INVOKE = MessageType.INVOKE
@@ -157,7 +160,8 @@ class Channel:
 
         Raises:
             UnsentError: The channel takes no calls any more; nothing was sent.
-            TimeoutError: The time is over. The channel takes no further calls; the late reply is dropped.
+            TimeoutError: The time is over. The channel takes no further calls; the late reply is
+                dropped.
             ConnectionClosedError: The connection is lost, for this and all other calls on it.
             ProtocolError: The peer sent what is not a reply; likewise.
         """
@@ -235,7 +239,7 @@ class Channel:
         return seq
 
     def _lead(self, seq: int, deadline: float | None) -> Message:
-        """Read until the reply to *seq* is there. The caller holds the read lock; it is given back."""
+        """Read until the reply to *seq* is there, then give the read lock back, which is held."""
         pending = self._pending
         try:
             reply = pending[seq]  # perhaps the leader before us has read it
@@ -321,7 +325,7 @@ class Channel:
         return message
 
     def _limit_socket(self, remaining: float) -> None:
-        """Let the next operation end in time, so that a trickle of bytes cannot outlast the deadline."""
+        """Let the next operation end in time: a trickle of bytes must not outlast the deadline."""
         if remaining <= 0:
             raise TimeoutError("receiving: timeout")
         try:
@@ -330,7 +334,7 @@ class Channel:
             self._raise_lost(fault)
 
     def _raise_lost(self, fault: OSError | None) -> NoReturn:
-        """Say why nothing can be received: *fault*, or the end of the connection where it is None."""
+        """Say why nothing can be received: *fault*, or None where the peer has ended."""
         if self.failure is not None:
             self._raise_failure(self.failure)
         if fault is not None:

@@ -110,7 +110,7 @@ def open_channel(
         TimeoutError, ConnectionClosedError, ProtocolError, SerializeError: As their names say.
     """
     sock = connect_socket(uri, timeout=timeout, nodelay=True)
-    connection = SocketConnection(sock, uri.object)
+    connection = SocketConnection(sock, str(uri.object))
     try:
         connection.settimeout(timeout)
         reader = MessageReader(settings.max_size, ANSWERS)
@@ -190,7 +190,8 @@ def codec_of(message: Message, settings: WireSettings) -> SerializerBase:
     """Return the serializer a message was written with, if the peer may use it here.
 
     Raises:
-        SerializeError: It is unknown, or one that could execute code and that this side does not use.
+        SerializeError: It is unknown, or one that could execute code and that this side does not
+            use.
     """
     if message.serializer_id == settings.number:
         return settings.codec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pyrolike.constants import DAEMON_NAME
 from pyrolike.errors import ConnectionClosedError
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class StreamResultIterator:
     """Iterates over what a remote method returned as an iterator or generator.
 
-    Each item is one call. The server's iterator is closed when this one is exhausted, closed, left as a
-    context, or garbage collected; in the last case with the proxy's next call.
+    Each item is one call. The server's iterator is closed when this one is exhausted, closed, left
+    as a context, or garbage collected; in the last case with the proxy's next call.
 
     Args:
         streamId: The daemon's id for the stream.
@@ -25,7 +25,7 @@ class StreamResultIterator:
     """
 
     def __init__(self, streamId: str, link: Link) -> None:
-        self.streamId = streamId  # noqa: N815  Pyro's public name
+        self.streamId = streamId
         self._link: Link | None = link
 
     def __repr__(self) -> str:
@@ -47,7 +47,7 @@ class StreamResultIterator:
             self._link = None
             raise
 
-    def __enter__(self) -> StreamResultIterator:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,12 +1,12 @@
 """What a proxy knows and does, without the magic of a proxy.
 
-A `Link` has the target's uri, its metadata, the settings of one proxy, and a channel while it is connected.
-`Proxy` is attribute access on top of it. The two are apart because each attribute of a class with a
-``__getattr__`` is slower to reach, and because remote methods and iterators must keep the connection alive
-without keeping the proxy.
+A `Link` has the target's uri, its metadata, the settings of one proxy, and a channel while it is
+connected. `Proxy` is attribute access on top of it. The two are apart because each attribute of a
+class with a ``__getattr__`` is slower to reach, and because remote methods and iterators must keep
+the connection alive without keeping the proxy.
 
-The way of a call is `Link.invoke`, then `Channel.exchange`; everything else here happens once per connection
-or in special cases.
+The way of a call is `Link.invoke`, then `Channel.exchange`; everything else here happens once per
+connection or in special cases.
 """
 
 from __future__ import annotations
@@ -75,10 +75,10 @@ class Link:
         wants_raw_replies: Whether `invoke` returns the reply's message instead of its value.
         channel: The live channel, or None.
         connection: Its connection, or None.
-        on_connected: Called with the daemon's handshake answer at each connect, or None. It may raise to
-            refuse the connection.
-        forgotten_streams: Ids of item streams that were garbage collected: told to the daemon with the
-            next call, because a destructor must not send.
+        on_connected: Called with the daemon's handshake answer at each connect, or None. It may
+            raise to refuse the connection.
+        forgotten_streams: Ids of item streams that were garbage collected: told to the daemon with
+            the next call, because a destructor must not send.
     """
 
     __slots__ = (
@@ -115,7 +115,7 @@ class Link:
         self.wants_raw_replies = False
         self.on_connected: Callable[[Any], None] | None = None
         self.forgotten_streams: deque[str] = deque()
-        self._object_id = uri.object
+        self._object_id: Any = uri.object  # the text of a PYRO uri, once it is resolved
         self._last_seq = 0
         self._serializer_name: str | None = None
         self._settings = WireSettings.take(config, None)
@@ -160,7 +160,7 @@ class Link:
         settings = self._settings
         if settings.revision != config.revision:
             settings = self._refresh_settings()
-        target = object_id
+        target: Any = object_id
         if target is None:
             target = self._object_id
             if method in self.oneway:
@@ -201,15 +201,22 @@ class Link:
             return None
         reply = channel.exchange(number, flags, payload, annotations, correlation_id, self.timeout)
         state.response_received = reply.annotations
-        if (
-            reply.flags & SPECIAL_REPLY
-            or reply.serializer_id != number
-            or number != settings.number
-            or settings.needs_care
-            or self.wants_raw_replies
-        ):
-            return self._open_special(settings, number, reply)
-        return settings.codec.loads(reply.payload)
+        try:
+            if (
+                reply.flags & SPECIAL_REPLY
+                or reply.serializer_id != number
+                or number != settings.number
+                or settings.needs_care
+                or self.wants_raw_replies
+            ):
+                return self._open_special(settings, number, reply)
+            return settings.codec.loads(reply.payload)
+        except (CommunicationError, SecurityError):
+            # A stock daemon closes its side behind such a reply; not to find that out by the
+            # failure of the next call, we do the same. So it is, too, when the reply itself is at
+            # fault.
+            self._give_up_channel()
+            raise
 
     def _open_special(self, settings: WireSettings, number: int, reply: Message) -> Any:
         """Return or raise what is in a reply that is not just a value."""
@@ -219,7 +226,7 @@ class Link:
             raise ProtocolError(f"a reply was expected, not {reply!r}")
         if reply.serializer_id != number:
             raise SerializeError(
-                f"the reply was written with serializer {reply.serializer_id}, the call with {number}"
+                f"the reply came in serializer {reply.serializer_id}, the call went in {number}"
             )
         if reply.flags & Flag.COMPRESSED:
             inflate(reply, settings.max_size)
@@ -230,13 +237,9 @@ class Link:
             if stream_id is not None:
                 return StreamResultIterator(bytes(stream_id).decode("ascii", "replace"), self)
         value = codec_of(reply, settings).loads(reply.payload)
-        if not reply.flags & Flag.EXCEPTION:
-            return value
-        if isinstance(value, (CommunicationError, SecurityError)):
-            # A stock daemon closes the connection behind these; not to find that out by the
-            # failure of the next call, we do the same.
-            self._give_up_channel()
-        raise_remote(value)
+        if reply.flags & Flag.EXCEPTION:
+            raise_remote(value)
+        return value
 
     def _pass_blob(
         self,
@@ -289,6 +292,12 @@ class Link:
     def last_seq(self) -> int:
         """The last sequence number used, 0 before the first call."""
         return self.channel.seq if self.channel is not None else self._last_seq
+
+    @last_seq.setter
+    def last_seq(self, seq: int) -> None:
+        self._last_seq = seq
+        if self.channel is not None:
+            self.channel.seq = seq
 
     @property
     def has_metadata(self) -> bool:
@@ -364,7 +373,7 @@ class Link:
         self.set_metadata(self.fetch_metadata())
 
     def release(self) -> None:
-        """Close the connection, if there is one. Calls in flight fail; the next call connects anew."""
+        """Close the connection, if there is one. Calls in flight fail; the next connects anew."""
         channel, self.channel, self.connection = self.channel, None, None
         self.forgotten_streams.clear()
         if channel is not None:
@@ -429,7 +438,7 @@ def _prepare(
     payload: bytes,
     annotations: Mapping[str, Any] | None,
 ) -> tuple[int, bytes]:
-    """Compress and log an outgoing call where the settings say so, and refuse one that is too large.
+    """Compress and log an outgoing call as the settings say, and refuse one that is too large.
 
     Raises:
         MessageTooLargeError: It is; nothing was sent, and the connection stays.

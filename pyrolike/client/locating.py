@@ -107,7 +107,8 @@ def resolve_uri(uri: URI, delay: float = 0.0) -> URI:
         delay: Seconds to go on asking while the name is unknown; 0 for the setting NS_LOOKUP_DELAY.
 
     Raises:
-        NamingError: The name, or an object with all the tags, is unknown; or there is no name server.
+        NamingError: The name, or an object with all the tags, is unknown; or there is no name
+            server.
     """
     if uri.protocol == "PYRO":
         return uri
@@ -115,9 +116,15 @@ def resolve_uri(uri: URI, delay: float = 0.0) -> URI:
     line = find_name_server(host or "", uri.port)
     try:
         look = _look_up_tags if uri.protocol == "PYROMETA" else _look_up_name
-        return patiently(lambda: look(line, uri), delay or config.NS_LOOKUP_DELAY)
+        found: URI = patiently(lambda: look(line, uri), delay or config.NS_LOOKUP_DELAY)
     finally:
         line.close()
+    if found.protocol != "PYRO":
+        raise NamingError(
+            f"{uri} is registered as {found}, which is a name again; "
+            "only a PYRO uri can be connected to"
+        )
+    return found
 
 
 def patiently(look_up: Callable[[], Any], delay: float) -> Any:
@@ -163,7 +170,8 @@ def _candidates(host: str, port: int | None) -> Iterator[URI]:
     host = config.NS_HOST
     yield name_server_uri(host, port or config.NS_PORT)
     if sys.platform == "linux" and (host in LOOPBACK or host.startswith("127.")):
-        # Debian gives the machine's own name this address: a name server bound to that name is there.
+        # Debian gives the machine's own name this address: a name server bound to that name is
+        # there.
         yield name_server_uri("127.0.1.1", port or config.NS_PORT)
 
 

@@ -1,8 +1,8 @@
 """The proxy: attribute access becomes calls.
 
-Names that begin with ``_pyro`` are the proxy's own, all others are the remote object's. What the proxy knows
-and does is in its `Link`; here are only Pyro's names for it and the operators that Python looks up on
-the class.
+Names that begin with ``_pyro`` are the proxy's own, all others are the remote object's. What the
+proxy knows and does is in its `Link`; here are only Pyro's names for it and the operators that
+Python looks up on the class.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pyrolike.errors import CommunicationError, ConnectionClosedError, PyroError
 from pyrolike.objects import is_private_attribute
@@ -38,14 +38,14 @@ LONGEST_PAUSE = 2.0
 class Proxy:
     """Stands for a remote object: its methods and attributes are used as if it were local.
 
-    Creating a proxy does not connect; the first use does. Any thread may use it, and several may have calls in
-    flight at once on its one connection. As a context manager it releases the connection at the end. A proxy can be
-    passed to remote methods, copied, pickled and compared.
+    Creating a proxy does not connect; the first use does. Any thread may use it, and several may
+    have calls in flight at once on its one connection. As a context manager it releases the
+    connection at the end. A proxy can be passed to remote methods, copied, pickled and compared.
 
     Args:
         uri: Where the object is: a text or a `URI`. With *connected_socket* only the object's id.
-        connected_socket: A socket connected to a daemon that serves exactly this socket. It is used as it
-            is, without handshake, and never closed by the proxy.
+        connected_socket: A socket connected to a daemon that serves exactly this socket. It is
+            used as it is, without handshake, and never closed by the proxy.
 
     Raises:
         TypeError: *uri* is neither text nor URI.
@@ -58,7 +58,7 @@ class Proxy:
 
     _pyroLink: Link
     _pyroIsPlain = True
-    """Whether remote methods may call the link directly: no subclass overrides the way of a call."""
+    """Whether remote methods may go to the link at once: no subclass overrides a call's way."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -155,7 +155,7 @@ class Proxy:
         return True
 
     def _pyroOffers(self, name: str) -> bool:
-        """Whether the remote object exposes a method of that name; connects if that is not known."""
+        """Whether the remote object exposes such a method; connects if that is not known."""
         self._pyroLink.ensure_metadata()
         return name in self._pyroLink.methods
 
@@ -176,7 +176,7 @@ class Proxy:
     def __hash__(self) -> int:
         return hash(self._pyroUri)
 
-    def __enter__(self) -> Proxy:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -233,12 +233,13 @@ class Proxy:
     @property
     def _pyroConnection(self) -> SocketConnection | None:
         """The open connection, or None."""
-        return self._pyroLink.connection
+        connection = self._pyroLink.connection
+        return None if connection is None or connection.is_closed else connection
 
     @property
     def _pyroLocalSocket(self) -> Any:
         """Address of this end of the connection; None while there is none."""
-        connection = self._pyroLink.connection
+        connection = self._pyroConnection
         return connection.sock.getsockname() if connection else None
 
     @property
@@ -284,6 +285,10 @@ class Proxy:
     def _pyroSeq(self) -> int:
         """The last sequence number used."""
         return self._pyroLink.last_seq
+
+    @_pyroSeq.setter
+    def _pyroSeq(self, seq: int) -> None:
+        self._pyroLink.last_seq = seq
 
     @property
     def _pyroRawWireResponse(self) -> bool:
@@ -364,7 +369,7 @@ class Proxy:
         flags: int = 0,
         objectId: str | None = None,
     ) -> Any:
-        """Call *methodname*; what every remote use of the proxy comes to. Subclasses may override it.
+        """Call *methodname*: every remote use comes to this. Subclasses may override it.
 
         Args:
             methodname: The remote method.
@@ -376,7 +381,7 @@ class Proxy:
         return self._pyroLink.invoke(methodname, vargs, kwargs, flags, objectId)
 
     def _pyroInvokeBatch(self, calls: Sequence[tuple[str, Any, Any]], oneway: bool = False) -> Any:
-        """Make several calls in one request: (name, positional arguments, keyword arguments) each."""
+        """Make several calls in one request: (name, positional, keyword arguments) each."""
         flags = Flag.BATCH | (Flag.ONEWAY if oneway else 0)
         return self._pyroInvoke(BATCH, calls, None, flags)
 

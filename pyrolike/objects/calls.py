@@ -26,9 +26,10 @@ def pack_blob(
 ) -> tuple[int, Any, dict[str, bytes]]:
     """Return serializer number, payload and annotation of a call whose only argument is *blob*.
 
-    A blob that was received is passed on unopened, labelled with the serializer it was written with: its
-    payload keeps the object id and method of its first hop, which nobody looks at; where it goes now stands in
-    the annotation.
+    A blob that was received is passed on unopened, labelled with the serializer it was written
+        with: its
+    payload keeps the object id and method of its first hop, which nobody looks at; where it goes
+    now stands in the annotation.
     """
     annotations = {BLOB_INFO: marshal.dumps((blob.info, object_id, method))}
     message = blob.message

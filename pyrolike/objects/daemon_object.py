@@ -66,7 +66,7 @@ class DaemonObject:
         )
 
     def get_metadata(self, objectId: str) -> Mapping[str, set[str]]:
-        """Return what an object exposes: the keys "methods", "oneway" and "attrs", a set of names each.
+        """Return what an object exposes: sets of names, under "methods", "oneway" and "attrs".
 
         Raises:
             DaemonError: The id is unknown.

@@ -1,11 +1,11 @@
 """The callee's half of a call: prepare, run, finish.
 
-*Prepare* unpacks the request, finds the object or makes its instance, and passes the name through the gate that
-says what is remote. *Run* calls the method: the only step that executes the program's code. *Finish*
-turns what came out, a value or an exception, into a payload.
+*Prepare* unpacks the request, finds the object or makes its instance, and passes the name through
+the gate that says what is remote. *Run* calls the method: the only step that executes the
+program's code. *Finish* turns what came out, a value or an exception, into a payload.
 
-A usual call takes the three steps in `Dispatcher.answer`; the other kinds (batches, blobs, attributes, one-way
-calls) vary one step each.
+A usual call takes the three steps in `Dispatcher.answer`; the other kinds (batches, blobs,
+attributes, one-way calls) vary one step each.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ ATTRIBUTE_ACCESS = frozenset({GET_ATTRIBUTE, SET_ATTRIBUTE})
 PLAIN_RESULTS = frozenset(
     {type(None), bool, int, float, str, bytes, list, tuple, dict, set, frozenset}
 )
-"""Exact types that are no iterators; asking the abstract class costs more than the rest of this step."""
+"""Exact types that are no iterators; asking the abstract class costs more than the rest."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
@@ -70,7 +71,7 @@ class CallPolicy:
 Reply: TypeAlias = "tuple[int, Any, Mapping[str, bytes] | None]"
 """What goes back: flags, payload, and the annotations that belong to this reply, or None."""
 
-Call: TypeAlias = "tuple[str, Callable[..., Any], Any, dict[str, Any] | None]"
+Call: TypeAlias = "tuple[str, Callable[..., Any], Any, Mapping[str, Any] | None]"
 """A prepared call: the member's name, what to call, positional and keyword arguments."""
 
 
@@ -112,7 +113,7 @@ class Dispatcher:
                 return self._answer_batch(client, codec, message)
             call = self.prepare(client, codec, message)
             return self.finish(client, codec, self.run(client, call))
-        except BaseException as fault:  # everything, SystemExit too: the caller gets to know it
+        except BaseException as fault:  # noqa: BLE001  SystemExit too: the caller gets to know it
             return self.fail(codec, fault)
 
     def prepare(self, client: Any, codec: SerializerBase, message: Message) -> Call:
@@ -123,6 +124,7 @@ class Dispatcher:
             DaemonError: There is no such object.
             AttributeError: The object offers no such member.
         """
+        vargs: Any
         if message.flags & Flag.KEEPSERIALIZED:
             object_id, name, vargs, kwargs = _address_blob(message)
         else:
@@ -131,12 +133,13 @@ class Dispatcher:
         instance = entry.instance
         if instance is None:
             instance = obtain_instance(entry, client.pyroInstances)
-        policy = self.policy
+        require_expose = self.policy.require_expose
+        method: Callable[..., Any]
         if name in ATTRIBUTE_ACCESS:
             gate = get_property if name == GET_ATTRIBUTE else set_property
-            method = partial(gate, instance, require_expose=policy.require_expose)
+            method = partial(gate, instance, require_expose=require_expose)
         else:
-            method = find_method(instance, name, entry.get_members(policy.require_expose))
+            method = find_method(instance, name, entry.get_members(require_expose))
         return name, method, vargs, kwargs
 
     def run(self, client: Any, call: Call) -> Any:
@@ -170,17 +173,17 @@ class Dispatcher:
         exception = self._dress(fault)
         try:
             payload = codec.dumps(exception)
-        except Exception as trouble:  # the exception, or a value in it, does not serialize
+        except Exception as trouble:  # noqa: BLE001  whatever does not serialize, the caller hears
             substitute = PyroError(
                 f"error serializing exception: {trouble}. "
                 f"Original exception: {type(fault).__qualname__}: {fault}"
             )
-            substitute._pyroTraceback = getattr(exception, TRACEBACK, [])  # type: ignore[attr-defined]  # Pyro's name
+            setattr(substitute, TRACEBACK, getattr(exception, TRACEBACK, []))
             payload = codec.dumps(substitute)
         return Flag.EXCEPTION, payload, None
 
     def _answer_batch(self, client: Any, codec: SerializerBase, message: Message) -> Reply:
-        """Make a batch's calls in order; the first that fails ends it, at its place in the results."""
+        """Make a batch's calls in order; the first that fails ends it, as its last result."""
         object_id, _, calls, _ = codec.loadsCall(message.payload)
         entry = self._table.get(object_id)
         instance = entry.instance
@@ -192,7 +195,7 @@ class Dispatcher:
             method = find_method(instance, name, members)
             try:
                 results.append(self.run(client, (name, method, vargs, kwargs)))
-            except BaseException as fault:  # goes to the caller, as the last of the results
+            except BaseException as fault:  # noqa: BLE001  goes to the caller, as the last result
                 results.append(ExceptionWrapper(self._dress(fault)))
                 break
         _, payload, _ = self.finish(client, codec, results)
@@ -201,12 +204,13 @@ class Dispatcher:
     def _open_stream(self, client: Any, codec: SerializerBase, iterator: Iterator[Any]) -> Reply:
         """Keep an iterator for the client to fetch from.
 
-        The reply is flagged as an exception too, although it is none: peers older than item streams then
+        The reply is flagged as an exception too, although it is none: peers older than item
+            streams then
         fail cleanly instead of taking the stream's id for the result.
         """
         flags = Flag.EXCEPTION | Flag.ITEMSTREAMRESULT
         substitute = ProtocolError("result of call is an iterator")
-        substitute._pyroTraceback = None  # type: ignore[attr-defined]  # Pyro's name on the wire
+        setattr(substitute, TRACEBACK, None)
         payload = codec.dumps(substitute)
         if not self.policy.streaming:
             return flags, payload, None
@@ -216,8 +220,8 @@ class Dispatcher:
     def _dress(self, fault: BaseException) -> BaseException:
         """Return the exception to send for *fault*, with the traceback that the client may see.
 
-        What is no `Exception`, such as SystemExit, is for the thread that raised it and would end a stock
-        client's program: it goes as an error that tells of it.
+        What is no `Exception`, such as SystemExit, is for the thread that raised it and would end
+        a stock client's program: it goes as an error that tells of it.
         """
         policy = self.policy
         lines = None
@@ -229,12 +233,12 @@ class Dispatcher:
         if not isinstance(fault, Exception):
             exception = PyroError(f"the remote method raised {type(fault).__name__}: {fault}")
         with contextlib.suppress(AttributeError, TypeError):  # some exceptions take no attributes
-            exception._pyroTraceback = lines or []  # type: ignore[attr-defined]  # Pyro's name
+            setattr(exception, TRACEBACK, lines or [])
         return exception
 
 
 def _address_blob(message: Message) -> tuple[str, str, tuple[SerializedBlob], None]:
-    """Say whom a blob is for; that stands in an annotation, since its payload is not opened here."""
+    """Say whom a blob is for: that stands in an annotation, for its payload stays closed here."""
     info, object_id, name = load_marshal((message.annotations or {})[BLOB_INFO])
     return object_id, name, (SerializedBlob(info, message, is_blob=True),), None
 

@@ -25,7 +25,8 @@ def obtain_instance(entry: Entry, session_instances: dict[type, object]) -> obje
     Raises:
         DaemonError: The registration was weak and its object is gone.
         TypeError: The class's instance creator made something else.
-        Exception: Whatever making the instance raised. Nothing is kept then: the next call tries again.
+        Exception: Whatever making the instance raised. Nothing is kept then: the next call tries
+            again.
     """
     if entry.reference is not None:
         instance: object = entry.reference()
@@ -61,7 +62,7 @@ def _create(entry: Entry) -> object:
         raise
     if not isinstance(instance, clazz):
         raise TypeError(
-            f"the instance creator of {clazz.__module__}.{clazz.__qualname__} made an object of type "
-            f"{type(instance).__qualname__}"
+            f"the instance creator of {clazz.__module__}.{clazz.__qualname__} "
+            f"made an object of type {type(instance).__qualname__}"
         )
     return instance

@@ -1,10 +1,12 @@
 """Item streams: iterators that a daemon keeps for its clients, who fetch items one call at a time.
 
-A stream belongs to the connection that got it last. When that connection ends, the stream lingers for a while,
-so that a client that reconnects can go on; any fetch claims it again. It ends when the
-iterator does, when the client closes it, when it gets too old, or when it has lingered too long.
+A stream belongs to the connection that got it last. When that connection ends, the stream lingers
+for a while, so that a client that reconnects can go on; any fetch claims it again. It ends when
+the iterator does, when the client closes it, when it gets too old, or when it has lingered too
+long.
 
-However it ends, the iterator's ``close`` is called exactly once, and never while an item is being produced.
+However it ends, the iterator's ``close`` is called exactly once, and never while an item is being
+produced.
 The clock is handed in: nothing here waits.
 """
 
@@ -69,12 +71,12 @@ class ItemStream:
                 self._close_iterator()
 
     def close(self) -> None:
-        """Give out no more items, and close the iterator: now, or when the item in the making is done."""
+        """Give out no more items, and close the iterator: now, or after the item in the making."""
         self.is_closed = True
         self._close_iterator()
 
     def _close_iterator(self) -> None:
-        """Close the iterator once, unless an item is being produced: then its producer comes here."""
+        """Close the iterator, once; if an item is being produced, its producer does it."""
         if not self.lock.acquire(False):
             return
         try:
@@ -105,7 +107,7 @@ class StreamTable:
         return len(self._streams)
 
     def as_dict(self) -> dict[str, tuple[object | None, float, float, Iterator[Any]]]:
-        """Return stream id to (owner or None, created, linger start or 0, iterator), as Pyro shows it."""
+        """Return id to (owner or None, created, linger start or 0, iterator), as Pyro shows it."""
         return {
             stream_id: (stream.owner, stream.created, stream.linger_start, stream.iterator)
             for stream_id, stream in list(self._streams.items())
@@ -151,7 +153,7 @@ class StreamTable:
                     self.close(stream_id)
 
     def expire(self, lifetime: float, linger: float) -> None:
-        """End the streams that are older than *lifetime* (0 is unlimited) or lingered too long, in seconds."""
+        """End the streams older than *lifetime* seconds (0: no limit) or deserted for too long."""
         now = self._clock()
         for stream_id, stream in list(self._streams.items()):
             is_old = 0 < lifetime < now - stream.created

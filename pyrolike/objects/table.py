@@ -27,7 +27,8 @@ class Entry:
 
     Attributes:
         object_id: Its id.
-        instance: The object, or None where it must be fetched or made first: a class, a weak reference.
+        instance: The object, or None where it must be fetched or made first: a class, a weak
+            reference.
         clazz: The object's class, or the registered class.
         reference: Weak reference to the object, or None.
         mode: Instance mode of a registered class, or None.
@@ -104,8 +105,8 @@ class ObjectTable:
             weak: Hold the object weakly, and forget it when it is gone.
 
         Raises:
-            TypeError: The id is no text, or a class shall be held weakly, or the object cannot carry the two
-                attributes.
+            TypeError: The id is no text, or a class shall be held weakly, or the object cannot
+                carry the two attributes.
             DaemonError: The id is taken, or the object is registered here already.
             PyroError: The id does not fit in a uri.
         """
@@ -125,7 +126,7 @@ class ObjectTable:
         return object_id
 
     def remove(self, object_id: str) -> None:
-        """Forget *object_id* and take the two attributes from its object; unknown ids are ignored."""
+        """Forget an id, and take the two attributes from its object; unknown ids are ignored."""
         with self._lock:
             entry = self.entries.pop(object_id, None)
             self.by_id.pop(object_id, None)
@@ -158,11 +159,12 @@ class ObjectTable:
         if entry is None:
             return None
         known = entry.reference() if entry.reference is not None else entry.instance
-        is_it = known is target or entry.clazz is target or (entry.mode and isinstance(target, entry.clazz))
-        return object_id if is_it else None
+        if known is target or entry.clazz is target:
+            return object_id
+        return object_id if entry.mode and isinstance(target, entry.clazz) else None
 
     def forget_members(self) -> None:
-        """Compute what may be reached of each object anew: a setting that decides it has changed."""
+        """Compute anew what may be reached of each object: a setting for it has changed."""
         for entry in list(self.entries.values()):
             entry.forget_members()
 
@@ -189,7 +191,10 @@ class ObjectTable:
                 "registers it once more"
             )
         if object_id in self.entries:
-            raise DaemonError(f"an object is already registered under the id {object_id!r}")
+            raise DaemonError(
+                f"an object is already registered under the id {object_id!r}; "
+                "register(..., force=True) replaces it"
+            )
 
     def _vanish(self, object_id: str) -> None:
         with self._lock:
@@ -218,6 +223,7 @@ def _mark(target: object, object_id: str, owner: object) -> None:
     except (AttributeError, TypeError) as fault:
         name = f"{type(target).__module__}.{type(target).__qualname__}"
         raise TypeError(
-            f"an object of class {name} cannot be registered, because attributes cannot be set on it "
-            "(__slots__, or a built-in type): register an object of a class of your own that wraps it"
+            f"an object of class {name} cannot be registered, because attributes cannot be set "
+            "on it (__slots__, or a built-in type): register an object of a class of your own "
+            "that wraps it"
         ) from fault

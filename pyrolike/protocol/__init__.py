@@ -27,7 +27,7 @@ from .classic import (
     recv_stub,
 )
 from .compression import compress, inflate
-from .dialect import Dialect, Header
+from .dialect import Dialect
 from .message import Flag, Message, MessageType, UnexpectedTypeError
 from .reader import MessageReader, recognise
 from .v502 import V502
@@ -53,7 +53,6 @@ __all__ = [
     "V502",
     "Dialect",
     "Flag",
-    "Header",
     "Message",
     "MessageReader",
     "MessageType",

@@ -1,12 +1,12 @@
 """Annotation chunks: small named values that travel beside a payload.
 
-A chunk is a four-letter id, a length, and that many bytes. Dialects differ in the width of the length
-only, so both directions take the struct that reads it.
+A chunk is a four-letter id, a length, and that many bytes. Dialects differ in the width of the
+length only, so both directions take the struct that reads it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import ProtocolError
 
@@ -51,7 +51,7 @@ def read_chunks(chunks: memoryview, chunk_header: Struct) -> dict[str, memoryvie
     return annotations
 
 
-def write_chunks(annotations: Mapping[str, Bytes], chunk_header: Struct) -> bytes:
+def write_chunks(annotations: Mapping[Any, Any], chunk_header: Struct) -> bytes:
     """Make the chunks of *annotations*, in their order.
 
     Raises:
@@ -65,7 +65,8 @@ def write_chunks(annotations: Mapping[str, Bytes], chunk_header: Struct) -> byte
             )
         if not isinstance(value, (bytes, bytearray, memoryview)):
             raise ProtocolError(
-                f"annotation {key!r} must be bytes, bytearray or memoryview, not {type(value).__name__}"
+                f"annotation {key!r} must be bytes, bytearray or memoryview, "
+                f"not {type(value).__name__}"
             )
         size = value.nbytes if isinstance(value, memoryview) else len(value)
         parts.append(chunk_header.pack(key.encode("ascii"), size))

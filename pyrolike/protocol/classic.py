@@ -1,7 +1,8 @@
 """The wire in Pyro5's words: SendingMessage, ReceivingMessage, recv_stub.
 
-Programs that reach below the proxy (a ping over an open connection, a relay, a test) were written against these.
-They are a thin face on the dialect and the reader; the library itself does not use them.
+Programs that reach below the proxy (a ping over an open connection, a relay, a test) were written
+against these. They are a thin face on the dialect and the reader; the library itself does not use
+them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from pyrolike.errors import ProtocolError
 
 from .compression import compress, inflate
-from .dialect import TAG, Header
+from .dialect import TAG
 from .message import PING_SERIALIZER, Flag, Message, MessageType, UnexpectedTypeError
 from .reader import recognise
 from .v502 import V502
@@ -138,15 +139,12 @@ class ReceivingMessage:
 
     def __init__(self, header: Bytes, payload: Bytes | None = None) -> None:
         self.validate(header)
-        parsed = V502.read_header(header, 0)
-        self._header: Header = parsed
-        self.type = parsed.type
-        self.serializer_id = parsed.serializer_id
-        self.flags = parsed.flags
-        self.seq = parsed.seq
-        self.data_size = parsed.data_size
-        self.annotations_size = parsed.annotations_size
-        self.corr_id = uuid.UUID(bytes=parsed.correlation_id) if parsed.correlation_id else None
+        message, self.annotations_size, self.data_size = V502.read_header(header)
+        self.type = message.type
+        self.serializer_id = message.serializer_id
+        self.flags = message.flags
+        self.seq = message.seq
+        self.corr_id = uuid.UUID(bytes=message.correlation_id) if message.correlation_id else None
         self.annotations: dict[str, memoryview] = {}
         self.data: Bytes = b""
         if payload is not None:
@@ -167,7 +165,7 @@ class ReceivingMessage:
             raise ValueError("at least 4 bytes are needed to recognise a message")
         recognise(data if len(data) >= 6 else bytes(data[:4]) + V502.version.to_bytes(2, "big"))
         if len(data) >= V502.header_size:
-            V502.read_header(data, 0)
+            V502.read_header(data)
 
     def add_payload(self, payload: Bytes) -> None:
         """Add the bytes after the header: annotations, then the payload, which is inflated here.
@@ -204,8 +202,8 @@ def recv_stub(
         accepted_msgtypes: Refuse other types; None or empty accepts all.
 
     Raises:
-        ProtocolError: It is not a message, is too large, or has another type (its attribute `pyroMsg` then is
-            the message without its body).
+        ProtocolError: It is not a message, is too large, or has another type (its attribute
+            `pyroMsg` then is the message without its body).
         ConnectionClosedError: The connection ended before the message did.
         TimeoutError: The connection's timeout passed.
     """

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def compress(payload: Bytes, dialect: Dialect) -> Bytes:
     """Return *payload* compressed, or *payload* itself where that would not make it smaller.
 
-    The caller sets Flag.COMPRESSED exactly if it gets another object back. (Pyro5 sends the compressed form
-    even if it is longer; receivers accept both.)
+    The caller sets Flag.COMPRESSED exactly if it gets another object back. (Pyro5 sends the
+    compressed form even if it is longer; receivers accept both.)
     """
     if not dialect.is_worth_compressing(len(payload)):
         return payload

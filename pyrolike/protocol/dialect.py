@@ -9,30 +9,18 @@ dialect of the connection and has no version number of its own.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .message import Bytes
+    from .message import Bytes, Message
 
 TAG = b"PYRO"
 """The first four bytes of every message of every dialect."""
 
 RECOGNISABLE_SIZE = 6
 """Bytes that tell the dialect: the tag and a 16-bit version."""
-
-
-class Header(NamedTuple):
-    """The fixed part of a message, in the terms all dialects share."""
-
-    type: int
-    serializer_id: int
-    flags: int
-    seq: int
-    data_size: int
-    annotations_size: int
-    correlation_id: bytes | None
 
 
 class Dialect(ABC):
@@ -55,8 +43,12 @@ class Dialect(ABC):
     compression_level: ClassVar[int]
 
     @abstractmethod
-    def read_header(self, data: Bytes, offset: int) -> Header:
-        """Read the header that starts at *offset*; at least `header_size` bytes are there.
+    def read_header(self, data: Bytes) -> tuple[Message, int, int]:
+        """Read the header at the start of *data*, which has at least `header_size` bytes.
+
+        Returns:
+            The message, its payload still empty; the bytes its annotations take; the bytes its
+            payload takes.
 
         Raises:
             ProtocolError: It is not a header of this dialect.

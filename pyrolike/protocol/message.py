@@ -27,7 +27,7 @@ class MessageType:
 
 
 class Flag:
-    """The bits of a message's flags field. Plain integers, because every message is tested for them."""
+    """The bits of a message's flags. Plain integers, because every message is tested for them."""
 
     EXCEPTION = 0x01
     """The result is an exception."""
@@ -113,4 +113,4 @@ class UnexpectedTypeError(ProtocolError):
         names = " or ".join(TYPE_NAMES[number] for number in sorted(accepted))
         found = TYPE_NAMES.get(message.type, f"type {message.type}")
         super().__init__(f"invalid message: {found} received where only {names} is possible")
-        self.pyroMsg = message  # noqa: N815  Pyro's name: programs look for it
+        self.pyroMsg = message

@@ -1,14 +1,17 @@
 """Bytes in, messages out.
 
-The reader owns what has arrived of the message in progress, and nothing else: no socket, no thread, no
+The reader owns what has arrived of the message in progress, and nothing else: no socket, no
+    thread, no
 clock. It is in one of two states.
 
-* *Gathering*: bytes collect until a header, then a small body, is complete. The common case, one whole
+* *Gathering*: bytes collect until a header, then a small body, is complete. The common case, one
+    whole
   message in one ``feed``, is recognised first and copies nothing but the payload.
 * *Filling*: a body of `LARGE_BODY` bytes or more is on its way. ``get_buffer`` hands out the place
   where the next bytes belong, so that a socket can write there (``recv_into``) without a copy.
 
-Nothing is believed in advance: a size beyond the limit is refused when the header is read, and the room
+Nothing is believed in advance: a size beyond the limit is refused when the header is read, and the
+    room
 for a large body grows with what has really arrived.
 """
 
@@ -19,15 +22,15 @@ from typing import TYPE_CHECKING
 from pyrolike.errors import MessageTooLargeError, ProtocolError
 
 from .dialect import RECOGNISABLE_SIZE, TAG
-from .message import Message, UnexpectedTypeError
+from .message import UnexpectedTypeError
 from .v502 import V502
 
 if TYPE_CHECKING:
-    from .dialect import Dialect, Header
-    from .message import Bytes
+    from .dialect import Dialect
+    from .message import Bytes, Message
 
 LARGE_BODY = 64 * 1024
-"""Bodies from this size on are filled in place. Below, a second copy costs less than the bookkeeping."""
+"""Bodies from this size on are filled in place; below, a second copy costs less than that."""
 
 GROWTH = 1024 * 1024
 """Room made for a large body before its bytes arrive; then it doubles with what has arrived."""
@@ -55,9 +58,9 @@ def recognise(start: Bytes) -> Dialect:
 class MessageReader:
     """Takes the bytes of one connection, cut anywhere, and hands out the messages in them.
 
-    Feed what was received, then take messages until there is none. Messages before a fault come out
-    before the fault is raised. Not thread-safe: one reader belongs to one connection, and one thread at a
-    time feeds it.
+    Feed what was received, then take messages until there is none. Messages before a fault come
+    out before the fault is raised. Not thread-safe: one reader belongs to one connection, and one
+    thread at a time feeds it.
 
     Attributes:
         dialect: The dialect of the connection, or None until six bytes have arrived.
@@ -70,10 +73,11 @@ class MessageReader:
     """
 
     __slots__ = (
+        "_annotations_size",
         "_body",
         "_fault",
         "_filled",
-        "_header",
+        "_message",
         "_rest",
         "_size",
         "accepted_types",
@@ -86,8 +90,9 @@ class MessageReader:
         self.max_size = max_size
         self.accepted_types = accepted_types
         self._rest = bytearray()
-        self._header: Header | None = None
-        self._size = 0
+        self._message: Message | None = None  # read up to its header
+        self._annotations_size = 0
+        self._size = 0  # of its body, annotations and payload
         self._body: bytearray | None = None
         self._filled = 0
         self._fault: ProtocolError | None = None
@@ -104,13 +109,13 @@ class MessageReader:
     @property
     def is_inside_message(self) -> bool:
         """Whether part of a message has arrived and its rest is still to come."""
-        return self._header is not None or self.stored_size > 0
+        return self._message is not None or self.stored_size > 0
 
     def feed(self, data: Bytes) -> Message | None:
         """Take bytes from the peer and return the first message that is now complete.
 
-        Call `take` for the others. The payload is as sent: still compressed where Flag.COMPRESSED is
-        set.
+        Call `take` for the others. The payload is as sent: still compressed where Flag.COMPRESSED
+        is set.
 
         Args:
             data: Any number of bytes, as received; empty is allowed.
@@ -121,8 +126,8 @@ class MessageReader:
         Raises:
             MessageTooLargeError: A header announces more than `max_size` bytes; nothing of the body
                 was stored.
-            ProtocolError: The bytes are not Pyro's, or of a dialect or a type not possible here. The reader
-                is of no further use: each later call raises the same.
+            ProtocolError: The bytes are not Pyro's, or of a dialect or a type not possible here.
+                The reader is of no further use: each later call raises the same.
         """
         if self._fault is not None:
             raise self._fault
@@ -141,7 +146,7 @@ class MessageReader:
         except ProtocolError as fault:
             self._fail(fault)
             raise
-        if message is None and self._size >= LARGE_BODY and self._header is not None:
+        if message is None and self._size >= LARGE_BODY and self._message is not None:
             self._begin_body()
         return message
 
@@ -163,20 +168,21 @@ class MessageReader:
         return memoryview(body)[self._filled :]
 
     def filled(self, count: int) -> Message | None:
-        """Say that *count* bytes were written to `get_buffer`'s view; return the message if it is whole.
+        """Say that *count* bytes were written to `get_buffer`'s view; return the message if whole.
 
         Raises:
             ProtocolError: The body is complete and its annotations are malformed.
         """
-        body, header = self._body, self._header
+        body, message = self._body, self._message
         assert body is not None
-        assert header is not None
+        assert message is not None
         self._filled += count
         if self._filled < self._size:
             return None
-        self._body = self._header = None
+        self._body = self._message = None
         try:
-            return self._make_message(header, body)
+            self._add_body(message, body)
+            return message
         except ProtocolError as fault:
             self._fail(fault)
             raise
@@ -195,17 +201,17 @@ class MessageReader:
 
     def _begin_body(self) -> None:
         """Change to filling: what has arrived of the large body moves to its place."""
-        self._filled = len(self._rest)
-        room = min(self._size, max(GROWTH, 2 * self._filled))
-        self._body = self._rest
-        self._body.extend(bytes(room - self._filled))
+        rest = self._rest
+        self._filled = len(rest)
+        self._body = bytearray(min(self._size, max(GROWTH, 2 * self._filled)))
+        self._body[: self._filled] = rest
         self._rest = bytearray()
 
     def _find_message(self, data: Bytes) -> tuple[Message | None, int]:
-        """Look for one message at the start of *data*; return it, and how many bytes are used up."""
-        header = self._header
+        """Look for a message at the start of *data*; return it, and how many bytes are used up."""
+        message = self._message
         position, end = 0, len(data)
-        if header is None:
+        if message is None:
             dialect = self.dialect
             if dialect is None:
                 if end < RECOGNISABLE_SIZE:
@@ -214,48 +220,47 @@ class MessageReader:
             position = dialect.header_size
             if end < position:
                 return None, 0
-            header = dialect.read_header(data, 0)
-            self._size = size = header[4] + header[5]
+            message, self._annotations_size, size = dialect.read_header(data)
+            self._size = size = size + self._annotations_size
             accepted = self.accepted_types
-            if size > self.max_size or (accepted is not None and header[0] not in accepted):
-                raise self._refusal(header)
+            if size > self.max_size or (accepted is not None and message.type not in accepted):
+                raise self._refusal(message)
         stop = position + self._size
         if stop > end:
-            self._header = header
+            self._message = message
             return None, position
-        self._header = None
-        return self._make_message(header, data[position:stop]), stop
+        self._message = None
+        if self._annotations_size:
+            self._add_body(message, data[position:stop])
+        else:
+            message.payload = data[position:stop]
+        return message, stop
 
-    def _refusal(self, header: Header) -> ProtocolError:
-        if self._size > self.max_size:
-            return MessageTooLargeError(
-                f"{self._size:,} bytes announced, at most {self.max_size:,} allowed; raise "
-                "config.MAX_MESSAGE_SIZE on both sides if this is intended",
-                announced=self._size,
-                limit=self.max_size,
-            )
-        stub = Message(
-            header.type,
-            header.serializer_id,
-            header.flags,
-            header.seq,
-            b"",
-            correlation_id=header.correlation_id,
-        )
-        return UnexpectedTypeError(stub, self.accepted_types or frozenset())
-
-    def _make_message(self, header: Header, body: Bytes) -> Message:
-        type, serializer_id, flags, seq, _, annotations_size, correlation_id = header
-        if not annotations_size:
-            return Message(type, serializer_id, flags, seq, body, None, correlation_id)
+    def _add_body(self, message: Message, body: Bytes) -> None:
+        """Complete *message* with its annotations and payload."""
+        size = self._annotations_size
+        if not size:
+            message.payload = body
+            return
         assert self.dialect is not None
         view = memoryview(body)
-        annotations = self.dialect.read_annotations(view[:annotations_size])
-        return Message(
-            type, serializer_id, flags, seq, view[annotations_size:], annotations, correlation_id
+        message.annotations = self.dialect.read_annotations(view[:size])
+        message.payload = view[size:]
+
+    def _refusal(self, message: Message) -> ProtocolError:
+        """Return the error for an unwanted message; it carries the message, without body."""
+        if self._size <= self.max_size:
+            return UnexpectedTypeError(message, self.accepted_types or frozenset())
+        fault = MessageTooLargeError(
+            f"{self._size:,} bytes announced, at most {self.max_size:,} allowed; raise "
+            "config.MAX_MESSAGE_SIZE on both sides if this is intended",
+            announced=self._size,
+            limit=self.max_size,
         )
+        fault.pyroMsg = message
+        return fault
 
     def _fail(self, fault: ProtocolError) -> None:
         self._fault = fault
-        self._header = self._body = None
+        self._message = self._body = None
         self._rest.clear()

@@ -28,8 +28,8 @@ from pyrolike.constants import PROTOCOL_VERSION
 from pyrolike.errors import ProtocolError
 
 from .annotations import read_chunks, write_chunks
-from .dialect import TAG, Dialect, Header
-from .message import Flag
+from .dialect import TAG, Dialect
+from .message import Flag, Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +41,7 @@ NO_CORRELATION_ID = bytes(16)
 
 _HEADER = Struct("!4sHBBHHII16sHH")
 _CHUNK_HEADER = Struct("!4sI")
+_CORR_ID = Flag.CORR_ID
 _pack_header = _HEADER.pack
 _unpack_header = _HEADER.unpack_from
 
@@ -67,15 +68,14 @@ class Pyro5Dialect(Dialect):
     serializer_names = MappingProxyType({number: name for name, number in _SERIALIZERS.items()})
     compression_level = 4
 
-    def read_header(self, data: Bytes, offset: int) -> Header:
-        tag, version, type, serializer_id, flags, seq, size, extra, corr, _, magic = _unpack_header(
-            data, offset
+    def read_header(self, data: Bytes) -> tuple[Message, int, int]:
+        tag, version, type, serializer_id, flags, seq, size, chunks, corr, _, magic = (
+            _unpack_header(data)
         )
         if magic != MAGIC or tag != TAG or version != PROTOCOL_VERSION:
             raise ProtocolError(_fault(tag, version, magic))
-        return Header(
-            type, serializer_id, flags, seq, size, extra, corr if flags & Flag.CORR_ID else None
-        )
+        correlation_id = corr if flags & _CORR_ID else None
+        return Message(type, serializer_id, flags, seq, b"", None, correlation_id), chunks, size
 
     def read_annotations(self, chunks: memoryview) -> dict[str, memoryview]:
         return read_chunks(chunks, _CHUNK_HEADER)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .message import Bytes
 
 SHOWN = 200
-"""Bytes of a payload that are shown. The rest is counted only: a log line is not a copy of the data."""
+"""Bytes of a payload that are shown; the rest is counted: a log is not a copy of the data."""
 
 
 def describe(
@@ -24,7 +24,7 @@ def describe(
     annotations: Mapping[str, Bytes] | None = None,
     correlation_id: bytes | None = None,
 ) -> str:
-    """Describe one message in one line. The payload is escaped: a log line cannot be forged by a peer."""
+    """Describe a message in one line, its payload escaped: no peer can forge a line of the log."""
     names = "|".join(name for bit, name in FLAG_NAMES.items() if flags & bit) or "none"
     start = bytes(payload[:SHOWN])
     more = f" and {len(payload) - SHOWN} more" if len(payload) > SHOWN else ""

@@ -1,7 +1,7 @@
 """The form of every serializer, and the place where users register their converters.
 
-A serializer turns values into bytes and back. It has no state that changes with use, so one instance
-serves all threads. It reads no settings: what they decide is given to its constructor.
+A serializer turns values into bytes and back. It has no state that changes with use, so one
+instance serves all threads. It reads no settings: what they decide is given to its constructor.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A payload that is passed on unopened.
 
-A program between client and server, such as a dispatcher, often does not need to look at the data it
-forwards. Wrapped in a `SerializedBlob` the arguments of a call cross it as the bytes they came in:
+A program between client and server, such as a dispatcher, often does not need to look at the data
+it forwards. Wrapped in a `SerializedBlob` the arguments of a call cross it as the bytes they came in:
 only the small *info* is decoded. Source: the wire page of the reference, section 10.
 """
 
@@ -29,13 +29,13 @@ class CarriedMessage(Protocol):
 class SerializedBlob:
     """Arguments of a call that are decoded only where somebody asks for them.
 
-    Must be the only argument of the call. The receiving method gets a blob that carries the message;
-    it may call :meth:`deserialized`, or hand the blob to another call, which sends the payload on as
-    it came.
+    Must be the only argument of the call. The receiving method gets a blob that carries the
+    message; it may call :meth:`deserialized`, or hand the blob to another call, which sends the
+    payload on as it came.
 
     Attributes:
-        info: A small value that says what is inside. It is the one thing that is decoded on the way,
-            with marshal; so it must be plain.
+        info: A small value that says what is inside. It is the one thing that is decoded on the
+            way, with marshal; so it must be plain.
         data: The arguments, if the blob was made here; None if it carries a message.
         message: The message it carries, uncompressed; None if it was made here.
     """

@@ -251,7 +251,9 @@ def class_to_dict(obj: object, tags: str = TAGS[0]) -> Any:
     if type(obj) in _CONTAINERS:
         raise ValueError(f"a {type(obj).__name__} is not an object to be converted")
     if isinstance(obj, NEVER_DATA):
-        raise SerializeError(f"{_kind(obj)} cannot be sent; register a converter, or send its value")
+        raise SerializeError(
+            f"{_kind(obj)} cannot be sent; register a converter, or send its value"
+        )
     return _state_of(obj)
 
 

@@ -7,7 +7,8 @@ it. The search calls the users' converters once more, which should not have effe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from pyrolike.errors import SerializeError
 
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
     Attempt = Callable[[object], object]
 
-MAX_STEPS = 60
+MAX_STEPS = 30
 """How far down the search goes; nobody reads a longer path."""
+
+MAX_PARTS = 10_000
+"""How many parts of one value are tried, so that a mistake in a huge list does not cost seconds."""
 
 _PLUMBING = frozenset({"__class__", "__exception__"})
 
@@ -28,8 +32,8 @@ class UnserializableError(SerializeError, TypeError, ValueError):
     """A value that cannot be sent with this serializer.
 
     Pyro raises a ``TypeError``, a ``ValueError`` or a ``SerializeError`` for it, depending on the
-    serializer and on the depth at which the value sat. This one is all three, so that a program that
-    catches any of them still does.
+    serializer and on the depth at which the value sat. This one is all three, so that a program
+    that catches any of them still does. Its attributes are those of SerializeError.
     """
 
 
@@ -60,7 +64,8 @@ def explain(
 def _descend(
     where: str, value: object, problem: BaseException, attempt: Attempt
 ) -> UnserializableError:
-    """Follow the failing parts of *value* down to the one that has no failing part."""
+    """Follow the failing parts of *value* down to the one that has no failing part itself."""
+    top = where, value
     above = {id(value)}
     for _ in range(MAX_STEPS):
         found = _first_failing(value, attempt)
@@ -71,13 +76,11 @@ def _descend(
         if id(value) in above:
             return _error(where, value, ValueError("it contains itself"))
         above.add(id(value))
-    return _error(where + "...", value, ValueError("it is nested too deeply"))
+    return _error(*top, ValueError("it is nested too deeply"))
 
 
-def _first_failing(
-    value: object, attempt: Attempt
-) -> tuple[str, object, BaseException] | None:
-    for step, part in _parts(value):
+def _first_failing(value: object, attempt: Attempt) -> tuple[str, object, BaseException] | None:
+    for step, part in islice(_parts(value), MAX_PARTS):
         problem = _problem(attempt, part)
         if problem is not None:
             return step, part, problem
@@ -102,7 +105,7 @@ def _attributes(value: object) -> Iterator[tuple[str, object]]:
     """Yield the attributes that would be sent of an object that is sent as a dictionary."""
     try:
         state = class_to_dict(value)
-    except Exception:  # noqa: BLE001 - a user's converter; its error is already the reason reported
+    except Exception:  # noqa: BLE001 - a user's converter failed: that is reported already
         return
     if isinstance(state, dict):
         yield from ((f".{name}", part) for name, part in state.items() if name not in _PLUMBING)
@@ -111,15 +114,21 @@ def _attributes(value: object) -> Iterator[tuple[str, object]]:
 def _problem(attempt: Attempt, value: object) -> BaseException | None:
     try:
         attempt(value)
-    except Exception as problem:  # noqa: BLE001 - whatever an encoder or a converter says is the answer
+    except Exception as problem:  # noqa: BLE001 - whatever it is, it is what the search wants to know
         return problem
     return None
 
 
 def _error(where: str, value: object, problem: BaseException) -> UnserializableError:
-    name = class_name(value)
+    cls = type(value)
+    name, advice = cls.__name__, ""
+    if cls.__module__ != "builtins":
+        name = f"{cls.__module__}.{cls.__qualname__}"
+        advice = "; register a converter with register_class_to_dict, or send plain values"
     return UnserializableError(
-        f"cannot serialize {name} at {where}: {_reason(problem)}", class_name=name, where=where
+        f"cannot serialize {name} at {where}: {_reason(problem)}{advice}",
+        class_name=name,
+        where=where,
     )
 
 
@@ -127,12 +136,6 @@ def _reason(problem: BaseException) -> str:
     if isinstance(problem, RecursionError):
         return "it is nested too deeply, or contains itself"
     return str(problem) or type(problem).__name__
-
-
-def class_name(value: Any) -> str:
-    """Return the name under which users know the class of *value*."""
-    cls = type(value)
-    return cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
 def name_arguments(

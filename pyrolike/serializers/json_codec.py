@@ -12,6 +12,7 @@ import decimal
 import json
 import re
 import uuid
+from json.encoder import c_make_encoder, encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import SerializeError
@@ -22,9 +23,10 @@ from .failures import explain, name_arguments
 from .recreation import TOO_DEEP, recreate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-_decode = json.JSONDecoder().decode
+_decoder = json.JSONDecoder()
+_raw_decode = _decoder.raw_decode
 _names_class = re.compile(rb"__class__").search
 _FAULTS = (ValueError, TypeError, OverflowError, RecursionError, SerializeError)
 
@@ -37,8 +39,7 @@ class JsonSerializer(SerializerBase):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        # One encoder for all calls: json.dumps would make one for each, because of the options.
-        self._encode = json.JSONEncoder(ensure_ascii=False, default=self._default).encode
+        self._encode = _make_encode(self._default)
 
     def dumps(self, data: Any) -> bytes:
         try:
@@ -90,10 +91,38 @@ class JsonSerializer(SerializerBase):
         return class_to_dict(obj, self.tags)
 
 
+def _make_encode(default: Callable[[Any], Any]) -> Callable[[Any], str]:
+    """Return a function that encodes a value.
+
+    ``JSONEncoder.encode`` makes a new C encoder for every value, which takes as long as encoding a
+    small call. We make one and keep it. It is without a memory of where it is, which threads could
+    not share: what contains itself is found by the limit of recursion.
+    """
+    encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=default).encode
+    if c_make_encoder is None:  # an interpreter without the C part of the json module
+        return encode
+    iterate = c_make_encoder(None, default, encode_basestring, None, ": ", ", ", False, False, True)
+    return lambda value: "".join(iterate(value, 0))
+
+
 def _load(data: Buffer) -> Any:
+    text = _decode(data)
     try:
-        return _decode(str(data, "utf-8"))
-    except ValueError as exc:
-        raise SerializeError(f"invalid json data: {exc}") from exc
+        value, end = _raw_decode(text)
+        if end == len(text):
+            return value
+    except ValueError:
+        pass  # perhaps only because of white space around it
     except RecursionError:
         raise SerializeError(TOO_DEEP) from None
+    try:
+        return _decoder.decode(text)
+    except ValueError as exc:
+        raise SerializeError(f"invalid json data: {exc}") from exc
+
+
+def _decode(data: Buffer) -> str:
+    try:
+        return str(data, "utf-8")
+    except UnicodeDecodeError as exc:
+        raise SerializeError(f"invalid json data: {exc}") from exc

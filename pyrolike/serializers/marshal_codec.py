@@ -43,6 +43,8 @@ _are_plain = _PLAIN.issuperset
 _may_hold_code = re.compile(rb"[c\xe3].{20}[s\xf3r]", re.DOTALL).search
 
 
+_SMALLEST_CODE = 60  # bytes; no code object of a supported Python is so small
+
 _names_class = re.compile(rb"__class__").search
 _BROKEN = (
     ValueError, TypeError, EOFError, OverflowError, MemoryError, RecursionError, SystemError,
@@ -129,7 +131,7 @@ def load_marshal(data: Buffer) -> Any:
         value = marshal.loads(data)
     except _BROKEN as exc:
         raise SerializeError(f"invalid marshal data: {exc or type(exc).__name__}") from exc
-    if _may_hold_code(data) and _holds_code(value):
+    if len(data) > _SMALLEST_CODE and _may_hold_code(data) and _holds_code(value):
         raise SerializeError("refused marshal data that contains code")
     return value
 

@@ -128,7 +128,7 @@ def _read_extension(code: int, content: bytes) -> Any:
     if code == _NUMBER:
         return int(content)
     if code == _DATETIME:
-        return datetime.datetime.fromtimestamp(_pack_double.unpack(content)[0])  # noqa: DTZ006
+        return datetime.datetime.fromtimestamp(_pack_double.unpack(content)[0])
     if code == _DATE:
         ordinal = _pack_long if len(content) == _pack_long.size else _pack_short_long
         return datetime.date.fromordinal(ordinal.unpack(content)[0])

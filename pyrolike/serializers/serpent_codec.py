@@ -10,7 +10,6 @@ Source: the serialization page of the reference, 4.1 and 5.1.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import serpent

@@ -20,7 +20,7 @@ from typing import Any
 from pyrolike.errors import SerializeError
 
 from .recreation import TOO_DEEP
-from .serpent_text import GAP, HEADER, MAX_DEPTH, is_deeper, split
+from .serpent_text import GAP, HEADER, MAX_DEPTH, has_unusual_brace, is_deeper, split
 
 
 class _NotTranslatableError(ValueError):
@@ -36,7 +36,7 @@ def read(text: str) -> Any:
     Raises:
         SerializeError: It is not valid, or nested too deeply.
     """
-    if text.startswith(HEADER) and GAP not in text:
+    if text.startswith(HEADER):
         scalar = _match_scalar(text, len(HEADER))
         try:
             if scalar is not None:
@@ -54,30 +54,28 @@ def read_call(text: str) -> Any:
         SerializeError: As for :func:`read`.
     """
     call = _match_simple_call(text)
-    if call is None:
-        return read(text)
-    obj, method, args = call.groups()
-    if not args:
-        return obj, method, (), {}
-    try:
-        return obj, method, _read_simple_tuple(args), {}
-    except _NOT_THIS_WAY:
-        return read(text)
+    if call is not None:
+        try:
+            return _read_simple_call(call)
+        except _NOT_THIS_WAY:
+            pass
+    return read(text)
 
 
-# ── without containers, or nearly so ─────────────────────────────────────────────────────────────
+# ── scalars, and calls with nothing but scalars ──────────────────────────────────────────────────
 
 _match_scalar = re.compile(
-    r"(-?(?:0|[1-9][0-9]*+))|'([^'\\\n\r]*+)'|(-?[0-9]++\.[0-9]++)|None|True|False"
+    r"(-?(?:0|[1-9][0-9]*+))|'([^'\\\x00\n\r]*+)'|(-?[0-9]++\.[0-9]++)|None|True|False"
 ).fullmatch
 _WORDS = {"None": None, "True": True, "False": False}
 
-# A call with numbers and simple strings as arguments, and without keyword arguments. Whether the
-# numbers and commas are in order is for the json module to say.
-_NAME = r"'([^'\\\x00-\x1f]*+)'"
-_ARGUMENTS = r"((?:(?:-?[0-9][0-9.e+\-]*+|'[^'\"\\\x00-\x1f]*+'),?+)*+)"
+# Whether numbers and commas are in order is for the json module to say.
+_NAME = r"'([^'\"\\\x00-\x1f]*+)'"
+_STRING = r"'[^'\"\\\x00-\x1f]*+'"
+_VALUE = rf"(?:-?[0-9][0-9.e+\-]*+|{_STRING}|(None|True|False))"
 _match_simple_call = re.compile(
-    re.escape(HEADER) + rf"\({_NAME},{_NAME},\({_ARGUMENTS}\),\{{\}}\)"
+    re.escape(HEADER)
+    + rf"\({_NAME},{_NAME},\(((?:{_VALUE},?+)*+)\),(?:None|\{{((?:{_STRING}:{_VALUE},?+)*+)\}})\)"
 ).fullmatch
 
 
@@ -90,12 +88,36 @@ def _read_scalar(match: re.Match[str]) -> Any:
     return _WORDS[match[0]] if kind is None else float(match[3])
 
 
-def _read_simple_tuple(text: str) -> tuple[Any, ...]:
-    items = "[" + text.removesuffix(",").replace("'", '"') + "]"
-    value, end = _parse(items)
-    if end != len(items) or (len(value) == 1 and text[-1] != ","):
-        raise _NotTranslatableError  # "(1)" is not a tuple
-    return tuple(value)
+def _read_simple_call(match: re.Match[str]) -> Any:
+    obj, method, args, args_word, kwargs, kwargs_word = match.groups()
+    if args:
+        items = _read_simple(f"[{args.removesuffix(',')}]", args_word)
+        if len(items) == 1 and args[-1] != ",":
+            raise _NotTranslatableError  # "(1)" is not a tuple
+        args = tuple(items)
+    else:
+        args = ()
+    if kwargs:
+        return obj, method, args, _read_simple(f"{{{kwargs}}}", kwargs_word)
+    return obj, method, args, None if kwargs is None else {}
+
+
+def _read_simple(text: str, word: str | None) -> Any:
+    """Read a list or dict of scalars; *word* is a None, True or False that is in it, if any is."""
+    if word is None:
+        translated = text.replace("'", '"')
+    else:
+        pieces = text.split("'")
+        pieces[::2] = _translate_words(GAP.join(pieces[::2])).split(GAP)
+        translated = '"'.join(pieces)
+    value, end = _parse(translated)
+    if end != len(translated):
+        raise _NotTranslatableError
+    return value
+
+
+def _translate_words(structure: str) -> str:
+    return structure.replace("None", "null").replace("True", "true").replace("False", "false")
 
 
 # ── containers, by way of JSON ───────────────────────────────────────────────────────────────────
@@ -114,7 +136,6 @@ _TUPLE, _TUPLE_END, _SET, _INTEGER = "\0\1\2\3"
 _LARGEST_MARK = 3
 
 _has_foreign_word = re.compile("null|true|false").search
-_has_unusual_brace = re.compile(r"\{(?!\x00:|\})").search  # one that is not of {} or {'key':
 _mark_sets = re.compile(r"\{([^\s:(){}[\]][^:(){}[\]]*+)\}").sub
 _mark_integer_keys = re.compile(r"([{,])(-?(?:0|[1-9][0-9]*+)):").sub
 
@@ -122,15 +143,13 @@ _mark_integer_keys = re.compile(r"([{,])(-?(?:0|[1-9][0-9]*+)):").sub
 def _read_container(text: str) -> Any:
     pieces, quote = split(text)
     structure = GAP.join(pieces[::2])
-    if _has_foreign_word(structure) or is_deeper(structure, MAX_DEPTH):
+    if GAP in text or _has_foreign_word(structure) or is_deeper(structure, MAX_DEPTH):
         raise _NotTranslatableError
     parse = _parse
-    if "(" in structure or _has_unusual_brace(structure):
+    if "(" in structure or has_unusual_brace(structure):
         structure = _mark(structure)
         parse = _parse_integer_keys if '"\\u0003' in structure else _parse_marked
-    for word, json_word in _JSON_WORDS:
-        structure = structure.replace(word, json_word)
-    pieces[::2] = structure.split(GAP)
+    pieces[::2] = _translate_words(structure).split(GAP)
     if not quote:
         pieces[1::2] = map(_to_json_string, pieces[1::2])
     translated = (quote and '"').join(pieces)
@@ -140,11 +159,8 @@ def _read_container(text: str) -> Any:
     return value
 
 
-_JSON_WORDS = (("None", "null"), ("True", "true"), ("False", "false"))
-
-
 def _mark(structure: str) -> str:
-    if _has_unusual_brace(structure):
+    if has_unusual_brace(structure):
         structure = _mark_sets(r'{"\\u0002":[\1]}', structure)
         structure = _mark_integer_keys(r'\1"\\u0003\2":', structure)
     return (

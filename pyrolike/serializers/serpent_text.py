@@ -27,6 +27,9 @@ _split_strings = re.compile(
     r"""('[^'\\]*+(?:\\.[^'\\]*+)*+(?:'|\\?\Z)|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))""", re.DOTALL
 ).split
 
+has_unusual_brace = re.compile(r"\{(?!\x00:|\})").search
+"""Finds a brace in a structure that is not of ``{}`` and not of a dict that begins with a string."""
+
 _OPENING, _CLOSING = b"[({", b"])}"
 _TO_PARENTHESES = bytes.maketrans(_OPENING + _CLOSING, b"((()))")
 _NO_BRACKETS = bytes(set(range(256)) - set(_OPENING + _CLOSING))

@@ -1,8 +1,9 @@
 """The daemon: objects offered to the network.
 
-It joins the parts: a table of objects, a dispatcher for calls to them, a server type that owns connections and
-threads; and it is where programs plug in, by overriding its hooks. The hooks keep Pyro's names, and the
-internals call them by these.
+It joins the parts: a table of objects, a dispatcher for calls to them, a server type that owns
+    connections and
+threads; and it is where programs plug in, by overriding its hooks. The hooks keep Pyro's names,
+and the internals call them by these.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import socket as socket_module
 import threading
 import weakref
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pyrolike.client import Proxy
 from pyrolike.client.locating import locate_uri
@@ -47,9 +48,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pyrolike.server")
 
-SHUTDOWN_SECONDS = 5.0
-"""How long `Daemon.shutdown` waits for a request loop in another thread to end."""
-
 SEND_SECONDS = 60.0
 """How long a client may refuse to take any byte of a reply, unless COMMTIMEOUT says less."""
 
@@ -57,7 +55,8 @@ SEND_SECONDS = 60.0
 class Daemon:
     """Offers objects to remote callers.
 
-    Register objects, pass their uris on, and run `requestLoop`. As a context manager it closes at the end.
+    Register objects, pass their uris on, and run `requestLoop`. As a context manager it closes at
+    the end.
 
     Args:
         host: Name or address to listen on; None for the setting HOST, empty for all interfaces.
@@ -98,8 +97,6 @@ class Daemon:
         nat = _nat_address(unixsocket, nathost, natport)
         self._pyroService = Service(self, Daemon.annotations)
         self._pyroUnixPath = unixsocket
-        self._pyroLoop = threading.Lock()  # held by the thread that is in requestLoop
-        self._pyroLoopThread: threading.Thread | None = None
         self._pyroClosing = threading.Lock()  # held while the daemon closes
         self.methodcall_error_handler: Callable[..., None] = default_methodcall_error_handler
         listener, self.locationStr = _listen(host, port, unixsocket)
@@ -133,7 +130,7 @@ class Daemon:
 
     @property
     def objectsById(self) -> dict[str, Any]:
-        """Object id to registered object, class or weak reference. To look at; change it by `register`."""
+        """Object id to object, class or weak reference. To look at: `register` changes it."""
         return self._pyroService.table.by_id
 
     def register(
@@ -145,9 +142,10 @@ class Daemon:
     ) -> URI:
         """Offer an object, or a class whose instances are made as its instance mode says.
 
-        The object gets two attributes: ``_pyroId``, and ``_pyroDaemon``, a weak proxy of the daemon.
-        Wherever it is passed to or returned from a remote method from now on, a proxy is sent in its
-        place.
+        The object gets two attributes: ``_pyroId``, and ``_pyroDaemon``, a weak proxy of the
+            daemon.
+        Wherever it is passed to or returned from a remote method from now on, a proxy is sent in
+        its place.
 
         Args:
             obj_or_class: What to offer.
@@ -207,7 +205,7 @@ class Daemon:
         """
         uri = self.uriFor(objectOrId, nat)
         service = self._pyroService
-        members = service.table.get(uri.object).get_members(service.require_expose)
+        members = service.table.get(str(uri.object)).get_members(service.require_expose)
         proxy = Proxy(uri)
         proxy._pyroGetMetadata(known_metadata=members.as_metadata())
         return proxy
@@ -218,7 +216,7 @@ class Daemon:
         Raises:
             DaemonError: It is not registered here.
         """
-        self._pyroService.table.reset_members(self.uriFor(objectOrId, nat).object)
+        self._pyroService.table.reset_members(self._pyroGetId(objectOrId))
 
     def _pyroGetId(self, objectOrId: object) -> str:
         if isinstance(objectOrId, str):
@@ -233,7 +231,8 @@ class Daemon:
     def requestLoop(self, loopCondition: Callable[[], bool] = lambda: True) -> None:
         """Serve until *loopCondition* is false, `shutdown` is called, or Ctrl-C is pressed.
 
-        The condition is looked at every POLLTIMEOUT seconds at least. When it ends the loop, nothing
+        The condition is looked at every POLLTIMEOUT seconds at least. When it ends the loop,
+        nothing
         is closed: the loop may be entered again.
 
         Raises:
@@ -241,12 +240,7 @@ class Daemon:
         """
         server = self._pyroGetServer()
         log.info("daemon %s entering requestloop", self.locationStr)
-        with self._pyroLoop:
-            self._pyroLoopThread = threading.current_thread()
-            try:
-                server.loop(loopCondition)
-            finally:
-                self._pyroLoopThread = None
+        server.loop(loopCondition)
         log.debug("daemon exits requestloop")
 
     def events(self, eventsockets: Iterable[Any]) -> None:
@@ -282,7 +276,7 @@ class Daemon:
 
     @property
     def streaming_responses(self) -> dict[str, tuple[Any, float, float, Any]]:
-        """Open item streams: id to (owner or None, created, linger start or 0, iterator). A copy."""
+        """A copy of the item streams: id to (owner or None, created, linger start, iterator)."""
         return self._pyroService.streams.as_dict()
 
     def shutdown(self) -> None:
@@ -290,19 +284,13 @@ class Daemon:
 
         Any thread may call it, a remote method too: the running call still gets its answer out.
         """
-        server = self.transportServer
-        if server is None:
-            return
-        log.info("daemon %s shutting down", self.locationStr)
-        server.shutdown()
-        if self._pyroLoopThread is not threading.current_thread():
-            # Not for ever: the loop condition is the program's and may take its time.
-            if self._pyroLoop.acquire(timeout=SHUTDOWN_SECONDS):
-                self._pyroLoop.release()
         self.close()
 
     def close(self) -> None:
-        """Close the listening socket and all connections, and forget the objects. Twice is fine."""
+        """Close the listening socket and all connections, and forget the objects. Twice is fine.
+
+        Ends the request loop too, if it runs in another thread.
+        """
         with self._pyroClosing:
             server, self.transportServer = self.transportServer, None
             if server is None:
@@ -320,7 +308,7 @@ class Daemon:
             raise PyroError("this daemon is closed")
         return self.transportServer
 
-    def __enter__(self) -> Daemon:
+    def __enter__(self) -> Self:
         self._pyroGetServer()
         return self
 
@@ -406,8 +394,8 @@ def serve(
     """Offer objects and run the request loop until it ends; then the daemon is closed.
 
     Args:
-        objects: Object or class to name. With a name server it is registered there under the name, if
-            that is not None, and has a made-up id; without, the name is its id.
+        objects: Object or class to name. With a name server it is registered there under the name,
+            if that is not None, and has a made-up id; without, the name is its id.
         host: Where to listen, as for `Daemon`; not looked at if *daemon* is given.
         port: Likewise.
         daemon: Use this one. It is closed at the end too.
@@ -452,7 +440,7 @@ def default_methodcall_error_handler(
 
 
 def replace_by_proxy(obj: Any) -> Any:
-    """Return a proxy for an object that is registered in a daemon, the object itself if it is not."""
+    """Return a proxy for an object that is registered in a daemon, else the object itself."""
     daemon = getattr(obj, "_pyroDaemon", None)
     if daemon is None or not config.AUTOPROXY:
         return obj

@@ -41,7 +41,7 @@ class OnewayQueue:
         self._is_running = False
 
     def run(self, state: ContextState, call: Callable[[], object]) -> None:
-        """Run *call* soon, in a thread whose context shows *state*; here and now if none is free."""
+        """Run *call* soon in a thread whose context shows *state*; here and now if none is free."""
         with self._has_room:
             while len(self._jobs) >= LONGEST:
                 self._has_room.wait()

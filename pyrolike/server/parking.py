@@ -1,10 +1,11 @@
 """Where connections wait that have nothing to say at the moment.
 
-One thread watches them all. It takes what arrives, never waits for anybody, and hands a connection to a
-worker when a whole message is there. So an idle client costs a file descriptor, and one
-that sends half a message, or nothing at all, holds no thread that others need.
+One thread watches them all. It takes what arrives, never waits for anybody, and hands a connection
+to a worker when a whole message is there. So an idle client costs a file descriptor, and one that
+sends half a message, or nothing at all, holds no thread that others need.
 
-The thread also watches the clock: new connections that do not get their handshake done, idle ones beyond the
+The thread also watches the clock: new connections that do not get their handshake done, idle ones
+    beyond the
 communication timeout, requests that no worker takes.
 """
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pyrolike.threadpoolserver")
 
 CLOCK_SECONDS = 0.25
-"""How exactly handshake and idle limits are kept: sessions that have one are looked through this often."""
+"""How exactly handshake and idle limits are kept: sessions with one are checked this often."""
 
 
 class Parking:
@@ -135,7 +136,7 @@ class Parking:
             self._selector.register(sock, selectors.EVENT_READ, session)
 
     def _attend(self, session: Session) -> None:
-        """Take what has arrived on a session, and dispatch it if that is a whole message, or the end."""
+        """Take what has arrived on a session; a whole message, or the end, is for a worker."""
         if session.receive_available():
             self._unregister(session)
             self._dispatch(session)
@@ -148,7 +149,7 @@ class Parking:
 
     def _expire(self, now: float) -> None:
         """Dispatch the sessions whose time is over: a worker ends them."""
-        for session in [one for one in self._limited if one.deadline <= now]:
+        for session in [one for one in self._limited if (one.deadline or now) <= now]:
             session.expire()
             self._unregister(session)
             self._dispatch(session)

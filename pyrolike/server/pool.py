@@ -1,11 +1,12 @@
 """Threads for requests: as many as run at the same time, within bounds.
 
-A worker takes one task after the other. Idle workers stand on a stack, so that the one that became idle last, with
-warm caches, goes first, and those beyond the minimum, at its bottom, get tired and leave. When all
-workers are busy, tasks wait in a bounded queue; each with a moment after which somebody should be
-told that nobody comes.
+A worker takes one task after the other. Idle workers stand on a stack, so that the one that became
+idle last, with warm caches, goes first, and those beyond the minimum, at its bottom, get tired and
+leave. When all workers are busy, tasks wait in a bounded queue; each with a moment after which
+somebody should be told that nobody comes.
 
-Invariants, under the lock: a worker is either idle (on the stack, asleep) or running; while anybody is idle
+Invariants, under the lock: a worker is either idle (on the stack, asleep) or running; while
+    anybody is idle
 the queue is empty; ``len(idle) + running == size``.
 """
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pyrolike.threadpool")
 
 IDLE_SECONDS = 10.0
-"""How long a worker beyond the minimum stays idle before it leaves: bursts do not start new threads each time."""
+"""How long a worker beyond the minimum stays idle before it leaves: bursts come in rows."""
 
 Task: TypeAlias = "Callable[[], None]"
 
@@ -74,7 +75,8 @@ class WorkerPool:
             self._start(None)
 
     def __repr__(self) -> str:
-        return f"<WorkerPool {self._size} threads, {self.busy_count} busy, {len(self._queue)} waiting>"
+        waiting = len(self._queue)
+        return f"<WorkerPool {self._size} threads, {self.busy_count} busy, {waiting} waiting>"
 
     @property
     def busy_count(self) -> int:
@@ -91,9 +93,9 @@ class WorkerPool:
 
         Args:
             task: What to run; what it raises is logged.
-            refuse: Called instead, at once if there is no room in the queue, or by `refuse_late` if no
-                thread came free in time. It must not block. None for a task that must not be lost: it
-                waits as long as it takes.
+            refuse: Called instead, at once if there is no room in the queue, or by `refuse_late`
+                if no thread came free in time. It must not block. None for a task that must not be
+                lost: it waits as long as it takes.
             wait: Seconds the task may wait for a thread.
         """
         with self._lock:

@@ -1,7 +1,7 @@
 """What a daemon's sessions share: its objects, how calls to them are answered, and its settings.
 
-It stands between `Daemon`, which has Pyro's names and the hooks that programs override, and the sessions, which
-have neither. Programs see nothing of it.
+It stands between `Daemon`, which has Pyro's names and the hooks that programs override, and the
+sessions, which have neither. Programs see nothing of it.
 """
 
 from __future__ import annotations
@@ -110,5 +110,5 @@ class Service:
             self._daemon.methodcall_error_handler(
                 self._daemon, address, method, vargs, kwargs or {}, fault
             )
-        except Exception:  # the handler is the program's; the caller gets the first error all the same
+        except Exception:  # the handler is the program's; the caller gets the first error
             log.exception("methodcall_error_handler failed")

@@ -1,11 +1,13 @@
 """The server's side of one connection: messages in, replies out.
 
-A session is fed by whoever watches its connection, and used by one thread at a time: the parking thread while
+A session is fed by whoever watches its connection, and used by one thread at a time: the parking
+    thread while
 nothing whole has arrived, then the worker it was dispatched to. It knows the order of things
 (handshake first, then calls), what a bad message deserves, and how a reply is written. It does not
 know threads: who runs it, and when, is the server type's business.
 
-States: *new*, until the handshake is accepted; *open*; *finished*, when nothing more may be read: `end` then tells
+States: *new*, until the handshake is accepted; *open*; *finished*, when nothing more may be read:
+    `end` then tells
 the daemon and closes.
 """
 
@@ -18,7 +20,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.callcontext import ContextState
-from pyrolike.errors import CommunicationError, ProtocolError, SerializeError
+from pyrolike.errors import CommunicationError, MessageTooLargeError, ProtocolError, SerializeError
 from pyrolike.protocol import (
     V502,
     Flag,
@@ -48,7 +50,7 @@ CHUNK = 64 * 1024
 """Bytes asked of a socket at once: most requests come with one system call."""
 
 JOINABLE = 32 * 1024
-"""Payloads up to this size are joined to their header: a copy is cheaper than a longer system call."""
+"""Payloads up to this size are joined to their header: a copy costs less than a longer call."""
 
 HANDSHAKE_SIZE = 1024 * 1024
 """Most bytes of a CONNECT message: the peer may be anybody, and has no need for more."""
@@ -57,10 +59,10 @@ FIRST = frozenset({MessageType.CONNECT})
 AFTERWARDS = frozenset({MessageType.INVOKE, MessageType.PING})
 
 PATIENCE = 0.25
-"""Seconds a worker goes on receiving one message; after that the rest is awaited without a thread."""
+"""Seconds a worker goes on receiving one message; after that the rest is awaited in parking."""
 
 UNUSUAL = Flag.ONEWAY | Flag.COMPRESSED
-DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # absent on Windows, where we read what is ready only
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # not on Windows; there we read only what is ready
 
 BUSY = "no free workers, increase server threadpool size"
 """Pyro's words; clients look for the first three and try again later."""
@@ -72,7 +74,8 @@ class Session:
     Args:
         service: The daemon's inner side.
         connection: Its connection; the session owns it.
-        deadline: Moment until which the handshake must be complete, on the monotonic clock; or None.
+        deadline: Moment until which the handshake must be complete, on the monotonic clock; or
+            None.
         needs_handshake: Whether it begins with a handshake at all.
 
     Attributes:
@@ -125,6 +128,11 @@ class Session:
     def __repr__(self) -> str:
         state = "finished" if self.is_finished else "open" if self.is_open else "new"
         return f"<Session {state}, {self.connection!r}>"
+
+    @property
+    def must_end(self) -> bool:
+        """Whether `end` is due."""
+        return self.is_finished or self.is_closing
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -188,7 +196,7 @@ class Session:
         return self._reader.filled(count)
 
     def _receive_rest(self) -> Message | None:
-        """Receive on while the message keeps coming, but not for ever: it may come a byte at a time."""
+        """Receive on while the message keeps coming, but not for ever: it may come byte by byte."""
         end = monotonic() + PATIENCE
         message = None
         while message is None and monotonic() < end:
@@ -283,7 +291,9 @@ class Session:
                 inflate(message, HANDSHAKE_SIZE)
             content = codec.loads(message.payload)
             payload = codec.dumps(self._shake_hands(content))
-        except Exception as fault:  # malformed, or refused by the daemon's own hook: the reason goes back
+        except (
+            Exception
+        ) as fault:  # malformed, or refused by the daemon's hook: the reason goes back
             log.debug("handshake refused: %s", fault)
             self._refuse_connect(settings, message, codec, str(fault) or type(fault).__name__)
             return
@@ -315,7 +325,10 @@ class Session:
         elif not self.is_open:
             self._refuse_connect(settings, message, serializers["marshal"], BUSY)
         elif message.type == MessageType.PING:
-            self._send_at_once(V502.write_head(MessageType.PING, message.serializer_id, 0, message.seq, 4) + b"pong")
+            self._send_at_once(
+                V502.write_head(MessageType.PING, message.serializer_id, 0, message.seq, 4)
+                + b"pong"
+            )
         elif message.flags & Flag.ONEWAY:
             log.error("a oneway call was dropped: %s", BUSY)
         else:
@@ -323,11 +336,7 @@ class Session:
             if codec is None:
                 self.is_finished = True
                 return
-            flags, payload, _ = self._service.dispatcher.fail(codec, CommunicationError(BUSY))
-            head = V502.write_head(
-                MessageType.RESULT, message.serializer_id, flags, message.seq, len(payload)
-            )
-            self._send_at_once(head + payload)
+            self._send_at_once(self._pack_failure(codec, message, CommunicationError(BUSY)))
 
     def _refuse_connect(
         self,
@@ -386,7 +395,13 @@ class Session:
             flags, payload = _prepare(settings, type, message, flags, payload, annotations)
         size = len(payload)
         head = V502.write_head(
-            type, message.serializer_id, flags, message.seq, size, annotations, self.state.correlation
+            type,
+            message.serializer_id,
+            flags,
+            message.seq,
+            size,
+            annotations,
+            self.state.correlation,
         )
         if size <= JOINABLE:
             self.connection.send(head + payload)
@@ -405,20 +420,39 @@ class Session:
     # -- ending -----------------------------------------------------------------------------------
 
     def end(self) -> None:
-        """Close the connection and tell the daemon. Runs the program's hooks; may be called twice."""
+        """Close the connection and tell the daemon, whose hooks run. May be called twice."""
         self.is_finished = True
-        if self.connection.is_closed:
-            was_open = False
-        else:
-            was_open = self.is_open
-            if not was_open and isinstance(self._fault, ProtocolError):
-                settings = self._service.get_settings()
-                self._refuse_connect(settings, None, serializers["marshal"], str(self._fault))
-            elif isinstance(self._fault, ProtocolError):
-                log.warning("%s ended by a protocol error: %s", self, self._fault)
+        was_open = self.is_open and not self.connection.is_closed
+        if isinstance(self._fault, ProtocolError):
+            self._tell_fault(self._fault)
         self._service.forget(self, was_open)
         self._drain()
         self.connection.close()
+
+    def _tell_fault(self, fault: ProtocolError) -> None:
+        """Tell the client why it is cut off, as far as it can be told."""
+        log.warning("%s ended by a protocol error: %s", self, fault)
+        settings = self._service.get_settings()
+        if not self.is_open:
+            self._refuse_connect(settings, None, serializers["marshal"], str(fault))
+            return
+        if not isinstance(fault, MessageTooLargeError):
+            return
+        message, fault.pyroMsg = fault.pyroMsg, None  # it is not for the wire
+        if message is None or message.type != MessageType.INVOKE or message.flags & Flag.ONEWAY:
+            return
+        codec = settings.codecs.get(message.serializer_id)
+        if codec is not None:
+            self._send_at_once(self._pack_failure(codec, message, fault))
+
+    def _pack_failure(self, codec: SerializerBase, message: Message, fault: Exception) -> bytes:
+        """Make the whole reply for a call that was not made."""
+        flags, payload, _ = self._service.dispatcher.fail(codec, fault)
+        number, seq = message.serializer_id, message.seq
+        head = V502.write_head(
+            MessageType.RESULT, number, flags, seq, len(payload), None, message.correlation_id
+        )
+        return bytes(head + payload)
 
     def _drain(self) -> None:
         """Read away what was sent to us in vain: closing over it would take our last words back."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServingSettings:
-    """Settings that hold for each request; taken anew when the configuration's revision has changed.
+    """Settings that hold for each request; taken anew when the configuration has changed.
 
     Attributes:
         revision: The configuration's revision this was taken at.
@@ -41,7 +41,7 @@ class ServingSettings:
 
     @classmethod
     def take(cls, config: Configuration, accepted: Collection[str]) -> ServingSettings:
-        """Take them from *config*; *accepted* are the serializers fixed when the daemon was made."""
+        """Take them from *config*; *accepted* are the serializers the daemon was made with."""
         revision = config.revision  # first: a change meanwhile is then noticed at the next request
         compress, log_wire = config.COMPRESSION, config.LOGWIRE
         policy = CallPolicy(

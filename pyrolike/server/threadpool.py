@@ -2,14 +2,16 @@
 
 Three parties:
 
-* The *accept loop* is the thread in ``requestLoop``. It accepts connections and hands them on; it never reads from
-  them and never waits for anybody else.
-* A *worker* serves a connection as long as there is something to do: it reads a request, runs it, answers, and
+* The *accept loop* is the thread in ``requestLoop``. It accepts connections and hands them on; it
+  never reads from them and never waits for anybody else.
+* A *worker* serves a connection as long as there is something to do: it reads a request, runs it,
+    answers, and
   lingers a moment for the next one. On a busy connection nothing is handed from thread to thread.
-* *Parking* watches the connections that have nothing to say, and hands one to a worker when a whole message
-  is there.
+* *Parking* watches the connections that have nothing to say, and hands one to a worker when a
+  whole message is there.
 
-So a session is owned by exactly one of: a worker, the pool's queue, parking. It changes hands by `_dispatch`
+So a session is owned by exactly one of: a worker, the pool's queue, parking. It changes hands by
+    `_dispatch`
 and `Parking.park` only.
 """
 
@@ -26,7 +28,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.callcontext import get_state, set_state
-from pyrolike.errors import PyroError
 
 from .parking import Parking
 from .pool import WorkerPool
@@ -94,6 +95,8 @@ class ThreadPoolServer:
         self._wake_receiver.setblocking(False)
         self._wake_sender.setblocking(False)
         self._is_closed = False
+        self._looping = threading.Lock()  # held by the thread that is in the loop
+        self._loop_thread: threading.Thread | None = None
         # Last: its thread may call us from now on.
         self._parking = Parking(self._pool, self._dispatch, self._start_housekeeping, tick_seconds)
 
@@ -114,7 +117,12 @@ class ThreadPoolServer:
 
     def loop(self, condition: Callable[[], bool]) -> None:
         """Accept connections until *condition* is false, the server is closed, or Ctrl-C."""
-        with selectors.DefaultSelector() as selector, contextlib.suppress(KeyboardInterrupt):
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            self._looping,
+            selectors.DefaultSelector() as selector,
+        ):
+            self._loop_thread = threading.current_thread()
             selector.register(self.sock, selectors.EVENT_READ)
             selector.register(self._wake_receiver, selectors.EVENT_READ)
             while not self._is_closed and condition():
@@ -152,7 +160,7 @@ class ThreadPoolServer:
             self._wake_receiver.recv(4096)
 
     def _welcome(self, sock: socket.socket, address: Any) -> None:
-        """Take a new connection over. Whoever connects speaks at once; so a free worker goes ahead."""
+        """Take a new connection over. Who connects speaks at once: a free worker goes ahead."""
         try:
             session = self._make_session(sock, address)
         except OSError as fault:  # it is gone already
@@ -169,7 +177,7 @@ class ThreadPoolServer:
     def _dispatch(self, session: Session) -> None:
         """Have a worker serve a session that has a message, or is to be ended."""
         task = partial(self._serve, session)
-        if session.is_finished or session.is_closing:
+        if session.must_end:
             self._pool.submit(task)
         else:
             self._pool.submit(task, partial(self._refuse, session), self._settings.queue_wait)
@@ -185,7 +193,7 @@ class ThreadPoolServer:
                     break
                 session.process(message)
                 session.is_busy = False
-                if session.is_finished or session.is_closing or self._pool.is_crowded:
+                if session.must_end or self._pool.is_crowded:
                     break
         except BaseException:
             # A hook of the program failed: whatever it was, this client is lost, and only this one.
@@ -193,7 +201,7 @@ class ThreadPoolServer:
             log.exception("%s ended by an unexpected error", session)
         finally:
             set_state(before)
-        if session.is_finished or session.is_closing:
+        if session.must_end:
             session.end()
         else:
             self._pass_on(session)
@@ -229,9 +237,10 @@ class ThreadPoolServer:
 
     def _start_housekeeping(self) -> None:
         """Run the daemon's housekeeping in a worker, unless the last one still runs."""
-        if self._is_housekeeping.acquire(False):
-            if not self._pool.try_submit(self._do_housekeeping):
-                self._is_housekeeping.release()
+        if not self._is_housekeeping.acquire(False):
+            return
+        if not self._pool.try_submit(self._do_housekeeping):
+            self._is_housekeeping.release()
 
     def _do_housekeeping(self) -> None:
         try:
@@ -257,9 +266,14 @@ class ThreadPoolServer:
     def close(self) -> None:
         """Close the listening socket and all connections. Running calls still get their answer out.
 
-        Afterwards nothing is served any more. May be called twice, and from a running call.
+        Afterwards nothing is served any more. May be called twice, from any thread, and from a
+        running call.
         """
         self.shutdown()
+        in_loop = self._loop_thread is threading.current_thread()
+        # Not for ever: the loop condition is the program's, and may take its time.
+        if not in_loop and self._looping.acquire(timeout=CLOSING_SECONDS):
+            self._looping.release()
         self.sock.close()
         with self._sessions_changed:
             sessions = list(self._sessions)

@@ -1,8 +1,8 @@
 """One end of an open connection: `SocketConnection`.
 
 It owns the socket and what belongs to the connection's life: the session instances and tracked
-resources of a server's client. It knows nothing of messages. Errors of the socket leave it as Pyro's
-errors, each with its cause.
+resources of a server's client. It knows nothing of messages. Errors of the socket leave it as
+Pyro's errors, each with its cause.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import socket
 import ssl
 import struct
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from .faults import transfer_fault
 from .sockets import family_str, receive_data
@@ -45,13 +45,13 @@ class SocketConnection:
         self, sock: socket.socket, objectId: str | None = None, keep_open: bool = False
     ) -> None:
         self.sock = sock
-        self.objectId = objectId  # noqa: N815  Pyro's public name
+        self.objectId = objectId
         self.keep_open = keep_open
-        self.pyroInstances: dict[type, Any] = {}  # noqa: N815  Pyro's public name
+        self.pyroInstances: dict[type, Any] = {}
         self.tracked_resources: weakref.WeakSet[Any] = weakref.WeakSet()
         self.is_closed = False
 
-    def __enter__(self) -> SocketConnection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -115,7 +115,8 @@ class SocketConnection:
 
         Raises:
             TimeoutError: The timeout passed.
-            ConnectionClosedError: The connection ended before; its attribute ``partialData`` has what came.
+            ConnectionClosedError: The connection ended before; its attribute ``partialData`` has
+                what came.
         """
         return bytes(receive_data(self.sock, size))
 
@@ -170,7 +171,7 @@ class SocketConnection:
         self.sock.settimeout(timeout)
 
     def limit_waiting(self, receive_seconds: float, send_seconds: float) -> None:
-        """Let a receive that finds nothing, and a send that is stuck, give up after so many seconds.
+        """Let a receive that finds nothing, and a send that is stuck, give up after a while.
 
         The system itself keeps these limits: the socket stays a blocking one, and no operation pays
         for its timeout with a second system call. A limit that passes is a BlockingIOError, on
@@ -185,7 +186,7 @@ class SocketConnection:
 
 
 def _time_value(seconds: float) -> Any:
-    """Return *seconds* as these socket options want it: a C structure, or milliseconds on Windows."""
+    """Return *seconds* as the socket options want it: a structure; on Windows milliseconds."""
     if os.name == "nt":
         return max(1, round(seconds * 1000))
     return struct.pack("@ll", *divmod(max(1, round(seconds * 1_000_000)), 1_000_000))

@@ -224,6 +224,7 @@ def test_thousands_of_tags_can_be_stored_and_searched_for(storage: Storage) -> N
     assert set(search_metadata(storage, metadata_any=tags)) == {"rich", "poor"}
 
 
+@pytest.mark.slow
 def test_many_threads_may_use_it_at_once(storage: Storage) -> None:
     start, failures = threading.Barrier(4), []
 
@@ -259,12 +260,13 @@ def test_its_repr_tells_what_it_is(storage: Storage) -> None:
 # Few characters, so that names share prefixes; the odd ones are the ends of SQLite's text order.
 TEXTS = st.text(alphabet="aAb%_.\0\x7f\ud7ff\ue000\uffff\U0010ffff", max_size=4)
 TAGS = st.sets(st.text(alphabet="abA", max_size=2), max_size=4)
-ENTRIES = st.dictionaries(TEXTS, TAGS, max_size=8)
+ENTRIES = st.dictionaries(TEXTS, TAGS, max_size=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(entries=ENTRIES, again=ENTRIES, prefix=TEXTS, tags=TAGS)
 def test_it_finds_what_a_plain_dict_would_find(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import pyrolike
 from pyrolike.configure import config
 from tests.examples.test_examples import environment
 from tests.support.documents import ROOT, local_links, main, named_blocks
@@ -68,6 +69,8 @@ def test_the_ten_lines_of_the_readme_work_with_either_library_on_either_side(
             env=environment(),
             check=False,
         )
+        program.interrupt()
+        assert program.wait() == 0
     assert client.returncode == 0, client.stderr
     assert client.stdout.endswith("Hello, Ada! Nice to meet you.\n")
 
@@ -83,3 +86,12 @@ def test_settings_that_are_mentioned_exist(document: Path) -> None:
     mentioned = re.findall(r"`(?:PYRO_|config\.)([A-Z][A-Z_]+)\b", document.read_text("utf-8"))
     unknown = {name for name in mentioned if name not in config.as_dict()}
     assert unknown - {"FOO"} == set()
+
+
+def test_the_map_in_architecture_shows_every_module_and_no_other() -> None:
+    text = (ROOT / "docs/explanation/architecture.md").read_text("utf-8")
+    drawn = re.findall(r"^  (\S+\.py)\b", text, re.MULTILINE)
+    package = Path(pyrolike.__file__).parent
+    modules = {path.relative_to(package).as_posix() for path in package.rglob("*.py")}
+    fronts = {name for name in modules if name.endswith("/__init__.py")}
+    assert sorted(drawn) == sorted(modules - fronts)

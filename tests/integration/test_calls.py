@@ -14,6 +14,7 @@ from pyrolike.api import Proxy
 from pyrolike.errors import CommunicationError, ConnectionClosedError, PyroError
 from tests.support.daemon import PATIENCE, RunningDaemon, running_daemon
 from tests.support.peers.catalogue import SCENARIOS
+from tests.support.peers.cells import cells
 from tests.support.peers.objects import register_converters
 from tests.support.peers.scenario import SERIALIZERS, Visit
 from tests.support.peers.server import PeerDaemon, peer_objects
@@ -27,11 +28,10 @@ def running() -> Iterator[RunningDaemon]:
         yield running
 
 
-# -- the table, with pyrolike on both sides: no cell is empty
+# -- the table, with pyrolike on both sides
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(("name", "serializer"), cells("pyrolike", "pyrolike"))
 def test_our_client_finds_in_our_daemon_what_the_table_says(
     running: RunningDaemon, name: str, serializer: str
 ) -> None:

@@ -163,8 +163,8 @@ def test_after_shutdown_old_connections_are_not_served_either() -> None:
             proxy.hello()
 
 
-def test_leaving_a_with_block_closes_connections() -> None:
-    with Daemon() as daemon, Threads() as threads:
+def test_leaving_a_with_block_ends_the_loop_and_closes_connections() -> None:
+    with Threads() as threads, Daemon() as daemon:
         uri = daemon.register(Thing(), "thing")
         threads.start(daemon.requestLoop)
         proxy = Proxy(uri)
@@ -277,8 +277,15 @@ class Thing:
         return "hello"
 
 with Daemon() as daemon:
-    print("READY", daemon.register(Thing(), "thing"), flush=True)
-    daemon.requestLoop()
+    uri = daemon.register(Thing(), "thing")
+    words = iter([f"READY {uri}"])
+
+    def announce():
+        for word in words:  # once, from inside the loop
+            print(word, flush=True)
+        return True
+
+    daemon.requestLoop(announce)
 print("bye", flush=True)
 """
 

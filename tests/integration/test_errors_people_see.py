@@ -208,9 +208,11 @@ def test_a_pyro4_daemon_is_told_by_its_version() -> None:
     ],
 )
 def test_a_bad_uri_is_shown_with_what_was_expected(text: str) -> None:
-    with pytest.raises(PyroError, match=re.escape(text)) as caught:
+    with pytest.raises(PyroError) as caught:
         Proxy(text)
-    assert len(str(caught.value)) > len(text) + 20
+    sentence = str(caught.value)
+    assert text in sentence
+    assert len(sentence) > len(text) + 20
 
 
 def test_something_that_cannot_be_a_uri_at_all_is_told() -> None:

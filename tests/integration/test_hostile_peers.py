@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import marshal
 import time
@@ -339,10 +340,8 @@ def answer_of(payload: dict[str, Any]) -> Any:
         request = peer.read_message()
         reply = wire.message(wire.RESULT, serpent(payload), seq=request.seq, flags=wire.EXCEPTION)
         peer.send(reply)
-        try:
+        with contextlib.suppress(EOFError):  # the client may leave such a server
             peer.answer(peer.read_message(), "next")
-        except EOFError:
-            pass  # the client may leave such a server
 
     return script
 

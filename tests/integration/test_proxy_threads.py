@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,6 +37,10 @@ class Echo:
     @expose
     def fail(self, value: Any) -> None:
         raise ValueError(value)
+
+    @expose
+    def fail_as_pyro(self) -> None:
+        raise errors.TimeoutError("raised by the method")
 
     @expose
     def numbers(self, start: int) -> Iterator[int]:
@@ -118,8 +123,9 @@ def test_calls_errors_batches_streams_and_oneway_calls_do_not_disturb_each_other
         for number in range(CALLS // 5):
             value = thread * 1000 + number
             assert proxy.echo(value) == value
-            with pytest.raises(ValueError, match=f"^{value}$"):
+            with pytest.raises(ValueError) as caught:  # noqa: PT011  # the argument is compared
                 proxy.fail(value)
+            assert caught.value.args == (value,)
             batch = BatchProxy(proxy)
             batch.echo(value)
             batch.echo(-value)
@@ -152,6 +158,40 @@ def test_a_slow_call_and_the_ones_behind_it_get_their_own_answers(
         echo.open("slow")
 
 
+def test_an_error_of_one_call_does_not_end_the_calls_behind_it(
+    running: RunningDaemon, echo: Echo
+) -> None:
+    """Even if it is one of Pyro's own errors, which a method raised."""
+
+    def hold(proxy: Proxy) -> None:
+        assert proxy.hold("before the error") == "before the error"
+
+    def fail(proxy: Proxy) -> None:
+        with pytest.raises(errors.TimeoutError, match="raised by the method"):
+            proxy.fail_as_pyro()
+
+    def behind(proxy: Proxy, value: int) -> None:
+        assert proxy.echo(value) == value
+
+    with running.proxy() as proxy, Threads() as threads:
+        threads.start(hold, proxy)
+        echo.wait_held("before the error")
+        seq = proxy._pyroSeq
+        threads.start(fail, proxy)
+        for value in range(4):
+            threads.start(behind, proxy, value)
+        wait_for_seq(proxy, seq + 5)
+        echo.open("before the error")
+
+
+def wait_for_seq(proxy: Proxy, seq: int) -> None:
+    """Wait until so many calls were sent, without a clock: other threads run while we look."""
+    deadline = time.monotonic() + PATIENCE
+    while proxy._pyroSeq < seq:
+        assert time.monotonic() < deadline
+        time.sleep(0)
+
+
 def test_many_threads_that_connect_at_once_make_one_connection(running: RunningDaemon) -> None:
     start = threading.Barrier(THREADS)
 
@@ -174,6 +214,7 @@ def test_a_timeout_in_one_thread_gives_no_other_thread_a_wrong_answer(
     def slow(proxy: Proxy) -> None:
         with pytest.raises(errors.TimeoutError):
             proxy.hold("never in time")
+        echo.open("never in time")
 
     def behind(proxy: Proxy, value: int) -> None:
         try:
@@ -186,10 +227,9 @@ def test_a_timeout_in_one_thread_gives_no_other_thread_a_wrong_answer(
         with Threads() as threads:
             threads.start(slow, proxy)
             echo.wait_held("never in time")
+            proxy._pyroTimeout = PATIENCE
             for value in range(4):
                 threads.start(behind, proxy, value)
-        echo.open("never in time")
-        proxy._pyroTimeout = PATIENCE
         assert proxy.echo("after") == "after"
 
 

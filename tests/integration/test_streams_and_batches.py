@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pyrolike import errors
-from pyrolike.api import BatchProxy, Proxy, SerializedBlob, callback, config, expose
+from pyrolike.api import BatchProxy, Proxy, SerializedBlob, callback, expose
 from pyrolike.errors import CommunicationError, ConnectionClosedError, PyroError
 from tests.support.daemon import (
     PATIENCE,
@@ -140,11 +140,12 @@ def test_a_stream_without_linger_ends_with_its_connection(proxy: Proxy, source: 
 @pytest.mark.slow
 def test_a_stream_lives_no_longer_than_it_may(source: Source) -> None:
     with (
-        changed_settings(ITER_STREAM_LIFETIME=0.01, POLLTIMEOUT=0.05),
+        changed_settings(ITER_STREAM_LIFETIME=0.3, POLLTIMEOUT=0.05),
         running_daemon({"source": source}) as running,
         running.proxy("source") as proxy,
     ):
         numbers = proxy.count(1000)
+        assert next(numbers) == 0
         assert source.closed.wait(PATIENCE)
         with pytest.raises(PyroError, match="stream"):
             next(numbers)
@@ -179,16 +180,16 @@ def test_streaming_can_be_switched_off(source: Source) -> None:
 
 @pytest.mark.slow
 def test_many_threads_may_read_one_stream(proxy: Proxy) -> None:
-    numbers = proxy.careful(400)
+    numbers = proxy.careful(1000)
     got: list[int] = []
 
     def read() -> None:
-        got.extend(numbers)
+        got.extend(next(numbers) for _ in range(50))
 
     with Threads() as threads:
         for _ in range(8):
             threads.start(read)
-    assert sorted(got) == list(range(400))
+    assert sorted(got) == list(range(8 * 50))
 
 
 def test_the_proxys_own_calls_are_never_oneway(proxy: Proxy) -> None:
@@ -276,26 +277,37 @@ def test_an_empty_batch_is_no_mistake(proxy: Proxy) -> None:
         "SerializeError",
     ],
 )
-def test_a_pyro_error_of_a_method_is_told_and_the_connection_lives(proxy: Proxy, name: str) -> None:
-    assert proxy.add(1, 2) == 3
-    connection = proxy._pyroConnection
-    with pytest.raises(getattr(errors, name), match="raised by the method"):
+def test_a_pyro_error_of_a_method_is_told_and_the_next_call_works(proxy: Proxy, name: str) -> None:
+    with pytest.raises(getattr(errors, name), match="raised by the method") as caught:
         proxy.fail_with(name)
+    assert "in fail_with" in "".join(caught.value._pyroTraceback)
     assert proxy.add(3, 4) == 7
-    assert proxy._pyroConnection is connection
 
 
 def test_an_error_of_a_method_is_not_a_reason_to_repeat_the_call(
     running: RunningDaemon, proxy: Proxy
 ) -> None:
-    handled: list[str] = []
-    running.daemon.methodcall_error_handler = lambda daemon, client, method, vargs, kwargs, error: (
-        handled.append(method.__name__)
-    )
+    handled: list[Any] = []
+    running.daemon.methodcall_error_handler = lambda *arguments: handled.append(arguments)
     proxy._pyroMaxRetries = 3
     with pytest.raises(errors.TimeoutError):
         proxy.fail_with("TimeoutError")
-    assert handled == ["fail_with"]
+    assert len(handled) == 1
+
+
+def test_the_error_handler_is_told_what_pyro_tells_it(
+    running: RunningDaemon, proxy: Proxy, source: Source
+) -> None:
+    handled: list[Any] = []
+    running.daemon.methodcall_error_handler = lambda *arguments: handled.append(arguments)
+    with pytest.raises(ValueError, match="failed"):
+        proxy.fail()
+    [(daemon, address, method, vargs, kwargs, error)] = handled
+    assert daemon is running.daemon
+    assert address == proxy._pyroLocalSocket
+    assert method == source.fail
+    assert (tuple(vargs), kwargs) == ((), {})
+    assert isinstance(error, ValueError)
 
 
 def test_an_error_in_a_callback_is_told_and_the_connection_lives(proxy: Proxy) -> None:
@@ -354,7 +366,10 @@ def test_an_object_is_not_changed_by_being_sent(running: RunningDaemon, serializ
 
     factory = Factory()
     running.daemon.register(factory, "factory")
-    with running.proxy("factory", serializer) as proxy, proxy.me() as other:
-        assert other == proxy
+    with running.proxy("factory", serializer) as proxy:
+        if serializer == "marshal":  # it knows no classes, and so makes no proxies of objects
+            with pytest.raises(errors.SerializeError, match="Factory"):
+                proxy.me()
+        else:
+            assert proxy.me() == proxy
     assert factory._pyroDaemon is not None  # type: ignore[attr-defined]  # the daemon put it there
-    assert config.SERIALIZER == "serpent"

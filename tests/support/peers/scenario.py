@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.peers.library import api
+from tests.support.peers.library import api, errors
 
 SERIALIZERS = ("serpent", "json", "marshal", "msgpack")
 
@@ -95,9 +95,14 @@ def error_of(call: Callable[..., Any], *args: Any, **kwargs: Any) -> BaseExcepti
     raise AssertionError(f"no exception, but {result!r}")
 
 
-def kind_of(error: BaseException) -> str:
-    """Return an exception's class name without its package, which differs between libraries."""
-    return type(error).__name__
+def kind_of(thing: object) -> str:
+    """Return a class name without its package, which differs between libraries.
+
+    A library may raise something more special than the error it promises: that is left out.
+    """
+    special = {errors.SerializeError: "SerializeError"}
+    promised = (name for kind, name in special.items() if isinstance(thing, kind))
+    return next(promised, type(thing).__name__)
 
 
 @contextmanager

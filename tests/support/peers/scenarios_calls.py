@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.peers.library import api
+from tests.support.peers.library import api, errors
 from tests.support.peers.objects import Point
 from tests.support.peers.scenario import Visit, error_of, kind_of, scenario, setting
 
@@ -59,20 +59,24 @@ def nested_containers(visit: Visit) -> Any:
 
 
 @scenario(
-    finds=[(1, ("a", ())), {1, 2}, {1: "one"}],
-    json=[[1, ["a", []]], [1, 2], {"1": "one"}],
-    msgpack=[[1, ["a", []]], [1, 2], "ValueError"],
+    finds=[(1, ("a", ())), {1, 2}],
+    json=[[1, ["a", []]], [1, 2]],
+    msgpack=[[1, ["a", []]], [1, 2]],
 )
-def tuples_sets_and_int_keys(visit: Visit) -> Any:
+def tuples_and_sets(visit: Visit) -> Any:
     with visit.proxy() as calc:
         found = [calc.same((1, ("a", ()))), calc.same({1, 2})]
-        try:
-            found.append(calc.same({1: "one"}))
-        except ValueError as error:
-            found.append(kind_of(error))
     if isinstance(found[1], list):
         found[1].sort()
     return found
+
+
+@scenario(finds={1: "one"}, json={"1": "one"}, msgpack=True)
+def int_keys(visit: Visit) -> Any:
+    with visit.proxy() as calc:
+        if visit.serializer == "msgpack":  # a Pyro5 receiver takes only text and bytes
+            return isinstance(error_of(calc.same, {1: "one"}), (ValueError, errors.SerializeError))
+        return calc.same({1: "one"})
 
 
 @scenario(finds=[2**80, -(2**63), 1e300, True, ""])
