@@ -258,8 +258,8 @@ class Channel:
             raise
         finally:
             self._read_lock.release()
-            if pending:
-                self._promote()
+            if pending or not self.is_usable:
+                self._pass_lead()
         return reply  # type: ignore[return-value]  # neither a waiter nor abandoned: it is our own
 
     def _follow(self, seq: int, deadline: float | None) -> Message:
@@ -275,6 +275,8 @@ class Channel:
             if waiter.reply is not None:
                 with self._table_lock:
                     del self._pending[seq]
+                if not self.is_usable:
+                    self._pass_lead()
                 return waiter.reply
             if self.failure is not None:
                 self._raise_failure(self.failure)
@@ -357,8 +359,8 @@ class Channel:
                     f"invalid sequence number: a reply numbered {message.seq} belongs to no call"
                 )
 
-    def _promote(self) -> None:
-        """Wake one sleeper, so that it leads."""
+    def _pass_lead(self) -> None:
+        """Wake one sleeper, so that it leads; the last to leave a retired channel closes it."""
         with self._table_lock:
             for entry in list(self._pending.values()):
                 if isinstance(entry, _Waiter) and entry.reply is None:

@@ -48,6 +48,7 @@ class RemoteMethod:
         for _ in range(self._link.max_retries):
             try:
                 return self._invoke(self._name, args, kwargs)
-            except (ConnectionClosedError, TimeoutError):
-                continue
+            except (ConnectionClosedError, TimeoutError) as fault:
+                if hasattr(fault, "_pyroTraceback"):
+                    raise  # the method itself raised it: the call was made, and answered
         return self._invoke(self._name, args, kwargs)

@@ -83,7 +83,7 @@ class Dispatcher:
     Args:
         table: The objects.
         streams: Where iterators go that methods return.
-        on_error: Called with (client, method name, vargs, kwargs, exception) when a method raised.
+        on_error: Called with (client, method, vargs, kwargs, exception) when a method raised.
 
     Attributes:
         policy: What the settings say; replaced when they change.
@@ -93,7 +93,7 @@ class Dispatcher:
         self,
         table: ObjectTable,
         streams: StreamTable,
-        on_error: Callable[[Any, str, Any, Any, BaseException], None],
+        on_error: Callable[[Any, Any, Any, Any, BaseException], None],
     ) -> None:
         self.policy = CallPolicy()
         self._table = table
@@ -149,7 +149,7 @@ class Dispatcher:
             return method(*vargs, **kwargs) if kwargs else method(*vargs)
         except BaseException as fault:
             if name not in ATTRIBUTE_ACCESS:
-                self._on_error(client, name, vargs, kwargs, fault)
+                self._on_error(client, method, vargs, kwargs, fault)
             if getattr(method, CALLBACK, False):
                 log.warning("the callback %s raised an exception", name, exc_info=True)
             raise

@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pyrolike.errors import PyroError
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 log = logging.getLogger("pyrolike.server")
+
+
+class StreamOwner(Protocol):
+    """The connection a stream belongs to."""
+
+    def is_gone(self) -> bool:
+        """Whether the peer has ended the connection."""
 
 
 class ItemStream:
@@ -46,9 +53,9 @@ class ItemStream:
         "owner",
     )
 
-    def __init__(self, iterator: Iterator[Any], owner: object, created: float) -> None:
+    def __init__(self, iterator: Iterator[Any], owner: StreamOwner, created: float) -> None:
         self.iterator = iterator
-        self.owner: object | None = owner
+        self.owner: StreamOwner | None = owner
         self.created = created
         self.linger_start = 0.0
         self.lock = threading.Lock()
@@ -106,20 +113,20 @@ class StreamTable:
     def __len__(self) -> int:
         return len(self._streams)
 
-    def as_dict(self) -> dict[str, tuple[object | None, float, float, Iterator[Any]]]:
+    def as_dict(self) -> dict[str, tuple[StreamOwner | None, float, float, Iterator[Any]]]:
         """Return id to (owner or None, created, linger start or 0, iterator), as Pyro shows it."""
         return {
             stream_id: (stream.owner, stream.created, stream.linger_start, stream.iterator)
             for stream_id, stream in list(self._streams.items())
         }
 
-    def open(self, iterator: Iterator[Any], owner: object) -> str:
+    def open(self, iterator: Iterator[Any], owner: StreamOwner) -> str:
         """Keep *iterator* and return the id under which its items can be fetched."""
         stream_id = str(uuid.uuid4())
         self._streams[stream_id] = ItemStream(iterator, owner, self._clock())
         return stream_id
 
-    def next_item(self, stream_id: str, client: object) -> Any:
+    def next_item(self, stream_id: str, client: StreamOwner) -> Any:
         """Return the stream's next item; from now on the stream belongs to *client*.
 
         Raises:
@@ -128,7 +135,7 @@ class StreamTable:
             Exception: Whatever the iterator raised; the stream is gone.
         """
         stream = self._streams.get(stream_id)
-        if stream is None:
+        if stream is None or not _may_claim(stream, client):
             raise PyroError("item stream terminated")
         stream.owner, stream.linger_start = client, 0.0
         try:
@@ -143,7 +150,7 @@ class StreamTable:
         if stream is not None:
             stream.close()
 
-    def release(self, client: object, linger: float) -> None:
+    def release(self, client: StreamOwner, linger: float) -> None:
         """Say that *client*'s connection has ended: its streams linger, or end if *linger* is 0."""
         for stream_id, stream in list(self._streams.items()):
             if stream.owner is client:
@@ -165,3 +172,12 @@ class StreamTable:
         """End all streams."""
         for stream_id in list(self._streams):
             self.close(stream_id)
+
+
+def _may_claim(stream: ItemStream, client: StreamOwner) -> bool:
+    """Whether *client* may have the stream's items: it is its own, or its owner's connection is gone.
+
+    The daemon may not have noticed yet that the former connection has ended, when the same client
+    comes back on a new one; so the connection itself is asked.
+    """
+    return stream.owner is None or stream.owner is client or stream.owner.is_gone()

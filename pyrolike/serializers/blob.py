@@ -1,8 +1,8 @@
 """A payload that is passed on unopened.
 
 A program between client and server, such as a dispatcher, often does not need to look at the data
-it forwards. Wrapped in a `SerializedBlob` the arguments of a call cross it as the bytes they came in:
-only the small *info* is decoded. Source: the wire page of the reference, section 10.
+it forwards. Wrapped in a `SerializedBlob` the arguments of a call cross it as the bytes they came
+in: only the small *info* is decoded. Source: the wire page of the reference, section 10.
 """
 
 from __future__ import annotations

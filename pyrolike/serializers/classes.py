@@ -1,13 +1,13 @@
 """Which classes may cross the wire, and how: the registries, and objects to dictionaries.
 
 None of the safe serializers knows classes. An object is sent as a dictionary with the key
-``__class__``, which the receiver may turn into an object again (see ``recreation``). Who takes part:
+``__class__``, which the receiver may turn into an object again (see `recreation`). Who takes part:
 
 * the users' converters, in both directions;
-* Pyro's own classes. This module knows two of them; `Proxy`, `Daemon` and others are on upper floors
-  and announce themselves with :func:`register_pyro_class` when their module is loaded. Each has two
-  names on the wire, one in the Pyro5 family and one in the Pyro4 family. Both are read, and the
-  serializer's family is written;
+* Pyro's own classes. This module knows two of them; `Proxy`, `Daemon` and others are on upper
+  floors and announce themselves with :func:`register_pyro_class` when their module is loaded. Each
+  has two names on the wire, one in the Pyro5 family and one in the Pyro4 family. Both are read, and
+  the serializer's family is written;
 * replacements: what a daemon does so that an object arrives as a proxy for it.
 
 The most specific class decides, not the order of registration. The registries are global to the
@@ -40,7 +40,7 @@ class PyroClass:
 
     Attributes:
         names: Its name on the wire, by family.
-        to_items: Makes what goes into the dict besides the class name, from an object and the family.
+        to_items: Makes what goes into the dict besides the class name, from object and family.
     """
 
     names: dict[str, str]
@@ -63,7 +63,10 @@ def register_class_to_dict(
     cls: type, converter: Callable[[Any], Any], serpent_too: bool = True
 ) -> None:
     """Have instances of *cls*, and of its subclasses, sent as what *converter* makes of them."""
-    (_not_for_serpent.discard if serpent_too else _not_for_serpent.add)(cls)
+    if serpent_too:
+        _not_for_serpent.discard(cls)
+    else:
+        _not_for_serpent.add(cls)
     _to_dict[cls] = converter
     _tell(cls)
 
@@ -142,7 +145,7 @@ def register_type_replacement(cls: type, function: Callable[[Any], Any]) -> None
     Raises:
         ValueError: *cls* is not a class, or is ``type`` itself.
     """
-    if not isinstance(cls, type) or cls is type:
+    if cls is type or not isinstance(cls, type):
         raise ValueError(f"a type replacement needs an ordinary class, not {cls!r}")
     _replacements[cls] = function
     _tell(cls)
@@ -184,14 +187,8 @@ def _tell(cls: type) -> None:
 # ── objects to dictionaries ──────────────────────────────────────────────────────────────────────
 
 _CONTAINERS = frozenset({set, frozenset, dict, tuple, list})
-NEVER_DATA = (
-    type,
-    FunctionType,
-    BuiltinFunctionType,
-    MethodType,
-    ModuleType,
-    Enum,
-)  # they have a __dict__, but sending that would only move the error to the receiver
+NEVER_DATA = (type, FunctionType, BuiltinFunctionType, MethodType, ModuleType)
+"""They have a ``__dict__``, but sending that would only move the error to the receiver."""
 
 
 def find_special(obj: object, tags: str, serpent: bool = False) -> Callable[[Any], Any] | None:
@@ -250,19 +247,18 @@ def class_to_dict(obj: object, tags: str = TAGS[0]) -> Any:
         return convert(obj)
     if type(obj) in _CONTAINERS:
         raise ValueError(f"a {type(obj).__name__} is not an object to be converted")
-    if isinstance(obj, NEVER_DATA):
-        raise SerializeError(
-            f"{_kind(obj)} cannot be sent; register a converter, or send its value"
-        )
+    if isinstance(obj, (*NEVER_DATA, Enum)):
+        raise SerializeError(f"{kind_of(obj)} has no attributes to send")
     return _state_of(obj)
 
 
-def _kind(obj: object) -> str:
+def kind_of(obj: object) -> str:
+    """Return the words for something that is no data."""
     if isinstance(obj, type):
         return "a class"
     if isinstance(obj, ModuleType):
         return "a module"
-    return "an Enum member" if isinstance(obj, Enum) else "a function"
+    return "an enum member" if isinstance(obj, Enum) else "a function"
 
 
 def _state_of(obj: object) -> dict[str, object]:
@@ -285,9 +281,7 @@ def _slot_values(obj: object) -> Iterator[tuple[str, object]]:
     """Yield the slots that are set, those of base classes included."""
     owners = [cls for cls in reversed(type(obj).__mro__) if "__slots__" in vars(cls)]
     if not owners:
-        raise SerializeError(
-            "it has no attributes to send; register a converter with register_class_to_dict"
-        )
+        raise SerializeError("it has no attributes to send")
     for cls in owners:
         slots = vars(cls)["__slots__"]
         for name in [slots] if isinstance(slots, str) else slots:

@@ -46,7 +46,7 @@ _BUILTIN_ERRORS: dict[str, type[BaseException]] = {
 }
 
 all_exceptions: dict[str, type[BaseException]] = _BUILTIN_ERRORS | PYRO_ERRORS
-"""What a bare name may mean. ``TimeoutError`` is Pyro's, as in Pyro; Python's has its module in front."""
+"""What a bare name may mean. ``TimeoutError`` is Pyro's; Python's has its module in front."""
 
 _PYRO_MODULES = frozenset({"Pyro5.errors", "Pyro4.errors"})
 _BUILTIN_MODULES = frozenset({"builtins", "exceptions"})  # the second is what Python 2 peers say
@@ -147,7 +147,8 @@ def create_exception(cls: type[BaseException], name: str, data: dict[str, Any]) 
         KeyError, TypeError, ValueError, AttributeError: The dict is malformed.
     """
     args = data["args"]
-    attributes = data.get("attributes") or {}
+    if not isinstance(args, list | tuple):
+        raise TypeError(f"args must be a list or tuple, not {type(args).__name__}")
     if not issubclass(cls, Exception) and cls is not GeneratorExit:
         text = ", ".join(repr(arg) for arg in args)
         exception: BaseException = RemoteError(
@@ -155,7 +156,7 @@ def create_exception(cls: type[BaseException], name: str, data: dict[str, Any]) 
         )
     else:
         exception = _build(cls, args)
-    for attribute, value in attributes.items():
+    for attribute, value in (data.get("attributes") or {}).items():
         if _may_set(exception, attribute):
             setattr(exception, attribute, value)
     return exception

@@ -12,7 +12,7 @@ import decimal
 import json
 import re
 import uuid
-from json.encoder import c_make_encoder, encode_basestring
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import SerializeError
@@ -42,18 +42,21 @@ class JsonSerializer(SerializerBase):
         self._encode = _make_encode(self._default)
 
     def dumps(self, data: Any) -> bytes:
+        """Encode a value, such as a result."""
         try:
             return self._encode(data).encode()
         except _FAULTS as exc:
             raise explain([("the value", data)], self._try, exc) from exc
 
     def loads(self, data: Buffer) -> Any:
+        """Decode a value."""
         value = _load(data)
         return recreate(value) if _names_class(data) else value
 
     def dumpsCall(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> bytes:
+        """Encode a call."""
         call = {"object": obj, "method": method, "params": vargs, "kwargs": kwargs}
         try:
             return self._encode(call).encode()
@@ -61,6 +64,7 @@ class JsonSerializer(SerializerBase):
             raise explain(name_arguments(vargs, kwargs), self._try, exc) from exc
 
     def loadsCall(self, data: Buffer) -> Call:
+        """Decode a call."""
         call = _load(data)
         try:
             obj, method, vargs, kwargs = (
@@ -99,9 +103,10 @@ def _make_encode(default: Callable[[Any], Any]) -> Callable[[Any], str]:
     not share: what contains itself is found by the limit of recursion.
     """
     encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=default).encode
-    if c_make_encoder is None:  # an interpreter without the C part of the json module
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # an interpreter whose json module has no C part
         return encode
-    iterate = c_make_encoder(None, default, encode_basestring, None, ": ", ", ", False, False, True)
+    iterate = make(None, default, encode_basestring, None, ": ", ", ", False, False, True)
     return lambda value: "".join(iterate(value, 0))
 
 

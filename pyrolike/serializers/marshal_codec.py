@@ -38,8 +38,8 @@ _PLAIN = frozenset(_PLAIN_TYPES)
 _HOLDERS = frozenset({tuple, list, dict, set, frozenset})
 _are_plain = _PLAIN.issuperset
 
-# A code object is its type code, five 32-bit numbers, and then its bytecode: bytes, or a reference to
-# earlier bytes. (Bit 0x80 says that the object may be referred to.)
+# A code object is its type code, five 32-bit numbers, and then its bytecode: bytes, or a reference
+# to earlier bytes. (Bit 0x80 says that the object may be referred to.)
 _may_hold_code = re.compile(rb"[c\xe3].{20}[s\xf3r]", re.DOTALL).search
 
 
@@ -59,6 +59,7 @@ class MarshalSerializer(SerializerBase):
     serializer_id = 2
 
     def dumps(self, data: Any) -> bytes:
+        """Encode a value, such as a result."""
         try:
             if type(data) not in _PLAIN:
                 data = self._convert(data)
@@ -69,23 +70,27 @@ class MarshalSerializer(SerializerBase):
             raise explain([("the value", data)], self._try, exc, _try_plain) from exc
 
     def loads(self, data: Buffer) -> Any:
+        """Decode a value."""
         value = load_marshal(data)
         return recreate(value) if _names_class(data) else value
 
     def dumpsCall(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> bytes:
+        """Encode a call."""
         try:
             if not _are_plain(map(type, vargs)):
                 vargs = [self._convert(value) for value in vargs]
             if kwargs and not _are_plain(map(type, kwargs.values())):
                 kwargs = {key: self._convert(value) for key, value in kwargs.items()}
-            return marshal.dumps((obj, method, [*vargs], kwargs), VERSION)
+            call: Any = (obj, method, [*vargs], kwargs)
+            return marshal.dumps(call, VERSION)
         except _FAULTS as exc:
             parts = name_arguments(vargs, kwargs)
             raise explain(parts, self._try, exc, _try_plain) from exc
 
     def loadsCall(self, data: Buffer) -> Call:
+        """Decode a call."""
         try:
             obj, method, vargs, kwargs = load_marshal(data)
         except (TypeError, ValueError):
@@ -117,8 +122,13 @@ class MarshalSerializer(SerializerBase):
         _try_plain(self._convert(value))
 
 
-def _try_plain(value: object) -> None:
-    marshal.dumps(value, VERSION)
+def _try_plain(value: Any) -> None:
+    try:
+        marshal.dumps(value, VERSION)
+    except ValueError as exc:
+        if isinstance(value, _PLAIN_TYPES):
+            raise  # too deep, a subclass of a builtin type, or something inside of it
+        raise ValueError("marshal knows no objects inside of other values") from exc
 
 
 def load_marshal(data: Buffer) -> Any:
@@ -130,7 +140,7 @@ def load_marshal(data: Buffer) -> Any:
     try:
         value = marshal.loads(data)
     except _BROKEN as exc:
-        raise SerializeError(f"invalid marshal data: {exc or type(exc).__name__}") from exc
+        raise SerializeError(f"invalid marshal data: {str(exc) or type(exc).__name__}") from exc
     if len(data) > _SMALLEST_CODE and _may_hold_code(data) and _holds_code(value):
         raise SerializeError("refused marshal data that contains code")
     return value

@@ -1,8 +1,10 @@
 """The msgpack serializer: compact and fast; needs the package ``msgpack``.
 
-Knows what json knows, and bytes, complex numbers, naive datetimes and dates as well. Tuples and sets
-arrive as lists; keys of dicts must be text or bytes. Source: the serialization page of the
-reference, 5.4.
+Knows what json knows, and bytes, complex numbers, naive datetimes and dates as well. Tuples and
+sets arrive as lists; keys of dicts must be text or bytes. A datetime is sent as its moment in the
+sender's time zone, and so arrives unchanged only if the receiver is in the same one.
+
+Source: the serialization page of the reference, 5.4.
 
 Nested objects are made from the inside out, so converters get contents that are already objects.
 """
@@ -38,6 +40,9 @@ _pack_double = struct.Struct("<d")
 _pack_long = struct.Struct("<q")
 _pack_short_long = struct.Struct("<l")  # what a peer on Windows sends
 
+_MOST_KEPT = 16
+_LARGEST_KEPT = 0x10000
+
 _names_class = re.compile(rb"__class__").search
 _FAULTS = (ValueError, TypeError, OverflowError, RecursionError, SerializeError)
 _BROKEN = (*_FAULTS, OSError, MemoryError)
@@ -52,28 +57,32 @@ class MsgpackSerializer(SerializerBase):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        # Packers that nobody is using. One packer cannot serve two threads, or a converter that
-        # serializes something itself, and making one costs more than a small message.
+        # Packers that nobody is using. One cannot serve two threads, or a converter that serializes
+        # something itself; making one takes longer than packing a small message.
         self._packers: list[Any] = []
 
     def dumps(self, data: Any) -> bytes:
+        """Encode a value, such as a result."""
         try:
             return self._pack(data)
         except _FAULTS as exc:
             raise explain([("the value", data)], self._pack, exc) from exc
 
     def loads(self, data: Buffer) -> Any:
+        """Decode a value."""
         return _load(data)
 
     def dumpsCall(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> bytes:
+        """Encode a call."""
         try:
             return self._pack((obj, method, vargs, kwargs))
         except _FAULTS as exc:
             raise explain(name_arguments(vargs, kwargs), self._pack, exc) from exc
 
     def loadsCall(self, data: Buffer) -> Call:
+        """Decode a call."""
         call = _load(data, _CALL_PARTS)
         try:
             obj, method, vargs, kwargs = call
@@ -87,7 +96,9 @@ class MsgpackSerializer(SerializerBase):
         except IndexError:
             packer = _library().Packer(use_bin_type=True, default=self._default)
         packed: bytes = packer.pack(data)
-        self._packers.append(packer)  # not after a failure: it would keep half a message
+        # Not kept after a failure, for it has half a message in it, nor with a large buffer.
+        if len(packed) <= _LARGEST_KEPT and len(self._packers) < _MOST_KEPT:
+            self._packers.append(packer)
         return packed
 
     def _default(self, obj: Any) -> Any:
@@ -189,4 +200,4 @@ def _find(data: Buffer, parts: tuple[str, ...], name: object) -> str | None:
 
 
 def _invalid(exc: BaseException) -> SerializeError:
-    return SerializeError(f"invalid msgpack data: {exc or type(exc).__name__}")
+    return SerializeError(f"invalid msgpack data: {str(exc) or type(exc).__name__}")

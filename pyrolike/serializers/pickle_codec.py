@@ -1,7 +1,7 @@
 """The pickle serializer: anything Python can pickle, and anything a peer wants executed.
 
-Unpickling runs whatever code the sender chose. So nothing uses this serializer unless a setting or a
-proxy names it, and no daemon accepts it unless ``SERIALIZERS_ACCEPTED`` does. Use it only between
+Unpickling runs whatever code the sender chose. So nothing uses this serializer unless a setting or
+a proxy names it, and no daemon accepts it unless ``SERIALIZERS_ACCEPTED`` does. Use it only between
 programs that trust each other completely.
 
 Pyro5 has no pickle serializer; Pyro4's wire form is the same as this one.
@@ -38,26 +38,30 @@ class PickleSerializer(SerializerBase):
         self.protocol = protocol
 
     def dumps(self, data: Any) -> bytes:
+        """Encode a value, such as a result."""
         try:
             return self._pickle(data)
         except Exception as exc:
             raise explain([("the value", data)], self._pickle, exc) from exc
 
     def loads(self, data: Buffer) -> Any:
+        """Decode a value."""
         try:
             return pickle.loads(data)
         except Exception as exc:
-            raise SerializeError(f"invalid pickle data: {exc or type(exc).__name__}") from exc
+            raise SerializeError(f"invalid pickle data: {str(exc) or type(exc).__name__}") from exc
 
     def dumpsCall(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> bytes:
+        """Encode a call."""
         try:
             return self._pickle((obj, method, vargs, kwargs))
         except Exception as exc:
             raise explain(name_arguments(vargs, kwargs), self._pickle, exc) from exc
 
     def loadsCall(self, data: Buffer) -> Call:
+        """Decode a call."""
         try:
             obj, method, vargs, kwargs = self.loads(data)
         except (TypeError, ValueError):

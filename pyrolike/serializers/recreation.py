@@ -71,7 +71,7 @@ def _create(name: str, data: dict[str, Any]) -> object:
             class_name=name,
         )
     if issubclass(exception_class, BaseExceptionGroup):
-        # The only builtin exceptions that are made of others: their class dicts must be opened here.
+        # These are made of other exceptions, which must be there before them.
         data = {**data, "args": recreate(data["args"])}
     return create_exception(exception_class, name, data)
 
@@ -181,5 +181,5 @@ def find_class_dict(value: object, name: object, where: str) -> str | None:
 def _parts(value: object) -> Iterator[tuple[str, object]]:
     if type(value) is dict:
         yield from ((f"[{key!r:.40}]", item) for key, item in value.items())
-    elif type(value) in (list, tuple):
+    elif isinstance(value, list | tuple):
         yield from ((f"[{index}]", item) for index, item in enumerate(value))

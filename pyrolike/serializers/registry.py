@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyrolike.errors import SerializeError
 
-from .classes import register_maker
+from .classes import TAGS, register_maker
 from .json_codec import JsonSerializer
 from .marshal_codec import MarshalSerializer
 from .msgpack_codec import MsgpackSerializer
@@ -77,8 +77,10 @@ def _missing(name: str) -> str:
     return f"there is no serializer {name!r}; known are {', '.join(serializers)}"
 
 
-# Left over in Pyro's wire format: the names are those of a module the classes left long ago.
-for _serializer in list(serializers.values()):
-    for _family in ("Pyro5", "Pyro4"):
-        _cls = type(_serializer)
-        register_maker(lambda data, cls=_cls: cls(), f"{_family}.util.{_cls.__name__}")
+def _make_known(cls: type[SerializerBase]) -> None:
+    """Let peers name a serializer's class, by the module it had in Pyro long ago."""
+    register_maker(lambda data: cls(), *(f"{family}.util.{cls.__name__}" for family in TAGS))
+
+
+for _serializer in serializers.values():
+    _make_known(type(_serializer))

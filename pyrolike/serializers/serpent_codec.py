@@ -119,8 +119,8 @@ class _Library(serpent.Serializer):  # type: ignore[misc]  # the library has no 
 
 
 def _write_by_library(obj: Any, codec: SerpentSerializer) -> str:
-    if isinstance(obj, classes.NEVER_DATA) and not isinstance(obj, classes.Enum):
-        classes.class_to_dict(obj)
+    if isinstance(obj, classes.NEVER_DATA):
+        raise TypeError(f"{classes.kind_of(obj)} has no attributes to send")
     text: bytes = _Library(codec).serialize(obj)
     return text[len(HEADER) :].decode()
 

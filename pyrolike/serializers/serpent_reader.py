@@ -2,8 +2,8 @@
 
 Most text that arrives differs from JSON only in its quotes, in the words for None, True and False,
 and in tuples and sets, for which JSON objects with a mark can stand. Translated so, it is parsed in
-C by the json module. Everything else (comments, complex numbers, bytes, unusual literals) is left to
-Python's own parser, as the serpent library does with all text.
+C by the json module. Everything else (comments, complex numbers, bytes, unusual literals) is left
+to Python's own parser, as the serpent library does with all text.
 
 The translation is exact: text that is no valid literal never becomes valid JSON, and what the json
 module refuses is given to Python's parser. Nothing is ever evaluated.
@@ -123,14 +123,14 @@ def _translate_words(structure: str) -> str:
 # ── containers, by way of JSON ───────────────────────────────────────────────────────────────────
 #
 #   serpent   JSON
-#   ( )       {"\0":[ ],"\1":0}    Both marks are needed. A mismatched bracket, such as in "(1]}", gives
-#                                  an object with only one of them, or with other keys beside them.
+#   ( )       {"\0":[ ],"\1":0}    Both marks are needed. A mismatched bracket, such as in "(1]}",
+#                                  gives an object with one of them, or with other keys beside them.
 #   ,)        ,"\0"],"\1":0}       The comma that makes a tuple of one, and that others may have.
 #   {1,2}     {"\2":[1,2]}         A set; of scalars only.
 #   {1:2}     {"\0031":2}          An integer as key.
 #
-# Strings in serpent text hold no control characters, or hold them escaped, and then escapes of these
-# four are not translated. So nothing a peer writes can be taken for a mark.
+# Strings in serpent text hold no control characters, or hold them escaped, and then escapes of
+# these four are not translated. So nothing a peer writes can be taken for a mark.
 
 _TUPLE, _TUPLE_END, _SET, _INTEGER = "\0\1\2\3"
 _LARGEST_MARK = 3
@@ -251,8 +251,10 @@ _hide_strings = re.compile(
     |'(?:[^'\\\n]|\\.)*+(?:'|\\?\Z|(?=\n)) | "(?:[^"\\\n]|\\.)*+(?:"|\\?\Z|(?=\n))""",
     re.DOTALL | re.VERBOSE,
 ).sub
-_is_no_literal = re.compile(
-    r"(?<![\w.])(?!(?:None|True|False|set|[rRuUbB]{1,2}(?=\x00))(?!\w))[^\W\d]"
+_belongs_to_no_literal = re.compile(
+    r"""(?<![\w.])(?!(?:None|True|False|set|[rRuUbB]{1,2}(?=\x00))(?!\w))[^\W\d]
+    |if|in|is|or|and|for|not | [-+~][\s\\\x00]*[-+~] | [*/%@&|^<>=!]""",
+    re.VERBOSE,
 ).search
 _REFUSALS = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)
 
@@ -260,17 +262,17 @@ _REFUSALS = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)
 def _read_anything(text: str) -> Any:
     """Read a literal in any of the forms that Python allows.
 
-    The parser's memory and stack are at stake, so it is not given what cannot be a literal: names,
-    and with them all operators that nest without brackets, or more brackets than it can take.
+    The parser's memory and stack are at stake, so it is not given what cannot be a literal anyway:
+    names and operators, most of which nest without brackets; nor more brackets than it can take.
     """
     if GAP in text:
         raise SerializeError("invalid serpent data: it contains a zero byte")
-    structure = _hide_strings(GAP, text)
+    structure = _hide_strings(GAP, text.replace("\r\n", "\n").replace("\r", "\n"))
     if is_deeper(structure, MAX_DEPTH):
         raise SerializeError(f"invalid serpent data: {TOO_DEEP}")
-    name = _is_no_literal(structure)
-    if name is not None:
-        raise SerializeError(f"invalid serpent data: {name[0]!r} begins a name, not a value")
+    found = _belongs_to_no_literal(structure)
+    if found is not None:
+        raise SerializeError(f"invalid serpent data: {found[0]!r} belongs to no literal")
     try:
         return ast.literal_eval(text)
     except _REFUSALS as exc:

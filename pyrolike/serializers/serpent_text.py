@@ -3,8 +3,8 @@
 Serpent text is a Python literal: ``('calc','add',(3,4),{})``. Going through it character by
 character, or node by node, is what makes the serpent library slow. Both our directions do instead
 what Python can do in C: they take the strings out, so that what is left, the *structure*, has
-nothing in it but brackets, commas, colons, numbers and a few words; change the structure by replacing
-whole substrings; and put the strings back.
+nothing in it but brackets, commas, colons, numbers and a few words; change the structure by
+replacing whole substrings; and put the strings back.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _split_strings = re.compile(
 ).split
 
 has_unusual_brace = re.compile(r"\{(?!\x00:|\})").search
-"""Finds a brace in a structure that is not of ``{}`` and not of a dict that begins with a string."""
+"""Finds a brace that is neither of ``{}`` nor of a dict that begins with a string."""
 
 _OPENING, _CLOSING = b"[({", b"])}"
 _TO_PARENTHESES = bytes.maketrans(_OPENING + _CLOSING, b"((()))")

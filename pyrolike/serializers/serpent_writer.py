@@ -31,8 +31,8 @@ _are_str = frozenset({str}).issuperset
 _BYTES = frozenset({bytes, bytearray, memoryview})
 _NAN = "{'__class__':'float','value':'nan'}"  # there is no literal for it
 
-# A character of a word other than None, True and False, or of an exponent: "inf", "set()", "frozenset",
-# "Ellipsis", the "b" before bytes, the "j" of complex numbers.
+# A character of any word but None, True, False and the "e" of exponents: of "inf", "set()",
+# "frozenset" or "Ellipsis", the "b" before bytes, the "j" of complex numbers.
 _has_other_word = re.compile(r"[^][(){},:0-9.+\-eTrueFalsNon \x00]").search
 
 

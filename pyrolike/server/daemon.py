@@ -77,8 +77,8 @@ class Daemon:
         locationStr: Where it listens, "host:port" or "./u:path".
         natLocationStr: What is published instead, or None.
         transportServer: The server type, None after `close`.
-        methodcall_error_handler: Called with (daemon, client address, method name, args, kwargs,
-            exception) when a remote method raised, before the reply.
+        methodcall_error_handler: Called with (daemon, client address, method, args, kwargs, exception)
+            when a remote method raised, before the reply.
 
     Source: the API page of the reference, A5.3.
     """
@@ -428,7 +428,7 @@ def serve(
 def default_methodcall_error_handler(
     daemon: Daemon,
     client_sock_addr: Any,
-    method: str,
+    method: Any,
     vargs: Any,
     kwargs: Mapping[str, Any],
     exception: BaseException,

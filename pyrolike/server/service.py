@@ -102,7 +102,7 @@ class Service:
             log.exception("housekeeping failed")
 
     def _report_error(
-        self, client: Any, method: str, vargs: Any, kwargs: Any, fault: BaseException
+        self, client: Any, method: Any, vargs: Any, kwargs: Any, fault: BaseException
     ) -> None:
         """Tell the daemon's error handler that a method raised."""
         address = get_state().client_sock_addr

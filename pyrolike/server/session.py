@@ -246,12 +246,8 @@ class Session:
             self._refuse_serializer(settings, message)
             return
         dispatcher = self._service.dispatcher
-        if message.flags & UNUSUAL:
-            if message.flags & Flag.COMPRESSED:
-                inflate(message, settings.max_size)
-            if message.flags & Flag.ONEWAY:
-                self._run_oneway(settings, codec, message)
-                return
+        if message.flags & UNUSUAL and self._answer_unusual(settings, codec, message):
+            return
         flags, payload, annotations = dispatcher.answer(self.connection, codec, message)
         if not flags & Flag.EXCEPTION and self.state.response:
             annotations = {**self.state.response, **(annotations or {})}
@@ -261,6 +257,22 @@ class Session:
             # The program's annotations cannot be written: that is what the caller gets to know.
             flags, payload, _ = dispatcher.fail(codec, fault)
             self._reply(settings, MessageType.RESULT, message, flags, payload, None)
+
+    def _answer_unusual(
+        self, settings: ServingSettings, codec: SerializerBase, message: Message
+    ) -> bool:
+        """Prepare a compressed or one-way call; True if nothing is left to do for it."""
+        if message.flags & Flag.COMPRESSED:
+            try:
+                inflate(message, settings.max_size)
+            except ProtocolError as fault:
+                if not message.flags & Flag.ONEWAY:
+                    self.connection.send(self._pack_failure(codec, message, fault))
+                return True
+        if message.flags & Flag.ONEWAY:
+            self._run_oneway(settings, codec, message)
+            return True
+        return False
 
     def _run_oneway(
         self, settings: ServingSettings, codec: SerializerBase, message: Message
@@ -291,9 +303,7 @@ class Session:
                 inflate(message, HANDSHAKE_SIZE)
             content = codec.loads(message.payload)
             payload = codec.dumps(self._shake_hands(content))
-        except (
-            Exception
-        ) as fault:  # malformed, or refused by the daemon's hook: the reason goes back
+        except Exception as fault:  # noqa: BLE001  malformed, or refused by a hook: it is told why
             log.debug("handshake refused: %s", fault)
             self._refuse_connect(settings, message, codec, str(fault) or type(fault).__name__)
             return

@@ -145,6 +145,17 @@ class SocketConnection:
             ):  # the resource is the program's: its error must not keep the rest open
                 log.warning("a tracked resource failed to close", exc_info=True)
 
+    def is_gone(self) -> bool:
+        """Whether the connection is closed, here or by the peer. Reads nothing away."""
+        if self.is_closed:
+            return True
+        try:
+            return not self.sock.recv(1, socket.MSG_PEEK | getattr(socket, "MSG_DONTWAIT", 0))
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
+
     def fileno(self) -> int:
         """Return the socket's file descriptor, -1 after it was closed."""
         return self.sock.fileno()

@@ -92,8 +92,6 @@ class TestTheRemoteObject:
         assert ns.lookup("x.one") == URI("PYRO:a@h:1")
         found = with_sets(ns.list("x.one", None, True))
         assert found == {"x.one": ("PYRO:a@h:1", {"tag", "other"})}
-            "x.one": ("PYRO:a@h:1", {"tag", "other"})
-        }
         ns.set_metadata("x.two", {"second"})
         assert with_sets(ns.yplookup(meta_all=["second"])) == {"x.two": ("PYRO:b@h:2", {"second"})}
         assert ns.remove("x.one") == 1

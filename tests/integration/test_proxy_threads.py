@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -96,6 +97,13 @@ def echo() -> Echo:
 def running(echo: Echo) -> Iterator[RunningDaemon]:
     with running_daemon({"calc": echo}, daemon_class=CountingDaemon) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def leaks_are_seen_where_they_happen() -> Iterator[None]:
+    """A socket that nobody closed is a warning, and so an error, when it is collected."""
+    yield
+    gc.collect()
 
 
 # -- a real daemon

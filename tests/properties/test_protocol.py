@@ -202,10 +202,10 @@ def test_what_is_written_is_read(
     correlation_id: bytes | None,
 ) -> None:
     head = V502.write_head(kind, serializer, flags, seq, size, annotations, correlation_id)
-    header = V502.read_header(head, 0)
+    message, _, data_size = V502.read_header(head)
     flags |= Flag.CORR_ID if correlation_id is not None else 0
-    assert header[:5] == (kind, serializer, flags, seq, size)
-    assert header.correlation_id == correlation_id
+    assert (message.type, message.serializer_id, message.flags) == (kind, serializer, flags)
+    assert (message.seq, data_size, message.correlation_id) == (seq, size, correlation_id)
     assert V502.read_annotations(memoryview(head)[HEADER_SIZE:]) == annotations
 
 

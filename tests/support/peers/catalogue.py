@@ -99,10 +99,9 @@ HOLES = (
 
 NAME_HOLES = (
     Hole(
-        "marshal knows no classes: Pyro5 converts whole results, but not a uri beside its tags",
+        "marshal knows no classes: a whole result is converted, but not a uri beside its tags",
         frozenset({"metadata_of_a_name", "metadata_changes"}),
         frozenset({"marshal"}),
-        server="pyro5",
     ),
     Hole(
         "a Pyro5 name server keeps frozen sets for names without tags, which these cannot carry",

@@ -1,5 +1,6 @@
 """Asking patiently, and the tags of a class. Finding a name server is tested with a real one."""
 
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -8,7 +9,7 @@ import pytest
 from pyrolike import errors
 from pyrolike.configure import config
 from pyrolike.naming import NameServer, lookup as lookup_module
-from pyrolike.naming.lookup import lookup, type_meta, yplookup
+from pyrolike.naming.lookup import locate_ns, lookup, type_meta, yplookup
 from pyrolike.uri import URI
 
 
@@ -91,3 +92,13 @@ def test_the_tags_of_a_class_name_its_bases_without_builtins() -> None:
 def test_an_object_has_the_tags_of_its_class_with_the_same_prefix() -> None:
     assert type_meta(Printer(), prefix="is:") == type_meta(Printer, prefix="is:")
     assert type_meta(Base(), "is:") == {f"is:{__name__}.Base"}
+
+
+def test_a_name_server_that_goes_away_right_after_it_was_found_is_a_naming_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed_again:
+        gone = URI(f"PYRO:Pyro.NameServer@127.0.0.1:{closed_again.getsockname()[1]}")
+    monkeypatch.setattr(lookup_module, "locate_uri", lambda host, port: gone)
+    with pytest.raises(errors.NamingError, match="has just gone"):
+        locate_ns()

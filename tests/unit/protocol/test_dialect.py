@@ -28,9 +28,9 @@ def test_six_bytes_tell_every_dialect(dialect: Dialect) -> None:
 def test_what_a_dialect_writes_it_reads(dialect: Dialect) -> None:
     annotations = {"ABCD": b"value"}
     head = dialect.write_head(4, 1, 0, 7, 99, annotations)
-    header = dialect.read_header(head, 0)
-    assert (header.type, header.serializer_id, header.seq, header.data_size) == (4, 1, 7, 99)
-    assert header.annotations_size == len(head) - dialect.header_size
+    message, annotations_size, data_size = dialect.read_header(head)
+    assert (message.type, message.serializer_id, message.seq, data_size) == (4, 1, 7, 99)
+    assert annotations_size == len(head) - dialect.header_size
     assert dialect.read_annotations(memoryview(head)[dialect.header_size :]) == annotations
 
 

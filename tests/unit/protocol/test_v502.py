@@ -39,14 +39,16 @@ def test_annotations_follow_the_header() -> None:
 def test_a_correlation_id_brings_its_flag() -> None:
     head = V502.write_head(MessageType.INVOKE, 1, 0, 0, 0, None, NUMBER)
     assert head == wire.header(wire.INVOKE, data_size=0, flags=wire.CORR_ID, correlation_id=NUMBER)
-    assert V502.read_header(head, 0).correlation_id == NUMBER
+    message, _, _ = V502.read_header(head)
+    assert message.correlation_id == NUMBER
 
 
-def test_a_header_is_read_at_any_offset() -> None:
+def test_a_header_gives_a_message_without_a_body_and_the_sizes_of_what_follows() -> None:
     head = wire.header(wire.INVOKE, data_size=12, annotations_size=34, serializer=4, seq=56)
-    parsed = V502.read_header(b"something" + head, 9)
-    assert parsed == (wire.INVOKE, 4, 0, 56, 12, 34, None)
-    assert parsed.data_size == 12
+    message, annotations_size, data_size = V502.read_header(head + b"what follows")
+    assert (annotations_size, data_size) == (34, 12)
+    assert (message.type, message.serializer_id, message.flags, message.seq) == (4, 4, 0, 56)
+    assert (message.payload, message.annotations, message.correlation_id) == (b"", None, None)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_a_header_is_read_at_any_offset() -> None:
 def test_a_wrong_header_is_refused(mistake: dict[str, bytes | int], reason: str) -> None:
     head = wire.header(wire.PING, data_size=0, **mistake)  # type: ignore[arg-type]  # of each its own
     with pytest.raises(ProtocolError, match=reason):
-        V502.read_header(head, 0)
+        V502.read_header(head)
 
 
 def test_serializers_have_pyro5_numbers() -> None:
