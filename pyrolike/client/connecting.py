@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.callcontext import get_state
+from pyrolike.configure import config
 from pyrolike.errors import (
     CommunicationError,
     ConnectionClosedError,
     ProtocolError,
+    PyroError,
     SerializeError,
 )
 from pyrolike.protocol import (
@@ -107,9 +109,12 @@ def open_channel(
 
     Raises:
         CommunicationError: Nobody listens there, or the daemon refuses; the text has its reason.
+        PyroError: The setting SSL is on.
         TimeoutError, ConnectionClosedError, ProtocolError, SerializeError: As their names say.
     """
-    sock = connect_socket(uri, timeout=timeout, nodelay=True)
+    if config.SSL:
+        raise PyroError("SSL is not available in this version; nothing is sent without it")
+    sock = connect_socket(uri, timeout=timeout, nodelay=True, ip_version=config.PREFER_IP_VERSION)
     connection = SocketConnection(sock, str(uri.object))
     try:
         connection.settimeout(timeout)

@@ -215,7 +215,7 @@ class Link:
             # A stock daemon closes its side behind such a reply; not to find that out by the
             # failure of the next call, we do the same. So it is, too, when the reply itself is at
             # fault.
-            self._give_up_channel()
+            self._give_up(channel)
             raise
 
     def _open_special(self, settings: WireSettings, number: int, reply: Message) -> Any:
@@ -423,12 +423,12 @@ class Link:
         payload = settings.codec.dumpsCall(DAEMON_NAME, "close_stream", [stream_id], {})
         self._transact(channel, settings, settings.number, Flag.ONEWAY, payload)
 
-    def _give_up_channel(self) -> None:
-        """Let calls in flight finish on the present connection, and connect anew for the next."""
-        channel, self.channel, self.connection = self.channel, None, None
-        if channel is not None:
+    def _give_up(self, channel: Channel) -> None:
+        """Let calls in flight finish on *channel*, and connect anew for the next."""
+        if self.channel is channel:
+            self.channel = self.connection = None
             self._last_seq = channel.seq
-            channel.retire()
+        channel.retire()
 
 
 def _prepare(

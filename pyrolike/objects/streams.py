@@ -175,7 +175,7 @@ class StreamTable:
 
 
 def _may_claim(stream: ItemStream, client: StreamOwner) -> bool:
-    """Whether *client* may have the stream's items: it is its own, or its owner's connection is gone.
+    """Whether *client* may have the stream's items: it owns it, or the owner's connection is gone.
 
     The daemon may not have noticed yet that the former connection has ended, when the same client
     comes back on a new one; so the connection itself is asked.

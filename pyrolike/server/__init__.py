@@ -2,7 +2,8 @@
 
 from pyrolike.objects import DaemonObject, behavior, callback, expose, is_private_attribute, oneway
 
-from .daemon import Daemon, default_methodcall_error_handler, serve
+from .daemon import Daemon, default_methodcall_error_handler
+from .serving import serve
 
 __all__ = [
     "Daemon",

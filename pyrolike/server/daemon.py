@@ -18,7 +18,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 from pyrolike.client import Proxy
-from pyrolike.client.locating import locate_uri
 from pyrolike.configure import config
 from pyrolike.constants import DAEMON_NAME
 from pyrolike.errors import DaemonError, PyroError
@@ -77,8 +76,8 @@ class Daemon:
         locationStr: Where it listens, "host:port" or "./u:path".
         natLocationStr: What is published instead, or None.
         transportServer: The server type, None after `close`.
-        methodcall_error_handler: Called with (daemon, client address, method, args, kwargs, exception)
-            when a remote method raised, before the reply.
+        methodcall_error_handler: Called with (daemon, client address, method, args, kwargs,
+            exception) when a remote method raised, before the reply.
 
     Source: the API page of the reference, A5.3.
     """
@@ -340,6 +339,8 @@ class Daemon:
         verbose: bool = True,
     ) -> None:
         """Do what `pyrolike.server.serve` does; its older form."""
+        from .serving import serve  # which needs this class
+
         serve(objects, host, port, daemon, ns, verbose)
 
     # -- hooks: override them ---------------------------------------------------------------------
@@ -379,50 +380,6 @@ class Daemon:
 
         Called in a worker thread, never twice at the same time. What it raises is logged.
         """
-
-
-def serve(
-    objects: Mapping[Any, str | None],
-    host: Host | None = None,
-    port: int = 0,
-    daemon: Daemon | None = None,
-    use_ns: bool = True,
-    verbose: bool = True,
-    *,
-    ns: bool | None = None,
-) -> None:
-    """Offer objects and run the request loop until it ends; then the daemon is closed.
-
-    Args:
-        objects: Object or class to name. With a name server it is registered there under the name,
-            if that is not None, and has a made-up id; without, the name is its id.
-        host: Where to listen, as for `Daemon`; not looked at if *daemon* is given.
-        port: Likewise.
-        daemon: Use this one. It is closed at the end too.
-        use_ns: Register names with the name server.
-        verbose: Print what is offered where.
-        ns: The older name of *use_ns*.
-
-    Raises:
-        NamingError: There is no name server.
-        DaemonError: Without a name server: two objects have the same name.
-        OSError: The address cannot be listened on.
-    """
-    with daemon or Daemon(host, port) as daemon:
-        name_server = Proxy(locate_uri()) if (use_ns if ns is None else ns) else None
-        for obj, name in objects.items():
-            uri = daemon.register(obj, None if name_server is not None else name)
-            if name_server is not None and name:
-                name_server.register(name, uri)
-            if verbose:
-                print(f"Object {obj!r}:\n    uri = {uri}")
-                if name_server is not None and name:
-                    print(f"    name = {name}")
-        if name_server is not None:
-            name_server._pyroRelease()
-        if verbose:
-            print("Pyro daemon running.", flush=True)
-        daemon.requestLoop()
 
 
 def default_methodcall_error_handler(

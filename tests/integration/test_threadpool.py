@@ -118,6 +118,7 @@ def test_five_hundred_idle_proxies_do_not_keep_a_further_client_waiting(worker: 
         assert proxy.add(3, 4) == 7
 
 
+@pytest.mark.slow
 def test_idle_connections_keep_no_thread(worker: Worker) -> None:
     with pool(worker, 2) as running, ExitStack() as idle:
         proxies = [idle.enter_context(running.proxy()) for _ in range(20)]
