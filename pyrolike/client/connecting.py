@@ -185,7 +185,9 @@ def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> dict[str,
         log_received(answer)
     content = codec_of(answer, settings).loads(answer.payload)
     if answer.type == MessageType.CONNECTFAIL:
-        raise CommunicationError(f"connection to {uri.location} rejected: {content}")
+        raise CommunicationError(
+            f"connection to {uri.location} for object {uri.object!r} rejected: {content}"
+        )
     if not isinstance(content, dict) or "meta" not in content:
         raise ProtocolError(f"the daemon at {uri.location} gave no metadata in its handshake")
     return content

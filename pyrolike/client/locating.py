@@ -71,7 +71,7 @@ def find_name_server(
         port: Its port; None for the setting NS_PORT.
 
     Raises:
-        NamingError: None answers; the cause is the last attempt's error.
+        NamingError: None answers; the cause is the error at the likeliest place.
     """
     attempts: list[CommunicationError] = []
     for uri in _candidates(str(host or ""), port):
@@ -79,11 +79,9 @@ def find_name_server(
             return NameServerLine(uri)
         except CommunicationError as fault:
             attempts.append(fault)
-    tried = "; ".join(map(str, attempts))
     raise NamingError(
-        f"failed to locate the name server: {tried}. Is one running? "
-        "(python -m pyrolike.naming starts one)"
-    ) from attempts[-1]
+        f"failed to locate the name server: {attempts[0]} (python -m pyrolike.naming starts one)"
+    ) from attempts[0]
 
 
 def locate_uri(

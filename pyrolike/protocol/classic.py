@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Protocol
 
-from pyrolike.errors import ProtocolError
+from pyrolike.errors import MessageTooLargeError, ProtocolError
 
 from .compression import compress, inflate
 from .dialect import TAG
@@ -213,7 +213,11 @@ def recv_stub(
     message = ReceivingMessage(header)
     size = message.annotations_size + message.data_size
     if size > LARGEST:
-        raise ProtocolError(f"{size:,} bytes announced, at most {LARGEST:,} are accepted")
+        raise MessageTooLargeError(
+            f"{size:,} bytes announced, at most {LARGEST:,} are accepted",
+            announced=size,
+            limit=LARGEST,
+        )
     if accepted_msgtypes and message.type not in accepted_msgtypes:
         stub = Message(message.type, message.serializer_id, message.flags, message.seq, b"")
         raise UnexpectedTypeError(stub, frozenset(accepted_msgtypes))

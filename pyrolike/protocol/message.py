@@ -110,7 +110,7 @@ class UnexpectedTypeError(ProtocolError):
     """
 
     def __init__(self, message: Message, accepted: frozenset[int]) -> None:
-        names = " or ".join(TYPE_NAMES[number] for number in sorted(accepted))
+        names = " or ".join(TYPE_NAMES.get(number, str(number)) for number in sorted(accepted))
         found = TYPE_NAMES.get(message.type, f"type {message.type}")
         super().__init__(f"invalid message: {found} received where only {names} is possible")
         self.pyroMsg = message

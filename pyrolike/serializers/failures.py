@@ -121,12 +121,13 @@ def _problem(attempt: Attempt, value: object) -> BaseException | None:
 
 def _error(where: str, value: object, problem: BaseException) -> UnserializableError:
     cls = type(value)
-    name, advice = cls.__name__, ""
+    reason, name, advice = _reason(problem), cls.__name__, ""
     if cls.__module__ != "builtins":
         name = f"{cls.__module__}.{cls.__qualname__}"
-        advice = "; register a converter with register_class_to_dict, or send plain values"
+        if ";" not in reason:  # it brings no advice of its own
+            advice = "; register a converter with register_class_to_dict, or send plain values"
     return UnserializableError(
-        f"cannot serialize {name} at {where}: {_reason(problem)}{advice}",
+        f"cannot serialize {name} at {where}: {reason}{advice}",
         class_name=name,
         where=where,
     )

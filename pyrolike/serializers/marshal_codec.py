@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 VERSION = 4
-"""The format of Python 3.4 to 3.13, which every supported Python reads."""
+"""The format that Python 3.4 to 3.13 write by default, and that every later one reads."""
 
 _PLAIN_TYPES = (
     type(None), bool, int, float, complex, str, bytes, bytearray,
@@ -41,9 +41,7 @@ _are_plain = _PLAIN.issuperset
 # A code object is its type code, five 32-bit numbers, and then its bytecode: bytes, or a reference
 # to earlier bytes. (Bit 0x80 says that the object may be referred to.)
 _may_hold_code = re.compile(rb"[c\xe3].{20}[s\xf3r]", re.DOTALL).search
-
-
-_SMALLEST_CODE = 60  # bytes; no code object of a supported Python is so small
+_SMALLEST_CODE = 60  # bytes; the code of nothing at all is larger
 
 _names_class = re.compile(rb"__class__").search
 _BROKEN = (
@@ -128,7 +126,7 @@ def _try_plain(value: Any) -> None:
     except ValueError as exc:
         if isinstance(value, _PLAIN_TYPES):
             raise  # too deep, a subclass of a builtin type, or something inside of it
-        raise ValueError("marshal knows no objects inside of other values") from exc
+        raise ValueError("marshal takes no objects inside of others; use plain values") from exc
 
 
 def load_marshal(data: Buffer) -> Any:

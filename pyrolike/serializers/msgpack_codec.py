@@ -25,7 +25,7 @@ from pyrolike.errors import SecurityError, SerializeError
 from .base import Buffer, Call, SerializerBase
 from .classes import class_to_dict, replace
 from .failures import explain, name_arguments
-from .recreation import dict_to_class, find_class_dict, located
+from .recreation import dict_to_class, find_part, located
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -166,18 +166,28 @@ def _load(data: Buffer, parts: tuple[str, ...] = ()) -> Any:
 
 
 class _Maker:
-    """Makes the objects of one message; remembers which one it is at, for the error message."""
+    """Makes the objects of one message.
 
-    __slots__ = ("current",)
+    Attributes:
+        current: The class it is at, for the error message.
+        failure: What it raised; to be told from the decoder's own errors.
+    """
+
+    __slots__ = ("current", "failure")
 
     def __init__(self) -> None:
         self.current: object = None
+        self.failure: Exception | None = None
 
     def __call__(self, data: dict[Any, Any]) -> Any:
         if "__class__" not in data:
             return data
         self.current = data["__class__"]
-        return dict_to_class(data)
+        try:
+            return dict_to_class(data)
+        except Exception as exc:
+            self.failure = exc
+            raise
 
 
 def _load_objects(data: Buffer, parts: tuple[str, ...]) -> Any:
@@ -187,15 +197,24 @@ def _load_objects(data: Buffer, parts: tuple[str, ...]) -> Any:
     except (SecurityError, SerializeError) as exc:
         raise located(exc, _find(data, parts, maker.current)) from exc.__cause__
     except _BROKEN as exc:
+        if exc is maker.failure:
+            raise  # a user's converter
         raise _invalid(exc) from exc
 
 
 def _find(data: Buffer, parts: tuple[str, ...], name: object) -> str | None:
     """Return the path to the class dict of that name, by decoding once more without objects."""
-    value = _library().unpackb(data, ext_hook=lambda code, content: None)
-    if not parts:
-        return find_class_dict(value, name, "the value")
-    places = (find_class_dict(item, name, part) for item, part in zip(value, parts, strict=False))
+    try:
+        value = _library().unpackb(data, ext_hook=lambda code, content: None)
+    except _BROKEN:
+        return None  # damaged as well, further on
+
+    def is_wanted(part: object) -> bool:
+        return type(part) is dict and part.get("__class__") == name
+
+    if not parts or not isinstance(value, list):
+        return find_part(value, is_wanted, "the value")
+    places = (find_part(item, is_wanted, part) for item, part in zip(value, parts, strict=False))
     return next(filter(None, places), None)
 
 

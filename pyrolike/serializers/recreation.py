@@ -16,7 +16,7 @@ from .classes import find_dict_converter, find_maker, register_maker
 from .exceptions import create_exception, find_exception_class, wrapper_from_dict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TOO_DEEP = "the data is nested too deeply"
 
@@ -40,14 +40,14 @@ def dict_to_class(data: dict[str, Any]) -> Any:
     if converter is not None:
         return converter(name, data)
     if "__" in name:
-        raise SecurityError(f"refused to create {name}; its name contains two underscores")
+        raise SecurityError(f"refused to create {_short(name)}; its name has two underscores")
     try:
         return _create(name, data)
     except PyroError:
         raise
     except _MALFORMED as exc:
         raise SerializeError(
-            f"malformed {name}; {type(exc).__name__}: {exc}", class_name=name
+            f"malformed {_short(name)}; {type(exc).__name__}: {exc}", class_name=_short(name)
         ) from exc
 
 
@@ -60,6 +60,11 @@ def _class_name(data: dict[str, Any]) -> str:
     return name
 
 
+def _short(name: str) -> str:
+    """Cut off what a peer may have added to bloat our messages."""
+    return name[:200]
+
+
 def _create(name: str, data: dict[str, Any]) -> object:
     make = find_maker(name)
     if make is not None:
@@ -67,12 +72,12 @@ def _create(name: str, data: dict[str, Any]) -> object:
     exception_class = find_exception_class(name, data)
     if exception_class is None:
         raise SerializeError(
-            f"unknown class {name}; register a converter with register_dict_to_class",
-            class_name=name,
+            f"unknown class {_short(name)}; register a converter with register_dict_to_class",
+            class_name=_short(name),
         )
     if issubclass(exception_class, BaseExceptionGroup):
         # These are made of other exceptions, which must be there before them.
-        data = {**data, "args": recreate(data["args"])}
+        data = {**data, "args": recreate(data["args"], "args")}
     return create_exception(exception_class, name, data)
 
 
@@ -140,7 +145,8 @@ def recreate(literal: Any, root: str = "the value") -> Any:
     try:
         return walk.visit(literal)
     except (SecurityError, SerializeError) as exc:
-        raise located(exc, _find(literal, walk.current, root)) from exc.__cause__
+        where = find_part(literal, lambda part: part is walk.current, root)
+        raise located(exc, where) from exc.__cause__
     except RecursionError:
         raise SerializeError(TOO_DEEP) from None
 
@@ -156,30 +162,24 @@ def located(exc: PyroError, where: str | None) -> PyroError:
     return SecurityError(text)
 
 
-def _find(value: object, wanted: object, where: str) -> str | None:
-    """Return the path from *value* to the very object *wanted* inside it."""
-    if value is wanted:
-        return where
-    for step, part in _parts(value):
-        found = _find(part, wanted, where + step)
-        if found is not None:
-            return found
+def find_part(value: object, is_wanted: Callable[[object], bool], where: str) -> str | None:
+    """Return the path from *value* to the first container inside it that is wanted.
+
+    Without recursion and with a memory: the data may be as deep as its decoder allows, and marshal
+    data may contain itself.
+    """
+    seen: set[int] = set()
+    pending = [(where, value)]
+    while pending:
+        where, value = pending.pop()
+        if is_wanted(value):
+            return where
+        if id(value) not in seen:
+            seen.add(id(value))
+            pending.extend(reversed([(where + step, part) for step, part in _parts(value)]))
     return None
 
 
-def find_class_dict(value: object, name: object, where: str) -> str | None:
-    """Return the path from *value* to the first class dict of that name inside it."""
-    if isinstance(value, dict) and value.get("__class__") == name:
-        return where
-    for step, part in _parts(value):
-        found = find_class_dict(part, name, where + step)
-        if found is not None:
-            return found
-    return None
-
-
-def _parts(value: object) -> Iterator[tuple[str, object]]:
-    if type(value) is dict:
-        yield from ((f"[{key!r:.40}]", item) for key, item in value.items())
-    elif isinstance(value, list | tuple):
-        yield from ((f"[{index}]", item) for index, item in enumerate(value))
+def _parts(value: Any) -> Iterator[tuple[str, object]]:
+    pairs = value.items() if type(value) is dict else enumerate(value)
+    yield from ((f"[{key!r:.40}]", part) for key, part in pairs if type(part) in _CONTAINERS)

@@ -10,6 +10,9 @@ Source: the serialization page of the reference, 4.1 and 5.1.
 
 from __future__ import annotations
 
+import datetime
+import decimal
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import serpent
@@ -25,8 +28,17 @@ from .serpent_text import HEADER
 from .serpent_writer import SIMPLE, LiteralWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+# The library writes these in the same way, but takes its time.
+_COMMON_LEAVES: dict[type, Callable[[Any], object]] = {
+    datetime.datetime: datetime.datetime.isoformat,
+    datetime.date: datetime.date.isoformat,
+    datetime.time: str,
+    datetime.timedelta: datetime.timedelta.total_seconds,
+    decimal.Decimal: str,
+    uuid.UUID: str,
+}
 _FAULTS = (ValueError, TypeError, OverflowError, RecursionError, SerializeError)
 
 
@@ -88,6 +100,9 @@ class SerpentSerializer(SerializerBase):
         converted = _convert(obj, self.tags)
         if converted is not obj:
             return self._write(converted)
+        to_plain = _COMMON_LEAVES.get(type(obj))
+        if to_plain is not None:
+            return repr(to_plain(obj))
         return _write_by_library(obj, self)
 
 
