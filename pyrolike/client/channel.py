@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pyrolike.errors import CommunicationError, ConnectionClosedError, ProtocolError, TimeoutError
 from pyrolike.protocol import Message, MessageReader, MessageType
-from pyrolike.transport import transfer_fault
+from pyrolike.transport import transfer_fault, wait_readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -165,10 +165,7 @@ class Channel:
             ConnectionClosedError: The connection is lost, for this and all other calls on it.
             ProtocolError: The peer sent what is not a reply; likewise.
         """
-        deadline = None
-        if timeout is not None:
-            deadline = monotonic() + timeout
-            self._limit_socket(timeout)
+        deadline = None if timeout is None else monotonic() + timeout
         seq = self._post(serializer_id, flags, payload, annotations, correlation_id, True)
         try:
             if self._read_lock.acquire(False):
@@ -299,7 +296,7 @@ class Channel:
         message = reader.take()
         while message is None:
             if deadline is not None:
-                self._limit_socket(deadline - monotonic())
+                self._wait_for_data(deadline)
             try:
                 data = self._recv(CHUNK)
             except OSError as fault:
@@ -316,7 +313,7 @@ class Channel:
         while message is None and (room := reader.get_buffer()) is not None:
             with room:
                 if deadline is not None:
-                    self._limit_socket(deadline - monotonic())
+                    self._wait_for_data(deadline)
                 try:
                     count = sock.recv_into(room)
                 except OSError as fault:
@@ -326,14 +323,18 @@ class Channel:
             message = reader.filled(count)
         return message
 
-    def _limit_socket(self, remaining: float) -> None:
-        """Let the next operation end in time: a trickle of bytes must not outlast the deadline."""
-        if remaining <= 0:
-            raise TimeoutError("receiving: timeout")
+    def _wait_for_data(self, deadline: float) -> None:
+        """Wait until there is something to receive.
+
+        Not by the socket's own timeout: that is one for all threads that use the socket, and each
+        call has a deadline of its own. (The socket's timeout limits what is sent.)
+        """
         try:
-            self.connection.sock.settimeout(remaining)
-        except OSError as fault:
-            self._raise_lost(fault)
+            is_ready = wait_readable(self.connection.sock, deadline - monotonic())
+        except (OSError, ValueError):  # another thread has closed the connection
+            self._raise_lost(None)
+        if not is_ready:
+            raise TimeoutError("receiving: timeout")
 
     def _raise_lost(self, fault: OSError | None) -> NoReturn:
         """Say why nothing can be received: *fault*, or None where the peer has ended."""

@@ -14,20 +14,25 @@ from __future__ import annotations
 import ast
 import json
 import re
-import sys
-from typing import Any
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import SerializeError
 
 from .recreation import TOO_DEEP
-from .serpent_text import GAP, HEADER, MAX_DEPTH, has_unusual_brace, is_deeper, split
+from .serpent_text import GAP, HEADER, MAX_DEPTH, has_unusual_brace, hide_escapes, is_deeper, split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Parse = Callable[[str], tuple[Any, int]]
 
 
 class _NotTranslatableError(ValueError):
     """The short way cannot handle the text, or it is not valid at all."""
 
 
-_NOT_THIS_WAY = (ValueError, TypeError, LookupError, RecursionError)
+_NOT_THIS_WAY = (ValueError, TypeError, LookupError, SyntaxError, RecursionError)
 
 
 def read(text: str) -> Any:
@@ -129,11 +134,10 @@ def _translate_words(structure: str) -> str:
 #   {1,2}     {"\2":[1,2]}         A set; of scalars only.
 #   {1:2}     {"\0031":2}          An integer as key.
 #
-# Strings in serpent text hold no control characters, or hold them escaped, and then escapes of
-# these four are not translated. So nothing a peer writes can be taken for a mark.
+# Strings in serpent text hold no control characters, or hold them escaped, and those with a mark in
+# them are not translated. So nothing a peer writes can be taken for one.
 
 _TUPLE, _TUPLE_END, _SET, _INTEGER = "\0\1\2\3"
-_LARGEST_MARK = 3
 
 _has_foreign_word = re.compile("null|true|false").search
 _mark_sets = re.compile(r"\{([^\s:(){}[\]][^:(){}[\]]*+)\}").sub
@@ -141,22 +145,37 @@ _mark_integer_keys = re.compile(r"([{,])(-?(?:0|[1-9][0-9]*+)):").sub
 
 
 def _read_container(text: str) -> Any:
+    has_escapes = "\\" in text
+    if GAP in text or (has_escapes and _has_mark(text)):
+        raise _NotTranslatableError
+    if has_escapes:
+        text = hide_escapes(text)
     pieces, quote = split(text)
-    structure = GAP.join(pieces[::2])
-    if GAP in text or _has_foreign_word(structure) or is_deeper(structure, MAX_DEPTH):
+    if len(pieces) % 2 == 0:
+        raise _NotTranslatableError  # the last string does not end
+    structure, parse = _translate_structure(GAP.join(pieces[::2]))
+    pieces[::2] = structure.split(GAP)
+    if not quote or (has_escapes and _has_foreign_escape(text)):
+        pieces[1::2] = [_to_json_string(quote + string + quote) for string in pieces[1::2]]
+        quote = ""
+    translated = (quote and '"').join(pieces)
+    if has_escapes:
+        translated = translated.replace("\1", r"\\").replace("\2", "'").replace("\3", r"\"")
+    value, end = parse(translated)
+    if end != len(translated):
+        raise _NotTranslatableError
+    return value
+
+
+def _translate_structure(structure: str) -> tuple[str, Parse]:
+    """Return a structure as JSON, and what parses it."""
+    if _has_foreign_word(structure) or is_deeper(structure, MAX_DEPTH):
         raise _NotTranslatableError
     parse = _parse
     if "(" in structure or has_unusual_brace(structure):
         structure = _mark(structure)
         parse = _parse_integer_keys if '"\\u0003' in structure else _parse_marked
-    pieces[::2] = _translate_words(structure).split(GAP)
-    if not quote:
-        pieces[1::2] = map(_to_json_string, pieces[1::2])
-    translated = (quote and '"').join(pieces)
-    value, end = parse(translated)
-    if end != len(translated):
-        raise _NotTranslatableError
-    return value
+    return _translate_words(structure), parse
 
 
 def _mark(structure: str) -> str:
@@ -211,44 +230,34 @@ _parse_integer_keys = json.JSONDecoder(
 
 # ── strings that JSON writes in another way ──────────────────────────────────────────────────────
 
-_translate_escapes = re.compile(
-    r"""\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|.|\Z)|\"""", re.DOTALL
-).sub
-_JSON_ESCAPES = {
-    r"\\": r"\\", r"\'": "'", r"\"": r"\"", '"': r"\"", r"\n": r"\n", r"\r": r"\r", r"\t": r"\t",
-}  # fmt: skip
+
+def _has_mark(text: str) -> bool:
+    return any(map(text.__contains__, "\0\1\2\3"))
+
+
+def _has_foreign_escape(text: str) -> bool:
+    """Say whether there are escapes, besides those hidden, that JSON does not have."""
+    return text.count("\\") != text.count(r"\n") + text.count(r"\r") + text.count(r"\t")
 
 
 def _to_json_string(token: str) -> str:
-    """Translate a string with its quotes, which may be of either kind."""
+    """Translate a string with its quotes, which may be of either kind, and with hidden escapes."""
     if len(token) < 2 or token[0] != token[-1]:
         raise _NotTranslatableError  # it does not end
-    text = token[1:-1]
-    if '"' in text or "\\" in text:
-        text = _translate_escapes(_to_json_escape, text)
-    return f'"{text}"'
-
-
-def _to_json_escape(match: re.Match[str]) -> str:
-    kind = match.lastindex
-    if kind is None:
-        return _JSON_ESCAPES[match[0]]
-    code = int(match[kind], 16)
-    # What Python keeps apart, two halves of a surrogate pair, JSON would join. Those above 0xFFFF
-    # have no escape in JSON: they stand for themselves, as no quote or backslash is among them.
-    if kind == 3 and 0xFFFF < code <= sys.maxunicode:
-        return chr(code)
-    if kind == 3 or code <= _LARGEST_MARK or 0xD800 <= code <= 0xDFFF:
+    if not _has_foreign_escape(token):
+        return '"' + token[1:-1].replace('"', r"\"") + '"'
+    value = ast.literal_eval(token.replace("\1", r"\\").replace("\2", r"\'").replace("\3", r"\""))
+    if _has_mark(value):
         raise _NotTranslatableError
-    return f"\\u{code:04x}"
+    return encode_basestring(value)
 
 
 # ── everything else, by way of Python's parser ───────────────────────────────────────────────────
 
 _hide_strings = re.compile(
     r"""\#[^\n]*+
-    |\'\'\'(?:[^'\\]|\\.|'(?!''))*+(?:\'\'\'|\\?\Z) | \"\"\"(?:[^"\\]|\\.|"(?!""))*+(?:\"\"\"|\\?\Z)
-    |'(?:[^'\\\n]|\\.)*+(?:'|\\?\Z|(?=\n)) | "(?:[^"\\\n]|\\.)*+(?:"|\\?\Z|(?=\n))""",
+    |\'\'\'(?:[^'\\]++|\\.|'(?!''))*+(?:\'\'\'|\\?\Z) | '(?:[^'\\\n]++|\\.)*+(?:'|\\?\Z|(?=\n))
+    |\"\"\"(?:[^"\\]++|\\.|"(?!""))*+(?:\"\"\"|\\?\Z) | "(?:[^"\\\n]++|\\.)*+(?:"|\\?\Z|(?=\n))""",
     re.DOTALL | re.VERBOSE,
 ).sub
 _belongs_to_no_literal = re.compile(

@@ -23,9 +23,7 @@ GAP = "\0"
 
 # Strings, each with its quotes. One that does not end runs to the end of the text: a pattern that
 # failed there would be tried again at every later quote, in quadratic time. Nothing backtracks.
-_split_strings = re.compile(
-    r"""('[^'\\]*+(?:\\.[^'\\]*+)*+(?:'|\\?\Z)|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))""", re.DOTALL
-).split
+_split_strings = re.compile(r"""('[^']*+(?:'|\Z)|"[^"]*+(?:"|\Z))""").split
 
 has_unusual_brace = re.compile(r"\{(?!\x00:|\})").search
 """Finds a brace that is neither of ``{}`` nor of a dict that begins with a string."""
@@ -35,14 +33,23 @@ _TO_PARENTHESES = bytes.maketrans(_OPENING + _CLOSING, b"((()))")
 _NO_BRACKETS = bytes(set(range(256)) - set(_OPENING + _CLOSING))
 
 
+def hide_escapes(text: str) -> str:
+    """Replace escaped backslashes and quotes by control characters.
+
+    After that a quote is the end of a string if it is not the beginning of one, and a backslash
+    begins an escape of another kind. The text must not contain these control characters itself.
+    """
+    return text.replace(r"\\", "\1").replace(r"\'", "\2").replace(r"\"", "\3")
+
+
 def split(text: str) -> tuple[list[str], str]:
-    """Take the strings out of a text.
+    """Take the strings out of a text whose escapes are hidden.
 
     Returns:
         The pieces, those at odd places being strings; and the quote that was taken off each of
         them: ``"'"``, or nothing where the strings still have their quotes, whatever they are.
     """
-    if '"' in text or "\\" in text:
+    if '"' in text:
         return _split_strings(text), ""
     return text.split("'"), "'"
 

@@ -16,7 +16,7 @@ from enum import Enum
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
-from .serpent_text import GAP, MAX_DEPTH, has_unusual_brace, is_deeper, split
+from .serpent_text import GAP, MAX_DEPTH, has_unusual_brace, hide_escapes, is_deeper, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -155,12 +155,14 @@ def _write_as_repr(value: Any, items: Iterable[Any], depth: int) -> str | None:
         text = repr(value)
     except (ValueError, RecursionError):
         return None
-    pieces, quote = split(text)
+    has_escapes = "\\" in text
+    pieces, quote = split(hide_escapes(text) if has_escapes else text)
     structure = GAP.join(pieces[::2])
     if _is_special(structure) or is_deeper(structure, MAX_DEPTH - depth):
         return None
     pieces[::2] = structure.replace(", ", ",").replace(": ", ":").split(GAP)
-    return quote.join(pieces)
+    text = quote.join(pieces)
+    return text.replace("\1", r"\\").replace("\2", r"\'") if has_escapes else text
 
 
 def _is_special(structure: str) -> bool:

@@ -25,6 +25,7 @@ from .sockets import (
     set_nodelay,
     set_noinherit,
     set_reuseaddr,
+    wait_readable,
 )
 
 __all__ = [
@@ -48,4 +49,5 @@ __all__ = [
     "set_noinherit",
     "set_reuseaddr",
     "transfer_fault",
+    "wait_readable",
 ]

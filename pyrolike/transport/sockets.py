@@ -7,7 +7,9 @@ put into words in `faults`. Settings are arguments: nothing here reads the globa
 """
 
 import errno
+import math
 import os
+import select
 import selectors
 import socket
 import ssl
@@ -272,6 +274,24 @@ def _listen(
         sock.close()
         raise
     return sock
+
+
+def wait_readable(sock: socket.socket, seconds: float) -> bool:
+    """Wait until there is something to receive, or the connection ends; say whether that is so.
+
+    Args:
+        sock: An open socket.
+        seconds: How long to wait; less than 0 is 0.
+
+    Raises:
+        ValueError: The socket is closed.
+    """
+    if hasattr(select, "poll"):
+        poller = select.poll()
+        poller.register(sock, select.POLLIN)
+        # Rounded up: a wait of half a millisecond must not become one of none.
+        return bool(poller.poll(max(0, math.ceil(seconds * 1000))))
+    return bool(select.select([sock], [], [], max(0.0, seconds))[0])
 
 
 def _receive_some(sock: socket.socket, size: int) -> bytes:

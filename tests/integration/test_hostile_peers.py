@@ -9,6 +9,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -53,6 +54,18 @@ def still_alive(running: RunningDaemon) -> Iterator[None]:
         assert proxy.echo("alive") == "alive"
 
 
+@contextmanager
+def at_most_allocated(limit: int) -> Iterator[None]:
+    """Check that this process, in which the daemon runs, never holds *limit* bytes more."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < limit
+
+
 def invoke(payload: bytes, serializer: int = wire.SERPENT, flags: int = 0) -> bytes:
     return wire.message(wire.INVOKE, payload, serializer=serializer, flags=flags, seq=1)
 
@@ -71,14 +84,9 @@ def error_in(reply: RawMessage) -> str:
 def test_a_bomb_in_the_handshake_is_not_inflated(running: RunningDaemon) -> None:
     bomb = zlib.compress(serpent({"handshake": "x" * 20 * MEGABYTE, "object": "calc"}), 9)
     with raw_client(running.location) as peer:
-        tracemalloc.start()
-        try:
+        with at_most_allocated(5 * MEGABYTE):
             peer.send(wire.message(wire.CONNECT, bomb, flags=wire.COMPRESSED))
             assert peer.read_message().type == wire.CONNECTFAIL
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-        assert peak < 5 * MEGABYTE
         peer.wait_closed()
 
 
@@ -87,14 +95,9 @@ def test_a_bomb_in_a_call_is_not_inflated_beyond_the_limit(running: RunningDaemo
     bomb = zlib.compress(serpent(("calc", "echo", ("x" * 20 * MEGABYTE,), {})), 9)
     with changed_settings(MAX_MESSAGE_SIZE=MEGABYTE), raw_client(running.location) as peer:
         peer.connect()
-        tracemalloc.start()
-        try:
+        with at_most_allocated(5 * MEGABYTE):
             peer.send(invoke(bomb, flags=wire.COMPRESSED))
             assert "MessageTooLargeError" in error_in(peer.read_message())
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-        assert peak < 5 * MEGABYTE
 
 
 def test_a_large_handshake_is_refused_by_its_header(running: RunningDaemon) -> None:
@@ -117,15 +120,10 @@ def test_a_call_beyond_the_limit_is_refused_by_its_header(running: RunningDaemon
 def test_a_size_that_is_only_announced_takes_no_memory(running: RunningDaemon) -> None:
     with raw_client(running.location) as peer:
         peer.connect()
-        tracemalloc.start()
-        try:
+        with at_most_allocated(10 * MEGABYTE):
             peer.send(wire.header(wire.INVOKE, data_size=500 * MEGABYTE) + b"a little")
             with running.proxy() as proxy:
                 assert proxy.echo(1) == 1  # so that the daemon has had time to read the header
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-        assert peak < 10 * MEGABYTE
 
 
 # -- order
@@ -249,8 +247,46 @@ def test_a_deeply_nested_payload_is_answered_as_a_serialize_error(
     ids=["code object", "broken code", "huge list", "huge bytes", "negative size", "reference"],
 )
 def test_marshal_reads_data_and_nothing_else(peer: RawPeer, payload: bytes) -> None:
-    peer.send(invoke(payload, wire.MARSHAL))
-    assert peer.read_message().flags & wire.EXCEPTION
+    with at_most_allocated(5 * MEGABYTE):
+        peer.send(invoke(payload, wire.MARSHAL))
+        assert peer.read_message().flags & wire.EXCEPTION
+
+
+CALL = b"\x94\xa4calc\xa4echo"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        CALL + b"\xdd\x7f\xff\xff\xff",
+        CALL + b"\x91\xdf\x7f\xff\xff\xff",
+        CALL + b"\x91\xc6\x7f\xff\xff\xff",
+        CALL + b"\x91\xdb\x7f\xff\xff\xff",
+        CALL + b"\x91\xc9\x7f\xff\xff\xff\x31",
+        CALL + b"\x91\xc8\xff\xff\x31" + b"9" * 0xFFFF + b"\x80",
+        CALL + b"\x91\xd5\x30ab\x80",
+        CALL + b"\x91\xd7\x32" + b"\xff" * 8 + b"\x80",
+        CALL + b"\x91\xd7\x33" + b"\xff" * 8 + b"\x80",
+        CALL + b"\x91\xd4\x7f\x00\x80",
+    ],
+    ids=[
+        "huge list",
+        "huge dict",
+        "huge bytes",
+        "huge text",
+        "huge extension",
+        "huge number",
+        "half a complex number",
+        "a time that is none",
+        "a date that is none",
+        "an unknown extension",
+    ],
+)
+def test_msgpack_believes_no_announced_size(peer: RawPeer, payload: bytes) -> None:
+    with at_most_allocated(5 * MEGABYTE):
+        peer.send(invoke(payload, wire.MSGPACK))
+        assert peer.read_message().flags & wire.EXCEPTION
+    assert peer.call("echo", "still here", seq=2).payload == serpent("still here")
 
 
 def class_dict(name: str, **content: Any) -> dict[str, Any]:

@@ -227,7 +227,7 @@ def test_an_exception_in_a_batch_keeps_its_attributes(proxy: Proxy) -> None:
     with pytest.raises(ValueError, match="failed") as caught:
         next(results)
     assert caught.value.extra == {"k": 1}  # type: ignore[attr-defined]  # sent as an attribute
-    assert "in fail" in "".join(caught.value._pyroTraceback)  # type: ignore[attr-defined]
+    assert "in fail" in "".join(caught.value._pyroTraceback)  # type: ignore[attr-defined]  # see above
 
 
 def test_a_batch_that_could_not_be_sent_is_forgotten(running: RunningDaemon) -> None:

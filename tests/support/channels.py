@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -184,7 +185,5 @@ def line(
 
 
 def _shut_down(sock: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):  # it may be closed already
         sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # closed already

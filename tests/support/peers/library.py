@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from types import ModuleType
+from typing import Any
 
 LIBRARY_VARIABLE = "PEER_LIBRARY"
 """Environment variable with the library's name; absent means pyrolike."""
@@ -20,8 +20,8 @@ PACKAGES = {"pyro5": "Pyro5", "pyrolike": "pyrolike"}
 name: str = os.environ.get(LIBRARY_VARIABLE, "pyrolike")
 """``pyro5`` or ``pyrolike``."""
 
-api: ModuleType = importlib.import_module(f"{PACKAGES[name]}.api")
+api: Any = importlib.import_module(f"{PACKAGES[name]}.api")
 """The library's ``api`` module."""
 
-errors: ModuleType = importlib.import_module(f"{PACKAGES[name]}.errors")
+errors: Any = importlib.import_module(f"{PACKAGES[name]}.errors")
 """The library's exceptions."""

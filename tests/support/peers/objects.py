@@ -4,6 +4,9 @@ Written once for either library, see `library`. State that a test changes is set
 first, so that many tests may use one server after another.
 """
 
+# The decorators are those of whichever library is chosen; nothing is known of their types.
+# mypy: disable-error-code="untyped-decorator"
+
 from __future__ import annotations
 
 import threading

@@ -1,5 +1,8 @@
 """Remote objects whose calls are about remote objects: proxies, URIs, callbacks, instances."""
 
+# The decorators are those of whichever library is chosen; nothing is known of their types.
+# mypy: disable-error-code="untyped-decorator"
+
 from __future__ import annotations
 
 import itertools

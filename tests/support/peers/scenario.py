@@ -86,7 +86,7 @@ def scenario(*, finds: Any, **finds_in: Any) -> Callable[[Callable[[Visit], Any]
     return enter
 
 
-def error_of(call: Callable[..., Any], *args: Any, **kwargs: Any) -> BaseException:
+def error_of(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Return the exception a call raises; it must raise one."""
     try:
         result = call(*args, **kwargs)

@@ -15,14 +15,14 @@ from tests.support.peers.scenario import Visit, error_of, kind_of, scenario
 def exception_with_attributes(visit: Visit) -> Any:
     with visit.proxy() as calc:
         error = error_of(calc.fail)
-    return [kind_of(error), list(error.args), error.extra]  # type: ignore[attr-defined]
+    return [kind_of(error), list(error.args), error.extra]
 
 
 @scenario(finds=[True, True, True, True])
 def exception_with_remote_traceback(visit: Visit) -> Any:
     with visit.proxy() as calc:
         error = error_of(calc.div, 1, 0)
-    remote = "".join(error._pyroTraceback)  # type: ignore[attr-defined]
+    remote = "".join(error._pyroTraceback)
     printed = "".join(errors.get_pyro_traceback(type(error), error, error.__traceback__))
     return [
         isinstance(error, ZeroDivisionError),
@@ -43,8 +43,8 @@ def pyro_exception(visit: Visit) -> Any:
 def exception_with_a_converter(visit: Visit) -> Any:
     with visit.proxy() as calc:
         error = error_of(calc.fail_kettle)
-    traced = bool(error._pyroTraceback)  # type: ignore[attr-defined]
-    return [kind_of(error), error.args[0], error.degrees, traced]  # type: ignore[attr-defined]
+    traced = bool(error._pyroTraceback)
+    return [kind_of(error), error.args[0], error.degrees, traced]
 
 
 @scenario(finds=["SerializeError", True, 7])
@@ -127,7 +127,7 @@ def unknown_object_of_a_known_daemon(visit: Visit) -> Any:
 def handshake_data(visit: Visit) -> Any:
     heard: list[Any] = []
 
-    class Listening(api.Proxy):  # type: ignore[misc]
+    class Listening(api.Proxy):  # type: ignore[misc]  # either library's, known when it runs
         def _pyroValidateHandshake(self, response: Any) -> None:
             heard.append(response)
 
