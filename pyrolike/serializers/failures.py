@@ -25,6 +25,11 @@ MAX_STEPS = 30
 MAX_PARTS = 10_000
 """How many parts of one value are tried, so that a mistake in a huge list does not cost seconds."""
 
+FAULTS = (
+    ValueError, TypeError, AttributeError, OverflowError, RecursionError, SerializeError,
+)  # fmt: skip
+"""What encoders, and objects asked for their state, raise if something cannot be sent."""
+
 _PLUMBING = frozenset({"__class__", "__exception__"})
 
 

@@ -19,7 +19,7 @@ from pyrolike.errors import SerializeError
 
 from .base import Buffer, Call, SerializerBase
 from .classes import class_to_dict, replace
-from .failures import explain, name_arguments
+from .failures import FAULTS, explain, name_arguments
 from .recreation import TOO_DEEP, recreate
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _decoder = json.JSONDecoder()
 _raw_decode = _decoder.raw_decode
 _names_class = re.compile(rb"__class__").search
-_FAULTS = (ValueError, TypeError, OverflowError, RecursionError, SerializeError)
 
 
 class JsonSerializer(SerializerBase):
@@ -45,7 +44,7 @@ class JsonSerializer(SerializerBase):
         """Encode a value, such as a result."""
         try:
             return self._encode(data).encode()
-        except _FAULTS as exc:
+        except FAULTS as exc:
             raise explain([("the value", data)], self._try, exc) from exc
 
     def loads(self, data: Buffer) -> Any:
@@ -60,7 +59,7 @@ class JsonSerializer(SerializerBase):
         call = {"object": obj, "method": method, "params": vargs, "kwargs": kwargs}
         try:
             return self._encode(call).encode()
-        except _FAULTS as exc:
+        except FAULTS as exc:
             raise explain(name_arguments(vargs, kwargs), self._try, exc) from exc
 
     def loadsCall(self, data: Buffer) -> Call:

@@ -21,7 +21,7 @@ from pyrolike.errors import SerializeError
 from .base import Buffer, Call, SerializerBase
 from .classes import class_to_dict
 from .exceptions import ExceptionWrapper
-from .failures import explain, name_arguments
+from .failures import FAULTS, explain, name_arguments
 from .recreation import recreate
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ _names_class = re.compile(rb"__class__").search
 _BROKEN = (
     ValueError, TypeError, EOFError, OverflowError, MemoryError, RecursionError, SystemError,
 )  # fmt: skip
-_FAULTS = (ValueError, TypeError, OverflowError, RecursionError, SerializeError)
 
 
 class MarshalSerializer(SerializerBase):
@@ -62,7 +61,7 @@ class MarshalSerializer(SerializerBase):
             if type(data) not in _PLAIN:
                 data = self._convert(data)
             return marshal.dumps(data, VERSION)
-        except _FAULTS as exc:
+        except FAULTS as exc:
             if type(data) is list and ExceptionWrapper in map(type, data):
                 return self.dumps([self._open_wrapper(item) for item in data])
             raise explain([("the value", data)], self._try, exc, _try_plain) from exc
@@ -83,7 +82,7 @@ class MarshalSerializer(SerializerBase):
                 kwargs = {key: self._convert(value) for key, value in kwargs.items()}
             call: Any = (obj, method, [*vargs], kwargs)
             return marshal.dumps(call, VERSION)
-        except _FAULTS as exc:
+        except FAULTS as exc:
             parts = name_arguments(vargs, kwargs)
             raise explain(parts, self._try, exc, _try_plain) from exc
 

@@ -24,7 +24,7 @@ from pyrolike.errors import SecurityError, SerializeError
 
 from .base import Buffer, Call, SerializerBase
 from .classes import class_to_dict, replace
-from .failures import explain, name_arguments
+from .failures import FAULTS, explain, name_arguments
 from .recreation import dict_to_class, find_part, located
 
 if TYPE_CHECKING:
@@ -40,12 +40,14 @@ _pack_double = struct.Struct("<d")
 _pack_long = struct.Struct("<q")
 _pack_short_long = struct.Struct("<l")  # what a peer on Windows sends
 
+# ExtType is a tuple, too.
+_KNOWN = (str, float, dict, list, tuple, bytes, bytearray, memoryview)
+
 _MOST_KEPT = 16
 _LARGEST_KEPT = 0x10000
 
 _names_class = re.compile(rb"__class__").search
-_FAULTS = (ValueError, TypeError, OverflowError, RecursionError, SerializeError)
-_BROKEN = (*_FAULTS, OSError, MemoryError)
+_BROKEN = (*FAULTS, OSError, MemoryError, struct.error)
 _CALL_PARTS = ("the object id", "the method", "args", "kwargs")
 
 
@@ -65,7 +67,7 @@ class MsgpackSerializer(SerializerBase):
         """Encode a value, such as a result."""
         try:
             return self._pack(data)
-        except _FAULTS as exc:
+        except FAULTS as exc:
             raise explain([("the value", data)], self._pack, exc) from exc
 
     def loads(self, data: Buffer) -> Any:
@@ -78,7 +80,7 @@ class MsgpackSerializer(SerializerBase):
         """Encode a call."""
         try:
             return self._pack((obj, method, vargs, kwargs))
-        except _FAULTS as exc:
+        except FAULTS as exc:
             raise explain(name_arguments(vargs, kwargs), self._pack, exc) from exc
 
     def loadsCall(self, data: Buffer) -> Call:
@@ -102,7 +104,14 @@ class MsgpackSerializer(SerializerBase):
         return packed
 
     def _default(self, obj: Any) -> Any:
-        """Return what is sent in place of something that msgpack does not know."""
+        """Return what is sent in place of something that msgpack does not know.
+
+        It asks only once: what it gets it must know, though not what is inside.
+        """
+        converted = self._convert(obj)
+        return converted if _is_known(converted) else self._default(converted)
+
+    def _convert(self, obj: Any) -> Any:
         replacement = replace(obj)
         if replacement is not obj:
             return replacement
@@ -116,6 +125,13 @@ class MsgpackSerializer(SerializerBase):
         if extension is not None:
             return _library().ExtType(*extension)
         return class_to_dict(obj, self.tags)
+
+
+def _is_known(value: object) -> bool:
+    """Say whether msgpack itself has a form for *value*, whatever may be inside."""
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**64
+    return value is None or isinstance(value, _KNOWN)
 
 
 def _extension(obj: Any) -> tuple[int, bytes] | None:

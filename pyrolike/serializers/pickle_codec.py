@@ -83,4 +83,5 @@ class _ReplacingPickler(pickle.Pickler):
         replacement = replace(obj)
         if replacement is obj:
             return NotImplemented
-        return replacement.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        # Newer protocols have a special form for objects, and check that it is of *obj*'s class.
+        return replacement.__reduce_ex__(1)

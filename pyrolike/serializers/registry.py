@@ -17,19 +17,24 @@ from .serpent_codec import SerpentSerializer
 if TYPE_CHECKING:
     from .base import SerializerBase
 
-serializers: dict[str, SerializerBase] = {
-    serializer.name: serializer
-    for serializer in (
-        SerpentSerializer(),
-        MarshalSerializer(),
-        JsonSerializer(),
-        PickleSerializer(),
-    )
-}
-"""All serializers that can be used, by name. What a daemon *accepts* is another matter."""
+_CLASSES: tuple[type[SerializerBase], ...] = (
+    SerpentSerializer,
+    MarshalSerializer,
+    JsonSerializer,
+    PickleSerializer,
+    MsgpackSerializer,
+)
 
-if find_spec("msgpack"):
-    serializers[MsgpackSerializer.name] = MsgpackSerializer()
+
+def make_serializers() -> dict[str, SerializerBase]:
+    """Return one of each serializer whose requirements are installed, by name."""
+    return {
+        cls.name: cls() for cls in _CLASSES if cls is not MsgpackSerializer or find_spec("msgpack")
+    }
+
+
+serializers = make_serializers()
+"""All serializers that can be used, by name. What a daemon *accepts* is another matter."""
 
 serializers_by_id: dict[int, SerializerBase] = {
     serializer.serializer_id: serializer for serializer in serializers.values()

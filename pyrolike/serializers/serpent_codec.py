@@ -21,7 +21,7 @@ from pyrolike.errors import PyroError, SerializeError
 
 from . import classes
 from .base import Buffer, Call, SerializerBase
-from .failures import explain, name_arguments
+from .failures import FAULTS, explain, name_arguments
 from .recreation import recreate
 from .serpent_reader import read, read_call
 from .serpent_text import HEADER
@@ -39,7 +39,6 @@ _COMMON_LEAVES: dict[type, Callable[[Any], object]] = {
     decimal.Decimal: str,
     uuid.UUID: str,
 }
-_FAULTS = (ValueError, TypeError, OverflowError, RecursionError, SerializeError)
 
 
 class SerpentSerializer(SerializerBase):
@@ -64,7 +63,7 @@ class SerpentSerializer(SerializerBase):
             return f"{HEADER}{data!r}".encode()
         try:
             return (HEADER + self._write(data)).encode()
-        except _FAULTS as exc:
+        except FAULTS as exc:
             raise explain([("the value", data)], self._write, exc) from exc
 
     def loads(self, data: Buffer) -> Any:
@@ -80,7 +79,7 @@ class SerpentSerializer(SerializerBase):
         try:
             args = self._write(vargs, 1)
             named = self._write(kwargs, 1) if kwargs else "{}" if kwargs is not None else "None"
-        except _FAULTS as exc:
+        except FAULTS as exc:
             raise explain(name_arguments(vargs, kwargs), self._write, exc) from exc
         return f"{HEADER}({obj!r},{method!r},{args},{named})".encode()
 

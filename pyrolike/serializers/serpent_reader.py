@@ -115,10 +115,7 @@ def _read_simple(text: str, word: str | None) -> Any:
         pieces = text.split("'")
         pieces[::2] = _translate_words(GAP.join(pieces[::2])).split(GAP)
         translated = '"'.join(pieces)
-    value, end = _parse(translated)
-    if end != len(translated):
-        raise _NotTranslatableError
-    return value
+    return _parse(translated)[0]  # all of it, because scalars have no bracket that could end it
 
 
 def _translate_words(structure: str) -> str:

@@ -59,10 +59,9 @@ def is_deeper(structure: str, limit: int) -> bool:
     if len(structure) <= 2 * limit:
         return False
     brackets = structure.encode("utf-8", "replace").translate(_TO_PARENTHESES, _NO_BRACKETS)
-    if brackets.count(b"(") <= limit:
-        return False
-    for _ in range(limit):  # each round takes away the innermost containers
-        if not brackets:
-            return False
-        brackets = brackets.replace(b"()", b"")
-    return bool(brackets)
+    too_deep = b"(" * (limit + 1)
+    while brackets.count(b"(") > limit:
+        if too_deep in brackets:
+            return True
+        brackets = brackets.replace(b"()", b"")  # takes away the innermost containers
+    return False

@@ -230,7 +230,7 @@ def test_an_unknown_object_is_named(running: RunningDaemon) -> None:
 
 
 def test_an_object_that_is_not_registered_has_no_uri(running: RunningDaemon) -> None:
-    with pytest.raises(DaemonError, match=r"regist"):
+    with pytest.raises(DaemonError, match=r"registered"):
         running.daemon.uriFor(Calculator())
 
 

@@ -68,7 +68,7 @@ class Call:
 
     def wait(self) -> BaseException | None:
         """Wait until the call has ended; return its error."""
-        assert self.is_over(PATIENCE), "the call did not end"
+        assert self.is_over(PATIENCE), "the call does not end"
         return self.error
 
     def answer(self) -> Any:

@@ -33,7 +33,7 @@ class Slotted:
 class MoreSlotted(Slotted):
     """A class with slots of its own, and a single one written as text."""
 
-    __slots__ = "c"  # noqa: PLC0205 - this spelling is what is tried
+    __slots__ = "c"
 
     def __init__(self) -> None:
         super().__init__()

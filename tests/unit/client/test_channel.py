@@ -57,11 +57,7 @@ def slow_socket(clock: Clock, seconds: float, step: int = 1) -> type[socket.sock
     """Return a class of sockets that take *seconds* to receive up to *step* bytes."""
 
     class SlowSocket(socket.socket):
-        receiving = threading.Semaphore(0)
-        """Released when a receive begins."""
-
         def recv(self, size: int, flags: int = 0) -> bytes:
-            self.receiving.release()
             data = super().recv(min(size, step), flags)
             clock.now += seconds
             return data
@@ -77,7 +73,7 @@ def slow_socket(clock: Clock, seconds: float, step: int = 1) -> type[socket.sock
 class FragileSocket(socket.socket):
     """Fails when told to: a receive after it has taken bytes, a send before it sends."""
 
-    receive_fault: BaseException | None = None
+    receive_fault: BaseException | type[BaseException] | None = None
     send_fault: BaseException | None = None
 
     def recv(self, size: int, flags: int = 0) -> bytes:
@@ -380,13 +376,9 @@ def test_a_call_whose_time_is_over_ends_with_a_timeout(opened: Line) -> None:
 
 
 @pytest.mark.parametrize("timeout", [0.0, -1.0])
-def test_a_call_without_any_time_is_not_even_sent(opened: Line, timeout: float) -> None:
+def test_a_call_without_any_time_ends_at_once(opened: Line, timeout: float) -> None:
     with pytest.raises(errors.TimeoutError):
         opened.ask(timeout=timeout)
-    call, request = opened.call()
-    assert request.seq == 1
-    opened.peer.send(reply(request))
-    assert call.answer() == b"WORD"
 
 
 @pytest.mark.parametrize("size", [100, 2 * LARGE_BODY])
@@ -446,7 +438,8 @@ def test_the_reply_to_a_call_given_up_need_not_come(opened: Line) -> None:
     opened.peer.wait_closed()
 
 
-def test_a_request_that_nobody_takes_ends_with_a_timeout(opened: Line) -> None:
+def test_a_request_that_nobody_takes_ends_with_the_timeout_of_the_socket(opened: Line) -> None:
+    opened.channel.connection.settimeout(SOON)
     with pytest.raises(errors.TimeoutError, match="sending"):
         opened.ask(b"x" * HUGE, timeout=SOON)
     with pytest.raises(UnsentError):
@@ -466,6 +459,27 @@ def test_a_call_that_waits_for_another_to_be_sent_keeps_its_time(opened: Line) -
     assert sending.answer() == b"done"
     assert in_time
     assert isinstance(waiting.wait(), errors.TimeoutError)
+
+
+@pytest.mark.slow
+def test_the_timeout_of_the_socket_does_not_limit_a_call_that_may_take_for_ever(
+    opened: Line,
+) -> None:
+    """It is for sending; another thread may have set it while this one was reading."""
+    call, request = opened.lead(timeout=None)
+    opened.channel.connection.settimeout(SOON)
+    opened.peer.send(reply(request)[:20])
+    assert not call.is_over(0.3), call.error
+    opened.peer.send(reply(request)[20:])
+    assert call.answer() == b"WORD"
+
+
+@pytest.mark.parametrize("timeout", [3e6, 1e12, float("inf")])
+def test_a_very_long_time_is_as_good_as_any(opened: Line, timeout: float) -> None:
+    leader, one = opened.lead(b"leader", timeout)
+    follower, two = opened.follow(b"follower", timeout)
+    opened.peer.send(reply(two) + reply(one))
+    assert [leader.answer(), follower.answer()] == [b"LEADER", b"FOLLOWER"]
 
 
 @pytest.mark.slow
@@ -494,20 +508,17 @@ def test_the_time_left_of_one_call_does_not_limit_a_later_one_that_may_take_for_
         assert call.answer() == b"WORD"
 
 
-@pytest.mark.slow
 def test_the_time_left_of_a_reader_does_not_limit_a_sender(clock: Clock) -> None:
-    socket_class = slow_socket(clock, seconds=99.9, step=20)
-    with line(socket_class=socket_class) as opened:
+    with line(socket_class=slow_socket(clock, seconds=99.99, step=20)) as opened:
         leader, one = opened.lead(b"leader", timeout=100)
         patient, two = opened.follow(b"patient")
-        opened.peer.send(reply(one)[:20])
-        for _ in range(2):
-            assert socket_class.receiving.acquire(timeout=PATIENCE)  # type: ignore[attr-defined]
         sender = opened.run(opened.post, b"y" * HUGE)
-        assert not sender.is_over(0.4), sender.error
-        assert len(opened.peer.read_message().payload) == HUGE
-        sender.answer()
+        head = opened.peer.receive(wire.HEADER_SIZE)
+        opened.peer.send(reply(one)[:20])
         assert isinstance(leader.wait(), errors.TimeoutError)
+        assert opened.peer.receive(HUGE) == b"y" * HUGE
+        sender.answer()
+        assert head[:4] == b"PYRO"
         opened.peer.send(reply(one)[20:] + reply(two))
         assert patient.answer() == b"PATIENT"
 
@@ -767,6 +778,7 @@ def test_a_sender_that_fails_ends_every_call(kind: str, size: int) -> None:
         leader, followers, _ = leader_and_followers(opened)
         opened.sock.send_fault = fault
         # With a timeout the first part of a large request goes out by another way.
+        opened.channel.connection.settimeout(PATIENCE)
         sender = opened.run(opened.ask, b"x" * size, PATIENCE)
         assert type(sender.wait()) is expected
         for call in (leader, *followers):
@@ -783,16 +795,33 @@ def test_a_call_to_a_peer_that_has_gone_is_told_so(opened: Line, size: int) -> N
         opened.ask()
 
 
-@pytest.mark.parametrize("fault", [Interrupt, ConnectionResetError])
-def test_a_channel_that_failed_is_no_garbage_for_the_collector(fault: type[BaseException]) -> None:
-    """An error that is kept, with its traceback, would hold the channel and all its callers."""
+def interrupt(opened: Line) -> None:
+    opened.sock.receive_fault = Interrupt
+    opened.peer.send(b"P")
+
+
+ENDS = {
+    "interrupt": interrupt,
+    "reset": reset,
+    "end": lambda opened: opened.peer.sock.close(),
+    "rubbish": lambda opened: opened.peer.send(b"rubbish" * 10),
+    "close": lambda opened: opened.channel.close(),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_channel_that_failed_needs_no_garbage_collector(end: str) -> None:
+    """An error that is kept with its traceback would keep the channel and all its callers."""
 
     def fail() -> weakref.ref[Any]:
         with line(socket_class=FragileSocket) as opened:
-            opened.sock.receive_fault = fault()
-            opened.peer.sock.sendall(b"P")
-            with pytest.raises((Interrupt, ConnectionClosedError)):
-                opened.ask()
+            leader, _ = opened.lead(b"leader")
+            follower, _ = opened.follow(b"follower")
+            ENDS[end](opened)
+            leader.wait()
+            follower.wait()
+            leader.error = follower.error = None
+            opened.calls.clear()
             return weakref.ref(opened.channel.connection)
 
     gc.disable()

@@ -79,7 +79,7 @@ def drain(table: StreamTable, stream_id: str, client: Client = ALICE) -> list[An
 
 
 def assert_terminated(table: StreamTable, stream_id: str) -> None:
-    with pytest.raises(PyroError, match="^item stream terminated$"):
+    with pytest.raises(PyroError, match=r"^item stream terminated$"):
         table.next_item(stream_id, ALICE)
 
 
@@ -223,7 +223,7 @@ def test_the_streams_of_others_stay_as_they_are(table: StreamTable) -> None:
 
 def test_a_stream_is_for_its_owner_alone(table: StreamTable) -> None:
     stream_id = table.open(Items(1), ALICE)
-    with pytest.raises(PyroError, match="^item stream terminated$"):
+    with pytest.raises(PyroError, match=r"^item stream terminated$"):
         table.next_item(stream_id, BOB)
     assert drain(table, stream_id, ALICE) == [1]
 

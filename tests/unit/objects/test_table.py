@@ -321,7 +321,7 @@ def test_a_weak_registration_of_what_has_no_weak_references_leaves_nothing_behin
 
 
 def test_an_unknown_id_is_a_daemon_error_in_pyros_words(table: ObjectTable) -> None:
-    with pytest.raises(DaemonError, match="^unknown object$"):
+    with pytest.raises(DaemonError, match=r"^unknown object$"):
         table.get("nobody")
 
 

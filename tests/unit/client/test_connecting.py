@@ -1,0 +1,455 @@
+"""Opening a channel: what is said, and what the answers and silences of a peer become."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import socket
+import threading
+import uuid
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pyrolike import errors
+from pyrolike.callcontext import ContextState, get_state, set_state
+from pyrolike.client.connecting import (
+    WireSettings,
+    adopt_socket,
+    codec_of,
+    log_received,
+    open_channel,
+)
+from pyrolike.configure import config
+from pyrolike.errors import (
+    CommunicationError,
+    ConnectionClosedError,
+    MessageTooLargeError,
+    ProtocolError,
+    PyroError,
+    SerializeError,
+)
+from pyrolike.protocol import Message, MessageType
+from pyrolike.serializers import get_serializer
+from pyrolike.transport import SocketConnection
+from pyrolike.uri import URI
+from tests.support import wire
+from tests.support.channels import Channel, exchange
+from tests.support.daemon import changed_settings
+from tests.support.rawpeer import METADATA, PATIENCE, RawPeer, scripted_server, serpent
+
+NUMBERS = {"serpent": 1, "marshal": 2, "json": 3, "msgpack": 4}
+
+Opened = tuple[Channel, SocketConnection, dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def own_context() -> Iterator[ContextState]:
+    """Give the test a context nobody has touched."""
+    before, state = get_state(), ContextState()
+    set_state(state)
+    yield state
+    set_state(before)
+
+
+def settings(serializer: str | None = None) -> WireSettings:
+    return WireSettings.take(config, serializer)
+
+
+def uri_at(location: str) -> URI:
+    return URI(f"PYRO:calc@{location}")
+
+
+def connect(
+    location: str,
+    handshake: Any = "hello",
+    serializer: str | None = None,
+    timeout: float = PATIENCE,
+    seq: int = 0,
+) -> Opened:
+    return open_channel(uri_at(location), handshake, settings(serializer), timeout=timeout, seq=seq)
+
+
+def answering(
+    payload: bytes | None = None, type: int = wire.CONNECTOK, **options: Any
+) -> Callable[[RawPeer], None]:
+    """Return a script that answers the handshake and waits until it is left."""
+    if payload is None:
+        payload = serpent({"handshake": "welcome", "meta": dict(METADATA)})
+
+    def script(peer: RawPeer) -> None:
+        request = peer.read_message()
+        peer.send(wire.message(type, payload, seq=request.seq, **options))
+        peer.wait_closed()
+
+    return script
+
+
+# -- settings
+
+
+def test_settings_are_what_the_configuration_says_now() -> None:
+    taken = settings()
+    assert taken.revision == config.revision
+    assert (taken.codec.name, taken.number) == ("serpent", 1)
+    assert taken.max_size == config.MAX_MESSAGE_SIZE
+    assert not taken.needs_care
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_proxys_own_serializer_goes_before_the_setting(name: str) -> None:
+    with changed_settings(SERIALIZER="json"):
+        taken = settings(name)
+    assert (taken.codec.name, taken.number) == (name, NUMBERS[name])
+
+
+@pytest.mark.parametrize("item", ["COMPRESSION", "LOGWIRE"])
+def test_compression_and_logging_need_care(item: str) -> None:
+    with changed_settings(**{item: True}):
+        assert settings().needs_care
+
+
+def test_bytes_may_be_wanted_as_python_writes_them() -> None:
+    with changed_settings(SERPENT_BYTES_REPR=True):
+        assert b"b'x'" in settings().codec.dumps(b"x")
+
+
+def test_an_unknown_serializer_is_refused() -> None:
+    with pytest.raises(SerializeError, match="no-such"):
+        settings("no-such")
+
+
+# -- the request
+
+
+@pytest.mark.parametrize("serializer", NUMBERS)
+def test_the_handshake_names_the_object_and_says_what_it_is_told_to(serializer: str) -> None:
+    requests = []
+    codec = get_serializer(serializer)
+
+    def script(peer: RawPeer) -> None:
+        requests.append(peer.read_message())
+        answer = codec.dumps({"handshake": "welcome", "meta": dict(METADATA)})
+        peer.send(wire.message(wire.CONNECTOK, answer, serializer=NUMBERS[serializer], seq=77))
+
+    with scripted_server(script) as location:
+        channel, connection, content = connect(location, [1, "two"], serializer, seq=77)
+    (request,) = requests
+    assert (request.type, request.flags, request.seq) == (wire.CONNECT, 0, 77)
+    assert request.serializer == NUMBERS[serializer]
+    assert request.annotations == {}
+    assert codec.loads(request.payload) == {"handshake": [1, "two"], "object": "calc"}
+    assert content["handshake"] == "welcome"
+    assert set(content["meta"]["methods"]) == {"call"}
+    assert channel.connection is connection
+    assert channel.seq == 77
+    assert connection.objectId == "calc"
+    channel.close()
+
+
+def test_annotations_and_correlation_id_of_the_thread_go_out(own_context: ContextState) -> None:
+    requests = []
+
+    def script(peer: RawPeer) -> None:
+        requests.append(peer.accept_handshake())
+
+    correlation = uuid.uuid4().bytes
+    own_context.outgoing = {"ABCD": b"note"}
+    own_context.correlation = correlation
+    with scripted_server(script) as location:
+        connect(location)[0].close()
+    (request,) = requests
+    assert request.annotations == {"ABCD": b"note"}
+    assert (request.flags, request.correlation_id) == (wire.CORR_ID, correlation)
+
+
+def test_a_method_that_connects_carries_its_correlation_id_on(own_context: ContextState) -> None:
+    requests = []
+
+    def script(peer: RawPeer) -> None:
+        requests.append(peer.accept_handshake())
+
+    own_context.client = object()  # a request is being served
+    with scripted_server(script) as location:
+        connect(location)[0].close()
+    assert own_context.correlation is not None
+    assert requests[0].correlation_id == own_context.correlation
+
+
+def test_a_long_handshake_is_compressed_if_that_is_wanted() -> None:
+    requests = []
+
+    def script(peer: RawPeer) -> None:
+        requests.append(peer.accept_handshake())
+
+    with changed_settings(COMPRESSION=True), scripted_server(script, script) as location:
+        connect(location, "x" * 1000)[0].close()
+        connect(location, "short")[0].close()
+    long, short = requests
+    assert (long.flags, short.flags) == (wire.COMPRESSED, 0)
+    assert b"x" * 1000 in zlib.decompress(long.payload)
+
+
+def test_the_handshake_is_logged_if_that_is_wanted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "pyrolike.client")
+    with changed_settings(LOGWIRE=True), scripted_server(answering()) as location:
+        connect(location)[0].close()
+    texts = [record.getMessage() for record in caplog.records]
+    assert [text.split()[0] for text in texts] == ["sending", "received"]
+    assert "CONNECTOK" in texts[1]
+
+
+def test_what_cannot_be_sent_as_handshake_is_the_callers_mistake() -> None:
+    with scripted_server(RawPeer.wait_closed) as location, pytest.raises(TypeError):
+        connect(location, handshake=object, serializer="serpent")
+
+
+# -- good answers
+
+
+def test_the_channel_works_after_the_handshake() -> None:
+    def script(peer: RawPeer) -> None:
+        peer.accept_handshake()
+        request = peer.read_message()
+        peer.send(wire.message(wire.RESULT, request.payload[::-1], seq=request.seq))
+
+    with scripted_server(script) as location:
+        channel, connection, _ = connect(location, seq=4)
+        assert exchange(channel, b"word", PATIENCE).payload == b"drow"
+        assert channel.seq == 5
+        channel.close()
+        assert connection.is_closed
+
+
+@pytest.mark.parametrize("step", [1, 39, 41])
+def test_the_answer_may_be_cut_anywhere(step: int) -> None:
+    def script(peer: RawPeer) -> None:
+        request = peer.read_message()
+        peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        payload = serpent({"handshake": "welcome", "meta": dict(METADATA)})
+        data = wire.message(wire.CONNECTOK, payload, seq=request.seq)
+        for start in range(0, len(data), step):
+            peer.send(data[start : start + step])
+
+    with scripted_server(script) as location:
+        channel, _, content = connect(location)
+        assert content["handshake"] == "welcome"
+        channel.close()
+
+
+def test_a_large_answer_is_received(own_context: ContextState) -> None:
+    methods = [f"method_{number}" for number in range(20_000)]
+    payload = serpent({"handshake": "", "meta": {**METADATA, "methods": methods}})
+    with scripted_server(answering(payload)) as location:
+        channel, _, content = connect(location)
+        assert len(content["meta"]["methods"]) == 20_000
+        channel.close()
+
+
+def test_a_compressed_answer_is_opened() -> None:
+    payload = zlib.compress(serpent({"handshake": "welcome", "meta": dict(METADATA)}))
+    with scripted_server(answering(payload, flags=wire.COMPRESSED)) as location:
+        channel, _, content = connect(location)
+        assert content["handshake"] == "welcome"
+        channel.close()
+
+
+def test_the_answer_may_come_in_another_serializer() -> None:
+    payload = get_serializer("json").dumps({"handshake": "welcome", "meta": dict(METADATA)})
+    with scripted_server(answering(payload, serializer=wire.JSON)) as location:
+        channel, _, content = connect(location)
+        assert content["handshake"] == "welcome"
+        channel.close()
+
+
+def test_annotations_of_the_answer_can_be_read_in_the_context(own_context: ContextState) -> None:
+    with scripted_server(answering(annotations={"ABCD": b"note"}), answering()) as location:
+        connect(location)[0].close()
+        assert own_context.response_received == {"ABCD": b"note"}
+        connect(location)[0].close()
+        assert not own_context.response_received
+
+
+# -- bad answers
+
+
+def test_a_refusal_says_where_and_why() -> None:
+    with (
+        scripted_server(answering(serpent("go away"), wire.CONNECTFAIL)) as location,
+        pytest.raises(CommunicationError, match="rejected") as caught,
+    ):
+        connect(location)
+    assert location in str(caught.value)
+    assert "go away" in str(caught.value)
+    assert type(caught.value) is CommunicationError
+
+
+def test_a_refusal_that_could_not_wait_for_our_serializer_is_understood() -> None:
+    payload = get_serializer("marshal").dumps("no free workers, increase server threadpool size")
+    script = answering(payload, wire.CONNECTFAIL, serializer=wire.MARSHAL)
+    with (
+        scripted_server(script) as location,
+        pytest.raises(CommunicationError, match="no free workers"),
+    ):
+        connect(location)
+
+
+def rubbish(peer: RawPeer) -> None:
+    peer.read_message()
+    peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    peer.wait_closed()
+
+
+def hang_up(peer: RawPeer) -> None:
+    peer.read_message()
+
+
+def hang_up_in_the_middle(peer: RawPeer) -> None:
+    peer.read_message()
+    peer.send(wire.message(wire.CONNECTOK, serpent({}))[:-1])
+
+
+def reset(peer: RawPeer) -> None:
+    peer.receive(1)  # the rest is never read
+
+
+BAD_ANSWERS: dict[str, tuple[Callable[[RawPeer], None], type[Exception]]] = {
+    "a result": (answering(type=wire.RESULT), ProtocolError),
+    "a request": (answering(type=wire.CONNECT), ProtocolError),
+    "no dictionary": (answering(serpent(["meta"])), ProtocolError),
+    "no metadata": (answering(serpent({"handshake": "welcome"})), ProtocolError),
+    "unreadable": (answering(b"(((("), SerializeError),
+    "not compressed": (answering(b"plain", flags=wire.COMPRESSED), ProtocolError),
+    "an unknown serializer": (answering(b"", serializer=99), SerializeError),
+    "an unsafe serializer": (answering(pickle.dumps("x"), serializer=200), SerializeError),
+    "rubbish": (rubbish, ProtocolError),
+    "hung up": (hang_up, ConnectionClosedError),
+    "cut": (hang_up_in_the_middle, ConnectionClosedError),
+    "reset": (reset, ConnectionClosedError),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_ANSWERS)
+def test_a_bad_answer_is_an_error_and_the_connection_is_closed(kind: str) -> None:
+    script, expected = BAD_ANSWERS[kind]
+    with scripted_server(script) as location, pytest.raises(expected):
+        connect(location)
+
+
+def test_an_answer_that_is_too_large_is_refused() -> None:
+    with (
+        changed_settings(MAX_MESSAGE_SIZE=1000),
+        scripted_server(answering(b"x" * 1001)) as location,
+        pytest.raises(MessageTooLargeError),
+    ):
+        connect(location)
+
+
+def test_an_answer_that_grows_too_large_is_refused() -> None:
+    bomb = zlib.compress(serpent("x" * 100_000))
+    with (
+        changed_settings(MAX_MESSAGE_SIZE=1000),
+        scripted_server(answering(bomb, flags=wire.COMPRESSED)) as location,
+        pytest.raises(MessageTooLargeError),
+    ):
+        connect(location)
+
+
+def test_a_handshake_that_is_too_large_is_not_sent() -> None:
+    with (
+        changed_settings(MAX_MESSAGE_SIZE=1000),
+        scripted_server(RawPeer.wait_closed) as location,
+        pytest.raises(MessageTooLargeError),
+    ):
+        connect(location, "x" * 1001)
+
+
+def test_where_nobody_listens_there_is_no_channel() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        location = f"127.0.0.1:{listener.getsockname()[1]}"
+    with pytest.raises(CommunicationError, match="nobody is listening"):
+        connect(location)
+
+
+def test_without_ssl_nothing_is_sent_where_ssl_is_wanted() -> None:
+    with changed_settings(SSL=True), pytest.raises(PyroError, match="SSL"):
+        connect("127.0.0.1:1")
+
+
+# -- time
+
+
+def test_a_peer_that_says_nothing_is_given_up() -> None:
+    def script(peer: RawPeer) -> None:
+        peer.read_message()
+        peer.wait_closed()
+
+    with scripted_server(script) as location, pytest.raises(errors.TimeoutError):
+        connect(location, timeout=0.05)
+
+
+@pytest.mark.slow
+def test_a_peer_that_says_it_slowly_is_given_up_as_well() -> None:
+    """The time is for all of it, not for each byte."""
+    left = threading.Event()
+
+    def script(peer: RawPeer) -> None:
+        request = peer.read_message()
+        peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        payload = serpent({"handshake": "welcome", "meta": dict(METADATA)})
+        for byte in wire.message(wire.CONNECTOK, payload, seq=request.seq):
+            try:
+                peer.send(bytes([byte]))
+            except ConnectionError:
+                return  # given up, as it should be
+            if left.wait(0.01):
+                return
+
+    with scripted_server(script) as location:
+        try:
+            with pytest.raises(errors.TimeoutError):
+                connect(location, timeout=0.2)[0].close()
+        finally:
+            left.set()
+
+
+# -- sockets of others
+
+
+def test_a_borrowed_socket_is_used_as_it_is_and_not_closed() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, RawPeer(theirs) as peer:
+        channel, connection = adopt_socket(ours, "calc", settings())
+        assert (connection.sock, connection.objectId) == (ours, "calc")
+        channel.post(wire.SERPENT, wire.ONEWAY, b"word", None, None)
+        request = peer.read_message()
+        assert (request.type, request.seq, request.payload) == (wire.INVOKE, 1, b"word")
+        channel.close()
+        ours.sendall(b"!")
+        assert peer.receive(1) == b"!"
+
+
+# -- whose serializer may be used
+
+
+def message_in(number: int) -> Message:
+    return Message(MessageType.RESULT, number, 0, 1, b"")
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_peer_may_answer_in_a_safe_serializer(name: str) -> None:
+    assert codec_of(message_in(NUMBERS[name]), settings()).name == name
+
+
+def test_a_peer_may_not_answer_in_a_serializer_that_runs_code_unless_we_use_it() -> None:
+    with pytest.raises(SerializeError, match="pickle"):
+        codec_of(message_in(200), settings())
+    assert codec_of(message_in(200), settings("pickle")).name == "pickle"
+
+
+def test_a_message_can_be_logged_whatever_is_in_it(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "pyrolike.client")
+    log_received(Message(99, 99, 0xFFFF, 1, b"\xff" * 1000, {"ABCD": memoryview(b"x")}, bytes(16)))
+    assert "received" in caplog.text

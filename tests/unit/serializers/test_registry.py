@@ -1,0 +1,80 @@
+import pytest
+
+from pyrolike.errors import SerializeError
+from pyrolike.serializers import (
+    PickleSerializer,
+    SerializerBase,
+    SerpentSerializer,
+    get_serializer,
+    get_serializer_by_id,
+    registry,
+    serializers,
+    serializers_by_id,
+)
+from pyrolike.serializers.recreation import dict_to_class
+
+NUMBERS = {"serpent": 1, "marshal": 2, "json": 3, "msgpack": 4, "pickle": 200}
+
+
+@pytest.mark.parametrize(("name", "number"), NUMBERS.items())
+def test_every_serializer_is_found_by_its_name_and_by_its_number(name: str, number: int) -> None:
+    serializer = get_serializer(name)
+    assert (serializer.name, serializer.serializer_id) == (name, number)
+    assert get_serializer_by_id(number) is serializers_by_id[number] is serializer
+    assert get_serializer(name) is serializer
+
+
+def test_serpent_writes_bytes_in_two_ways() -> None:
+    plain, with_repr = get_serializer("serpent"), get_serializer("serpent", bytes_repr=True)
+    assert plain.dumps(b"a").endswith(b"{'data': 'YQ==', 'encoding': 'base64'}")
+    assert with_repr.dumps(b"a").endswith(b"b'a'")
+    assert get_serializer("serpent", bytes_repr=True) is with_repr
+
+
+def test_the_way_of_writing_bytes_means_nothing_to_others() -> None:
+    assert get_serializer("json", bytes_repr=True) is get_serializer("json")
+
+
+def test_a_users_serpent_serializer_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(SerpentSerializer):
+        pass
+
+    own = Own()
+    monkeypatch.setitem(serializers, "serpent", own)
+    assert get_serializer("serpent", bytes_repr=True) is own
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(SerializeError, match="'yaml'; known are serpent, marshal, json, pickle"):
+        get_serializer("yaml")
+
+
+def test_an_unknown_number_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(SerializeError, match=r"number 42; known are 1 \(serpent\)"):
+        get_serializer_by_id(42)
+
+
+def test_msgpack_is_there_only_if_its_package_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(registry.make_serializers()) == list(serializers)
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
+    assert list(registry.make_serializers()) == ["serpent", "marshal", "json", "pickle"]
+
+
+def test_without_its_package_msgpack_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(serializers, "msgpack")
+    with pytest.raises(SerializeError, match=r"pip install 'pyrolike\[msgpack\]'"):
+        get_serializer("msgpack")
+
+
+@pytest.mark.parametrize("family", ["Pyro5", "Pyro4"])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_peer_may_send_a_serializer(family: str, name: str) -> None:
+    cls = type(serializers[name])
+    made = dict_to_class({"__class__": f"{family}.util.{cls.__name__}"})
+    assert isinstance(made, SerializerBase)
+    assert made == serializers[name]
+
+
+def test_pickle_writes_the_newest_protocol_unless_told_otherwise() -> None:
+    assert PickleSerializer(protocol=0).dumps("a").startswith(b"V")
+    assert PickleSerializer().protocol >= 5
