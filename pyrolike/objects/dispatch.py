@@ -136,8 +136,9 @@ class Dispatcher:
         require_expose = self.policy.require_expose
         method: Callable[..., Any]
         if name in ATTRIBUTE_ACCESS:
-            gate = get_property if name == GET_ATTRIBUTE else set_property
-            method = partial(gate, instance, require_expose=require_expose)
+            access = _get_attribute if name == GET_ATTRIBUTE else _set_attribute
+            # The caller's keyword arguments go no further: attributes have none.
+            method, kwargs = partial(access, instance, require_expose), None
         else:
             method = find_method(instance, name, entry.get_members(require_expose))
         return name, method, vargs, kwargs
@@ -170,16 +171,16 @@ class Dispatcher:
 
     def fail(self, codec: SerializerBase, fault: BaseException) -> Reply:
         """Make the reply for an exception."""
-        exception = self._dress(fault)
-        try:
-            payload = codec.dumps(exception)
-        except Exception as trouble:  # noqa: BLE001  whatever does not serialize, the caller hears
-            substitute = PyroError(
-                f"error serializing exception: {trouble}. "
-                f"Original exception: {type(fault).__qualname__}: {fault}"
-            )
-            setattr(substitute, TRACEBACK, getattr(exception, TRACEBACK, []))
-            payload = codec.dumps(substitute)
+        with self._dressed(fault) as exception:
+            try:
+                payload = codec.dumps(exception)
+            except Exception as trouble:  # noqa: BLE001  whatever does not serialize, the caller hears
+                substitute = PyroError(
+                    f"error serializing exception: {_text_of(trouble)}. "
+                    f"Original exception: {type(fault).__qualname__}: {_text_of(fault)}"
+                )
+                setattr(substitute, TRACEBACK, getattr(exception, TRACEBACK, []))
+                payload = codec.dumps(substitute)
         return Flag.EXCEPTION, payload, None
 
     def _answer_batch(self, client: Any, codec: SerializerBase, message: Message) -> Reply:
@@ -191,14 +192,16 @@ class Dispatcher:
             instance = obtain_instance(entry, client.pyroInstances)
         members = entry.get_members(self.policy.require_expose)
         results: list[Any] = []
-        for name, vargs, kwargs in calls:
-            method = find_method(instance, name, members)
-            try:
-                results.append(self.run(client, (name, method, vargs, kwargs)))
-            except BaseException as fault:  # noqa: BLE001  goes to the caller, as the last result
-                results.append(ExceptionWrapper(self._dress(fault)))
-                break
-        _, payload, _ = self.finish(client, codec, results)
+        with contextlib.ExitStack() as dressing:
+            for name, vargs, kwargs in calls:
+                method = find_method(instance, name, members)
+                try:
+                    results.append(self.run(client, (name, method, vargs, kwargs)))
+                except BaseException as fault:  # noqa: BLE001  goes to the caller, as the last result
+                    exception = dressing.enter_context(self._dressed(fault))
+                    results.append(ExceptionWrapper(exception))
+                    break
+            _, payload, _ = self.finish(client, codec, results)
         return Flag.BATCH, payload, None
 
     def _open_stream(self, client: Any, codec: SerializerBase, iterator: Iterator[Any]) -> Reply:
@@ -217,24 +220,53 @@ class Dispatcher:
         stream_id = self._streams.open(iterator, client)
         return flags, payload, {STREAM_ID: stream_id.encode("ascii")}
 
-    def _dress(self, fault: BaseException) -> BaseException:
-        """Return the exception to send for *fault*, with the traceback that the client may see.
+    @contextlib.contextmanager
+    def _dressed(self, fault: BaseException) -> Iterator[BaseException]:
+        """Give the exception to send for *fault*, with the traceback that the client may see.
 
-        What is no `Exception`, such as SystemExit, is for the thread that raised it and would end
-        a stock client's program: it goes as an error that tells of it.
+        What is no `Exception`, such as SystemExit, is for the thread that raised it and would end a
+        stock client's program: it goes as an error that tells of it. The program's own exception
+        carries the traceback only while it is written: it may be raised again, and again.
         """
-        policy = self.policy
-        lines = None
-        if policy.send_tracebacks:
-            trace = _skip_own_frames(fault.__traceback__)
-            lines = format_local(fault, trace, detailed=policy.detailed_tracebacks)
-            lines += remote_part(fault)
         exception = fault
         if not isinstance(fault, Exception):
-            exception = PyroError(f"the remote method raised {type(fault).__name__}: {fault}")
+            exception = PyroError(
+                f"the remote method raised {type(fault).__name__}: {_text_of(fault)}"
+            )
+        before = getattr(exception, TRACEBACK, None)
+        lines = self._describe(fault) if self.policy.send_tracebacks else []
         with contextlib.suppress(AttributeError, TypeError):  # some exceptions take no attributes
-            setattr(exception, TRACEBACK, lines or [])
-        return exception
+            setattr(exception, TRACEBACK, lines)
+        try:
+            yield exception
+        finally:
+            with contextlib.suppress(AttributeError, TypeError):
+                if before is None:
+                    delattr(exception, TRACEBACK)
+                else:
+                    setattr(exception, TRACEBACK, before)
+
+    def _describe(self, fault: BaseException) -> list[str]:
+        """Return the traceback of *fault*, from where the program begins."""
+        detailed = self.policy.detailed_tracebacks
+        trace = _skip_own_frames(fault.__traceback__, keep_last=detailed)
+        return [*format_local(fault, trace, detailed=detailed), *remote_part(fault)]
+
+
+def _get_attribute(instance: object, require_expose: bool, name: str) -> Any:
+    return get_property(instance, name, require_expose)
+
+
+def _set_attribute(instance: object, require_expose: bool, name: str, value: object) -> None:
+    set_property(instance, name, value, require_expose)
+
+
+def _text_of(fault: BaseException) -> str:
+    """Return the text of an exception, or something in its place if it cannot tell it."""
+    try:
+        return str(fault)
+    except Exception:  # noqa: BLE001  a __str__ of the program's that fails
+        return f"<no text: {type(fault).__qualname__}.__str__ fails>"
 
 
 def _address_blob(message: Message) -> tuple[str, str, tuple[SerializedBlob], None]:
@@ -243,12 +275,20 @@ def _address_blob(message: Message) -> tuple[str, str, tuple[SerializedBlob], No
     return object_id, name, (SerializedBlob(info, message, is_blob=True),), None
 
 
-def _skip_own_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Return the part of a traceback that begins in the program; all of it if that is none."""
-    own = trace
+def _skip_own_frames(trace: TracebackType | None, *, keep_last: bool) -> TracebackType | None:
+    """Return the part of a traceback that begins in the program; all of it if that is none.
+
+    Args:
+        trace: From here on.
+        keep_last: Begin with our last frame: the detailed format shows the variables of all frames
+            but the first.
+    """
+    last, own = None, trace
     while own is not None and own.tb_frame.f_globals.get("__name__", "").startswith(OWN_MODULES):
-        own = own.tb_next
-    return own or trace
+        last, own = own, own.tb_next
+    if own is None:
+        return trace
+    return last if keep_last and last is not None else own
 
 
 def _too_large(size: int, limit: int) -> MessageTooLargeError:

@@ -180,4 +180,5 @@ def _may_claim(stream: ItemStream, client: StreamOwner) -> bool:
     The daemon may not have noticed yet that the former connection has ended, when the same client
     comes back on a new one; so the connection itself is asked.
     """
-    return stream.owner is None or stream.owner is client or stream.owner.is_gone()
+    owner = stream.owner  # read once: the daemon may take note meanwhile that it is gone
+    return owner is None or owner is client or owner.is_gone()

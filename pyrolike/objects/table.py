@@ -39,6 +39,7 @@ class Entry:
 
     __slots__ = (
         "_members",
+        "_require_expose",
         "clazz",
         "creator",
         "instance",
@@ -57,6 +58,7 @@ class Entry:
         self.single: object = None
         self.lock = threading.RLock()
         self._members: Members | None = None
+        self._require_expose = True  # what the members were computed for
         if isinstance(target, type):
             self.clazz: type = target
             self.instance: object = None
@@ -68,8 +70,9 @@ class Entry:
     def get_members(self, require_expose: bool) -> Members:
         """Return what may be reached of the object; computed at the first call."""
         members = self._members
-        if members is None:
-            members = self._members = get_members(self.clazz, require_expose)
+        if members is None or self._require_expose is not require_expose:
+            members = get_members(self.clazz, require_expose)
+            self._members, self._require_expose = members, require_expose
         return members
 
     def forget_members(self) -> None:
@@ -119,8 +122,8 @@ class ObjectTable:
         with self._lock:
             if not force:
                 self._refuse_doubles(target, object_id)
-            _mark(target, object_id, owner)
             reference = weakref.ref(target, lambda _: self._vanish(object_id)) if weak else None
+            _mark(target, object_id, owner)
             self.entries[object_id] = Entry(object_id, target, reference)
             self.by_id[object_id] = target if reference is None else reference
         return object_id
@@ -135,7 +138,7 @@ class ObjectTable:
         target = entry.clazz if entry.mode else entry.instance
         if entry.reference is not None:
             target = entry.reference()
-        if target is not None and vars(target).get("_pyroId") == object_id:
+        if target is not None and _own_id(target) == object_id:
             del target._pyroId  # type: ignore[attr-defined]  # set by _mark
             del target._pyroDaemon  # type: ignore[attr-defined]
 
@@ -152,9 +155,7 @@ class ObjectTable:
 
     def find_id(self, target: object) -> str | None:
         """Return the id under which an object or class is registered here, or None."""
-        object_id = vars(target).get("_pyroId") if hasattr(target, "__dict__") else None
-        if object_id is None:
-            object_id = getattr(target, "_pyroId", None)
+        object_id = _own_id(target) or getattr(target, "_pyroId", None)
         entry = self.entries.get(object_id) if isinstance(object_id, str) else None
         if entry is None:
             return None
@@ -184,7 +185,7 @@ class ObjectTable:
             self.remove(object_id)
 
     def _refuse_doubles(self, target: object, object_id: str) -> None:
-        known = vars(target).get("_pyroId") if hasattr(target, "__dict__") else None
+        known = _own_id(target)
         if known is not None and self.find_id(target) == known:
             raise DaemonError(
                 f"this object is already registered here, as {known!r}; register(..., force=True) "
@@ -213,6 +214,14 @@ def check_object_id(object_id: str) -> None:
     URI(f"PYRO:{object_id}@localhost:1")
     if "@" in object_id:
         URI(object_id)
+
+
+def _own_id(target: object) -> Any:
+    """Return the id an object carries itself, not its class; None if it has none."""
+    attributes = getattr(target, "__dict__", None)
+    if attributes is None:
+        return getattr(target, "_pyroId", None)  # a class with slots for the two attributes
+    return attributes.get("_pyroId")
 
 
 def _mark(target: object, object_id: str, owner: object) -> None:

@@ -273,8 +273,8 @@ class _HurriedWalk(_Walk):
 
     def _skip(self, at: int, left: int) -> tuple[int, int]:
         """Skip what is flat at the start of the container whose first item is at *at*."""
-        start = at
-        while (left >= _RUN or left < 0) and (match := _run()(self.data, at)):
+        start, match_run = at, _run()
+        while (left >= _RUN or left < 0) and (match := match_run(self.data, at)):
             at = match.end()
             left -= _RUN
         if at > start:
