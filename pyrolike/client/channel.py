@@ -31,6 +31,7 @@ code runs while one is held.
 
 from __future__ import annotations
 
+import builtins
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -119,7 +120,7 @@ class Channel:
         self.connection = connection
         self.seq = seq
         self.is_usable = True
-        self.failure: BaseException | None = None
+        self.failure: CommunicationError | None = None
         self._reader = reader
         self._write_head = dialect.write_head
         # Bound once: one attribute chain less on the way of every call.
@@ -166,6 +167,7 @@ class Channel:
             ProtocolError: The peer sent what is not a reply; likewise.
         """
         deadline = None if timeout is None else monotonic() + timeout
+        self._acquire_send_lock(deadline)
         seq = self._post(serializer_id, flags, payload, annotations, correlation_id, True)
         try:
             if self._read_lock.acquire(False):
@@ -184,7 +186,10 @@ class Channel:
         correlation_id: bytes | None,
     ) -> None:
         """Send a call that has no reply. Arguments and errors are those of `exchange`."""
+        self._send_lock.acquire()
         self._post(serializer_id, flags, payload, annotations, correlation_id, False)
+        if not self.is_usable:
+            self._pass_lead()
 
     def retire(self) -> None:
         """Take no further calls. The connection closes when the last call in flight is done."""
@@ -207,9 +212,13 @@ class Channel:
         correlation_id: bytes | None,
         has_reply: bool,
     ) -> int:
-        """Take a number and send. Returns the number; it is in the table if a reply will come."""
+        """Take a number and send; the send lock is held, and given back.
+
+        Returns:
+            The number. It is in the table if a reply will come.
+        """
         size = len(payload)
-        with self._send_lock:
+        try:
             seq = (self.seq + 1) & 0xFFFF
             while seq in self._pending:
                 seq = (seq + 1) & 0xFFFF
@@ -221,19 +230,32 @@ class Channel:
             self.seq = seq
             if has_reply:
                 self._pending[seq] = None
-            try:
-                if size <= JOINABLE:
-                    self._send(head + payload)
-                else:
-                    self.connection.send_parts(head, payload)
-            except OSError as fault:
-                self._fail(fault)
-                raise transfer_fault(fault, "sending") from fault
-            except BaseException as fault:
-                # Part of the message may be out: nothing sensible can follow it.
-                self._fail(fault)
-                raise
+            self._send_message(head, payload, size)
+        finally:
+            self._send_lock.release()
         return seq
+
+    def _send_message(self, head: bytes, payload: bytes, size: int) -> None:
+        try:
+            if size <= JOINABLE:
+                self._send(head + payload)
+            else:
+                self.connection.send_parts(head, payload)
+        except OSError as fault:
+            error = transfer_fault(fault, "sending")
+            self._fail(error)
+            raise error from fault
+        except BaseException as fault:
+            # Part of the message may be out: nothing sensible can follow it.
+            self._fail(fault)
+            raise
+
+    def _acquire_send_lock(self, deadline: float | None) -> None:
+        """Get the send lock; another call may be sending much, to a peer that takes it slowly."""
+        if self._send_lock.acquire(False):
+            return
+        if not self._send_lock.acquire(timeout=_time_left(deadline)):
+            raise TimeoutError("sending: timeout, other calls are being sent")
 
     def _lead(self, seq: int, deadline: float | None) -> Message:
         """Read until the reply to *seq* is there, then give the read lock back, which is held."""
@@ -265,8 +287,7 @@ class Channel:
         with self._table_lock:
             entry = self._pending[seq]
             if isinstance(entry, Message):
-                del self._pending[seq]
-                return entry
+                waiter.reply = entry
             self._pending[seq] = waiter
         while True:
             if waiter.reply is not None:
@@ -283,11 +304,8 @@ class Channel:
                 return self._lead(seq, deadline)
             self._sleep(waiter, deadline)
 
-    @staticmethod
-    def _sleep(waiter: _Waiter, deadline: float | None) -> None:
-        if deadline is None:
-            waiter.wake.acquire()
-        elif not waiter.wake.acquire(timeout=max(0.0, deadline - monotonic())):
+    def _sleep(self, waiter: _Waiter, deadline: float | None) -> None:
+        if not waiter.wake.acquire(timeout=_time_left(deadline)):
             raise TimeoutError("receiving: timeout")
 
     def _receive(self, deadline: float | None) -> Message:
@@ -300,7 +318,8 @@ class Channel:
             try:
                 data = self._recv(CHUNK)
             except OSError as fault:
-                self._raise_lost(fault)
+                self._check_fault(fault)
+                continue
             if not data:
                 self._raise_lost(None)
             message = reader.feed(data) or self._receive_body(deadline)
@@ -317,7 +336,8 @@ class Channel:
                 try:
                     count = sock.recv_into(room)
                 except OSError as fault:
-                    self._raise_lost(fault)
+                    self._check_fault(fault)
+                    continue
             if not count:
                 self._raise_lost(None)
             message = reader.filled(count)
@@ -329,12 +349,21 @@ class Channel:
         Not by the socket's own timeout: that is one for all threads that use the socket, and each
         call has a deadline of its own. (The socket's timeout limits what is sent.)
         """
+        remaining = deadline - monotonic()
         try:
-            is_ready = wait_readable(self.connection.sock, deadline - monotonic())
+            if remaining > 0 and wait_readable(self.connection.sock, remaining):
+                return
         except (OSError, ValueError):  # another thread has closed the connection
             self._raise_lost(None)
-        if not is_ready:
-            raise TimeoutError("receiving: timeout")
+        raise TimeoutError("receiving: timeout")
+
+    def _check_fault(self, fault: OSError) -> None:
+        """Raise for an error of receiving, unless it is none of this call's.
+
+        The socket's own timeout is: another thread may have set it while this one was reading.
+        """
+        if not isinstance(fault, builtins.TimeoutError) or fault.errno is not None:
+            self._raise_lost(fault)
 
     def _raise_lost(self, fault: OSError | None) -> NoReturn:
         """Say why nothing can be received: *fault*, or None where the peer has ended."""
@@ -350,7 +379,7 @@ class Channel:
             entry = self._pending.get(message.seq, message)
             if entry is None:
                 self._pending[message.seq] = message
-            elif isinstance(entry, _Waiter):
+            elif isinstance(entry, _Waiter) and entry.reply is None:
                 entry.reply = message
                 entry.rouse()
             elif entry is ABANDONED:
@@ -376,10 +405,14 @@ class Channel:
         with self._table_lock:
             if seq in self._pending:
                 self._pending[seq] = ABANDONED
-        self.retire()
+            self.is_usable = False
+        # The lead may have been passed to this very call, when it gave up.
+        self._pass_lead()
 
     def _is_idle(self) -> bool:
-        """Whether nobody waits for a reply. The table lock is held."""
+        """Whether nobody waits for a reply, or is sending. The table lock is held."""
+        if self._send_lock.locked():
+            return False  # who sends comes to `_pass_lead` later
         return all(entry is ABANDONED for entry in list(self._pending.values()))
 
     def _fail(self, fault: BaseException) -> None:
@@ -387,18 +420,34 @@ class Channel:
         with self._table_lock:
             self.is_usable = False
             if self.failure is None:
-                self.failure = fault
+                self.failure = _failure_for_others(fault)
             for entry in list(self._pending.values()):
                 if isinstance(entry, _Waiter):
                     entry.rouse()
         self.connection.close()
 
     @staticmethod
-    def _raise_failure(cause: BaseException) -> NoReturn:
+    def _raise_failure(cause: CommunicationError) -> NoReturn:
         """Raise for a call that fails because another one, or a release, ended the channel."""
         if isinstance(cause, ProtocolError):
             raise ProtocolError(f"another call on this connection failed: {cause}") from cause
-        text = (
-            str(cause) if isinstance(cause, CommunicationError) else f"connection lost: {cause!r}"
-        )
-        raise ConnectionClosedError(text) from cause
+        raise ConnectionClosedError(str(cause)) from cause
+
+
+def _failure_for_others(fault: BaseException) -> CommunicationError:
+    """Return what the other calls of a channel are told of the error that ended it.
+
+    Not the error itself: with its traceback it would keep the channel, and all its callers, alive.
+    """
+    if isinstance(fault, ProtocolError):
+        return ProtocolError(str(fault))
+    if isinstance(fault, CommunicationError):
+        return ConnectionClosedError(str(fault))
+    return ConnectionClosedError(f"connection lost: {fault!r}")
+
+
+def _time_left(deadline: float | None) -> float:
+    """Return the seconds until *deadline* as a lock wants them: -1 to wait for ever."""
+    if deadline is None:
+        return -1
+    return min(max(0.0, deadline - monotonic()), threading.TIMEOUT_MAX)

@@ -93,7 +93,7 @@ class ItemStream:
             close = getattr(self.iterator, "close", None)
             if close is not None:
                 close()
-        except Exception:  # the iterator is the program's; nobody is left to tell
+        except BaseException:  # the iterator is the program's; nobody is left to tell
             log.warning("the iterator of an item stream failed to close", exc_info=True)
         finally:
             self.lock.release()

@@ -261,6 +261,7 @@ class MessageReader:
         return fault
 
     def _fail(self, fault: ProtocolError) -> None:
-        self._fault = fault
+        # A copy: with its traceback the error itself would keep all callers alive.
+        self._fault = ProtocolError(str(fault))
         self._message = self._body = None
         self._rest.clear()

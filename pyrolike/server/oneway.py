@@ -49,8 +49,12 @@ class OnewayQueue:
             if self._is_running:
                 return
             self._is_running = True
-            if self._start(self._work):
-                return
+            try:
+                if self._start(self._work):
+                    return
+            except BaseException:
+                self._is_running = False
+                raise
         self._work()
 
     def _work(self) -> None:

@@ -65,14 +65,20 @@ class WorkerPool:
         self._size_min = size_min
         self._size_max = size_max
         self._queue_size = queue_size
-        self._lock = threading.Lock()  # guards all of the below
+        # Guards all of the below. Re-entrant, because a signal handler may close the daemon while
+        # the very thread it interrupts, the main one, is in here to hand over a connection.
+        self._lock = threading.RLock()
         self._idle: list[_Worker] = []
         self._queue: deque[tuple[float, Task, Task | None]] = deque()
         self._size = 0
         self._is_closed = False
-        for _ in range(size_min):
-            self._size += 1
-            self._start(None)
+        try:
+            for _ in range(size_min):
+                self._size += 1
+                self._start(None)
+        except BaseException:
+            self.close()
+            raise
 
     def __repr__(self) -> str:
         waiting = len(self._queue)
@@ -132,7 +138,7 @@ class WorkerPool:
             return
         now = monotonic()
         with self._lock:
-            late = [entry for entry in self._queue if entry[0] <= now]
+            late = [one for one in self._queue if one[0] <= now and one[2] is not None]
             for entry in late:
                 self._queue.remove(entry)
         for _, _, refuse in late:

@@ -87,7 +87,7 @@ class Service:
         try:
             if was_open:
                 self._daemon.clientDisconnect(connection)
-        except Exception:  # the hook is the program's; the connection ends all the same
+        except BaseException:  # the hook is the program's; the connection ends all the same
             log.exception("clientDisconnect failed")
         self.streams.release(connection, config.ITER_STREAM_LINGER)
         if self.server is not None:
@@ -98,7 +98,7 @@ class Service:
         self.streams.expire(config.ITER_STREAM_LIFETIME, config.ITER_STREAM_LINGER)
         try:
             self._daemon.housekeeping()
-        except Exception:  # the hook is the program's; it is called again next time
+        except BaseException:  # the hook is the program's; it is called again next time
             log.exception("housekeeping failed")
 
     def _report_error(
@@ -110,5 +110,5 @@ class Service:
             self._daemon.methodcall_error_handler(
                 self._daemon, address, method, vargs, kwargs or {}, fault
             )
-        except Exception:  # the handler is the program's; the caller gets the first error
+        except BaseException:  # the handler is the program's; the caller gets the first error
             log.exception("methodcall_error_handler failed")

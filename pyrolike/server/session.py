@@ -1,14 +1,12 @@
 """The server's side of one connection: messages in, replies out.
 
-A session is fed by whoever watches its connection, and used by one thread at a time: the parking
-    thread while
-nothing whole has arrived, then the worker it was dispatched to. It knows the order of things
-(handshake first, then calls), what a bad message deserves, and how a reply is written. It does not
-know threads: who runs it, and when, is the server type's business.
+A session is used by one thread at a time: the parking thread while nothing whole has arrived, then
+the worker it was dispatched to. It knows the order of things (handshake first, then calls), what a
+bad message deserves, and how a reply is written. It does not know threads: who runs it, and when,
+is the server type's business.
 
 States: *new*, until the handshake is accepted; *open*; *finished*, when nothing more may be read:
-    `end` then tells
-the daemon and closes.
+`end` then tells the daemon and closes.
 """
 
 from __future__ import annotations
@@ -16,16 +14,21 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.callcontext import ContextState
-from pyrolike.errors import CommunicationError, MessageTooLargeError, ProtocolError, SerializeError
+from pyrolike.errors import (
+    CommunicationError,
+    ConnectionClosedError,
+    MessageTooLargeError,
+    ProtocolError,
+    SerializeError,
+    TimeoutError,
+)
 from pyrolike.protocol import (
     V502,
     Flag,
     Message,
-    MessageReader,
     MessageType,
     compress,
     describe,
@@ -33,6 +36,7 @@ from pyrolike.protocol import (
 )
 from pyrolike.serializers import get_serializer, serializers
 
+from .inbox import CHUNK, DONT_WAIT, HANDSHAKE_SIZE, Inbox
 from .oneway import OnewayQueue
 
 if TYPE_CHECKING:
@@ -46,57 +50,43 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pyrolike.server")
 
-CHUNK = 64 * 1024
-"""Bytes asked of a socket at once: most requests come with one system call."""
-
 JOINABLE = 32 * 1024
 """Payloads up to this size are joined to their header: a copy costs less than a longer call."""
 
-HANDSHAKE_SIZE = 1024 * 1024
-"""Most bytes of a CONNECT message: the peer may be anybody, and has no need for more."""
-
-FIRST = frozenset({MessageType.CONNECT})
 AFTERWARDS = frozenset({MessageType.INVOKE, MessageType.PING})
-
-PATIENCE = 0.25
-"""Seconds a worker goes on receiving one message; after that the rest is awaited in parking."""
-
 UNUSUAL = Flag.ONEWAY | Flag.COMPRESSED
-DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # not on Windows; there we read only what is ready
 
 BUSY = "no free workers, increase server threadpool size"
 """Pyro's words; clients look for the first three and try again later."""
 
 
-class Session:
+class Session(Inbox):
     """One client of a daemon.
 
     Args:
         service: The daemon's inner side.
         connection: Its connection; the session owns it.
-        deadline: Moment until which the handshake must be complete, on the monotonic clock; or
-            None.
+        address: The client's socket address, or None.
+        deadline: Moment on the monotonic clock until which the handshake must be complete, or None.
         needs_handshake: Whether it begins with a handshake at all.
 
     Attributes:
         connection: See above.
         deadline: Moment at which the session is to be ended if nothing happens; None for never.
+        is_open: The handshake is done.
         is_finished: Nothing more will be read; `end` is due.
         is_busy: A message is being answered.
         is_closing: The daemon closes: the call that is running is the last one.
+        state: What `current_context` shows to the calls of this client.
     """
 
     __slots__ = (
-        "_fault",
-        "_message",
+        "_is_ended",
         "_oneway",
-        "_reader",
         "_service",
-        "connection",
         "deadline",
         "is_busy",
         "is_closing",
-        "is_finished",
         "is_open",
         "state",
     )
@@ -110,18 +100,15 @@ class Session:
         *,
         needs_handshake: bool = True,
     ) -> None:
-        self.connection = connection
+        super().__init__(connection)
         self.deadline = deadline
-        self.is_finished = False
         self.is_busy = False
         self.is_closing = False
         self.is_open = not needs_handshake
         self.state = ContextState(connection, address)
+        self._is_ended = False
         self._service = service
-        self._message: Message | None = None
-        self._fault: Exception | None = None
         self._oneway: OnewayQueue | None = None
-        self._reader = MessageReader(HANDSHAKE_SIZE, FIRST)
         if self.is_open:
             self._admit()
 
@@ -133,85 +120,6 @@ class Session:
     def must_end(self) -> bool:
         """Whether `end` is due."""
         return self.is_finished or self.is_closing
-
-    # -- reading ----------------------------------------------------------------------------------
-
-    def receive_available(self) -> bool:
-        """Take what has arrived, without waiting; for the parking thread.
-
-        Returns:
-            Whether a worker is needed: a whole message is there, or the session is finished.
-        """
-        try:
-            room = self._reader.get_buffer()
-            if room is None:
-                data = self.connection.sock.recv(CHUNK, DONT_WAIT)
-                count = len(data)
-                if count:
-                    self._message = self._reader.feed(data)
-            else:
-                with room:
-                    count = self.connection.sock.recv_into(room, 0, DONT_WAIT)
-                if count:
-                    self._message = self._reader.filled(count)
-        except BlockingIOError:
-            return False
-        except (OSError, ProtocolError) as fault:
-            self._fault = fault
-            count = 0
-        if not count:
-            self.is_finished = True
-        return self.is_finished or self._message is not None
-
-    def take_message(self) -> Message | None:
-        """Return the next message, waiting for it as long as the connection lingers; for workers.
-
-        Returns:
-            None if nothing whole has come in time, or the session is finished.
-        """
-        message, self._message = self._message, None
-        if message is not None or self.is_finished:
-            return message
-        try:
-            message = self._reader.take() or self._receive_some() or self._receive_rest()
-        except (BlockingIOError, TimeoutError):  # the connection's receive limit has passed
-            return None
-        except (OSError, ProtocolError) as fault:
-            self._fault = fault
-            self.is_finished = True
-        return message
-
-    def _receive_some(self) -> Message | None:
-        """Receive once; BlockingIOError if the connection has lingered for nothing."""
-        room = self._reader.get_buffer()
-        if room is None:
-            data = self.connection.sock.recv(CHUNK)
-            if not data:
-                raise ConnectionResetError("the client is gone")
-            return self._reader.feed(data)
-        with room:
-            count = self.connection.sock.recv_into(room)
-        if not count:
-            raise ConnectionResetError("the client is gone")
-        return self._reader.filled(count)
-
-    def _receive_rest(self) -> Message | None:
-        """Receive on while the message keeps coming, but not for ever: it may come byte by byte."""
-        end = monotonic() + PATIENCE
-        message = None
-        while message is None and monotonic() < end:
-            message = self._receive_some()
-        return message
-
-    def hold_message(self) -> bool:
-        """Set the next message aside if it has arrived already; say whether there is one."""
-        if self._message is None:
-            try:
-                self._message = self._reader.take()
-            except ProtocolError as fault:
-                self._fault = fault
-                self.is_finished = True
-        return self._message is not None
 
     def expire(self) -> None:
         """Finish the session because its deadline has passed."""
@@ -235,8 +143,8 @@ class Session:
             elif message.type == MessageType.CONNECT:
                 self._answer_connect(settings, message)
             else:
-                self._reply(settings, MessageType.PING, message, 0, b"pong", None)
-        except (OSError, CommunicationError) as fault:
+                self._answer_ping(settings, message)
+        except CommunicationError as fault:
             self._fault = fault
             self.is_finished = True
 
@@ -253,10 +161,20 @@ class Session:
             annotations = {**self.state.response, **(annotations or {})}
         try:
             self._reply(settings, MessageType.RESULT, message, flags, payload, annotations)
-        except ProtocolError as fault:
-            # The program's annotations cannot be written: that is what the caller gets to know.
-            flags, payload, _ = dispatcher.fail(codec, fault)
-            self._reply(settings, MessageType.RESULT, message, flags, payload, None)
+        except (ConnectionClosedError, TimeoutError):
+            raise
+        except Exception as fault:  # noqa: BLE001  of the program's annotations: the caller hears it
+            self.connection.send(self._pack_failure(codec, message, fault))
+
+    def _answer_ping(self, settings: ServingSettings, message: Message) -> None:
+        try:
+            self._reply(settings, MessageType.PING, message, 0, b"pong", None)
+        except (ConnectionClosedError, TimeoutError):
+            raise
+        except Exception:  # the hook for annotations is the program's; a ping is answered without
+            log.exception("the daemon's annotations cannot be sent")
+            number, seq = message.serializer_id, message.seq
+            self.connection.send(V502.write_head(MessageType.PING, number, 0, seq, 4) + b"pong")
 
     def _answer_unusual(
         self, settings: ServingSettings, codec: SerializerBase, message: Message
@@ -279,14 +197,17 @@ class Session:
     ) -> None:
         """Make a call that gets no reply, whatever happens."""
         dispatcher, client = self._service.dispatcher, self.connection
-        if message.flags & Flag.BATCH or not settings.oneway_threaded:
+        if message.flags & Flag.BATCH:
             dispatcher.answer(client, codec, message)
             return
         try:
             # Here, not in the other thread: a session's instance is made by its session.
             call = dispatcher.prepare(client, codec, message)
+            if not settings.oneway_threaded:
+                dispatcher.run(client, call)
+                return
         except BaseException:  # there is nobody to tell; the connection goes on
-            log.warning("a oneway call cannot be made", exc_info=True)
+            log.warning("a oneway call cannot be made, or failed", exc_info=True)
             return
         if self._oneway is None:
             self._oneway = OnewayQueue(self._service.start_task)
@@ -303,12 +224,14 @@ class Session:
                 inflate(message, HANDSHAKE_SIZE)
             content = codec.loads(message.payload)
             payload = codec.dumps(self._shake_hands(content))
-        except Exception as fault:  # noqa: BLE001  malformed, or refused by a hook: it is told why
+            self._reply(settings, MessageType.CONNECTOK, message, 0, payload, self.state.response)
+        except (ConnectionClosedError, TimeoutError):
+            raise
+        except BaseException as fault:  # noqa: BLE001  malformed, or refused by a hook: it is told why
             log.debug("handshake refused: %s", fault)
             self._refuse_connect(settings, message, codec, str(fault) or type(fault).__name__)
             return
         self._admit()
-        self._reply(settings, MessageType.CONNECTOK, message, 0, payload, self.state.response)
 
     def _shake_hands(self, content: Any) -> Any:
         if not isinstance(content, dict) or "handshake" not in content or "object" not in content:
@@ -420,10 +343,19 @@ class Session:
 
     def _send_at_once(self, data: bytes) -> None:
         """Send a short message without waiting; who cannot take it in now loses the connection."""
+        sock = self.connection.sock
+        timeout = None
         try:
-            is_sent = self.connection.sock.send(data, DONT_WAIT) == len(data)
+            timeout = sock.gettimeout()
+            if timeout is not None:
+                sock.settimeout(0)  # with a timeout of the program's, Python itself would wait
+            is_sent = sock.send(data, DONT_WAIT) == len(data)
         except OSError:
             is_sent = False
+        finally:
+            if timeout is not None:
+                with contextlib.suppress(OSError):
+                    sock.settimeout(timeout)
         if not is_sent:
             self.is_finished = True
 
@@ -432,10 +364,12 @@ class Session:
     def end(self) -> None:
         """Close the connection and tell the daemon, whose hooks run. May be called twice."""
         self.is_finished = True
-        was_open = self.is_open and not self.connection.is_closed
+        if self._is_ended:
+            return
+        self._is_ended = True
         if isinstance(self._fault, ProtocolError):
             self._tell_fault(self._fault)
-        self._service.forget(self, was_open)
+        self._service.forget(self, self.is_open)
         self._drain()
         self.connection.close()
 

@@ -53,10 +53,13 @@ class ServingSettings:
         )
         bytes_repr = config.SERPENT_BYTES_REPR
         codecs = {
-            V502.serializer_numbers[name]: get_serializer(name, bytes_repr=bytes_repr)
-            for name in accepted
-            # The default names msgpack; where the extra is not installed, nobody can use it.
-            if name != "msgpack" or name in serializers
+            V502.serializer_numbers[codec.name]: codec
+            for codec in (
+                get_serializer(name, bytes_repr=bytes_repr)
+                for name in accepted
+                # The default names msgpack; where the extra is not installed, nobody can use it.
+                if name != "msgpack" or name in serializers
+            )
         }
         return cls(
             revision,

@@ -281,17 +281,18 @@ def wait_readable(sock: socket.socket, seconds: float) -> bool:
 
     Args:
         sock: An open socket.
-        seconds: How long to wait; less than 0 is 0.
+        seconds: How long to wait; less than 0 is 0, and more than a fortnight a fortnight.
 
     Raises:
         ValueError: The socket is closed.
     """
+    seconds = min(max(0.0, seconds), 14 * 86_400.0)  # what the system can count
     if hasattr(select, "poll"):
         poller = select.poll()
         poller.register(sock, select.POLLIN)
         # Rounded up: a wait of half a millisecond must not become one of none.
-        return bool(poller.poll(max(0, math.ceil(seconds * 1000))))
-    return bool(select.select([sock], [], [], max(0.0, seconds))[0])
+        return bool(poller.poll(math.ceil(1000 * seconds)))
+    return bool(select.select([sock], [], [], seconds)[0])
 
 
 def _receive_some(sock: socket.socket, size: int) -> bytes:

@@ -213,10 +213,11 @@ def test_a_reply_behind_the_leaders_own_is_found_by_the_next_leader(opened: Line
     assert second.answer() == b"SECOND"
 
 
-def test_replies_may_come_in_any_order(opened: Line) -> None:
-    first, one = opened.lead(b"first")
-    second, two = opened.follow(b"second")
-    third, three = opened.follow(b"third")
+@pytest.mark.parametrize("timeout", [None, PATIENCE])
+def test_replies_may_come_in_any_order(opened: Line, timeout: float | None) -> None:
+    first, one = opened.lead(b"first", timeout)
+    second, two = opened.follow(b"second", timeout)
+    third, three = opened.follow(b"third", timeout)
     opened.peer.send(reply(three))
     assert third.answer() == b"THIRD"
     opened.peer.send(reply(two))
@@ -540,9 +541,11 @@ def others_fail_alike(opened: Line, leader: Any, followers: list[Any]) -> BaseEx
     return error
 
 
-def leader_and_followers(opened: Line) -> tuple[Any, list[Any], list[wire.RawMessage]]:
-    leader, one = opened.lead(b"leader")
-    made = [opened.follow(b"follower %d" % number) for number in range(3)]
+def leader_and_followers(
+    opened: Line, timeout: float | None = None
+) -> tuple[Any, list[Any], list[wire.RawMessage]]:
+    leader, one = opened.lead(b"leader", timeout)
+    made = [opened.follow(b"follower %d" % number, timeout) for number in range(3)]
     return leader, [call for call, _ in made], [one, *(request for _, request in made)]
 
 
@@ -645,13 +648,27 @@ def test_a_reply_of_the_largest_size_is_accepted(opened: Line) -> None:
     assert len(call.answer()) == 1000
 
 
-def test_closing_ends_the_reader_and_the_sleepers(opened: Line) -> None:
-    leader, followers, _ = leader_and_followers(opened)
+@pytest.mark.parametrize("timeout", [None, PATIENCE])
+def test_closing_ends_the_reader_and_the_sleepers(opened: Line, timeout: float | None) -> None:
+    leader, followers, _ = leader_and_followers(opened, timeout)
     opened.channel.close()
     opened.channel.close()
     for call in (leader, *followers):
         assert type(call.wait()) is ConnectionClosedError
         assert call.error.__cause__ is opened.channel.failure
+        assert "released" in str(call.error)
+
+
+@pytest.mark.parametrize("timeout", [None, PATIENCE])
+@pytest.mark.parametrize("keep_open", [False, True])
+def test_closing_ends_a_call_that_is_about_to_read(timeout: float | None, keep_open: bool) -> None:
+    with line(LateLeader, keep_open=keep_open) as opened:
+        opened.channel.is_late = True
+        call, _ = opened.call(timeout=timeout)
+        opened.channel.close()
+        opened.channel.sign.set()
+        assert call.is_over(1.0), "it waits on a socket that is not closed"
+        assert type(call.wait()) is ConnectionClosedError
         assert "released" in str(call.error)
 
 
@@ -761,6 +778,25 @@ def test_an_interrupted_sleeper_leaves_the_others_alone() -> None:
         opened.peer.send(reply(one))
         assert leader.answer() == b"LEADER"
         opened.peer.wait_closed()
+
+
+class LeftAtTheDoor(WatchedChannel):
+    """A leader is interrupted after it has got its reply."""
+
+    __slots__ = ()
+
+    def _lead(self, *args: Any) -> Any:
+        super()._lead(*args)
+        raise Interrupt
+
+
+def test_a_call_that_is_interrupted_with_its_reply_in_hand_leaves_nothing_behind() -> None:
+    with line(LeftAtTheDoor) as opened:
+        call, request = opened.call()
+        opened.peer.send(reply(request))
+        assert isinstance(call.wait(), Interrupt)
+        opened.peer.wait_closed()
+        assert "0 calls in flight" in repr(opened.channel)
 
 
 SEND_FAULTS = {

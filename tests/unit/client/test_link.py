@@ -155,6 +155,9 @@ def test_numbers_go_on_from_one_connection_to_the_next() -> None:
     with scripted_server(script, script) as location:
         link = link_to(location)
         assert link.last_seq == 0
+        link.last_seq = 7
+        assert link.last_seq == 7
+        link.last_seq = 0
         serve_call(link)
         serve_call(link)
         assert link.last_seq == 2
@@ -239,6 +242,19 @@ BAD_REPLIES: dict[str, tuple[Answers, type[Exception]]] = {
         failure("Pyro5.errors.ProtocolError", "result of call is an iterator"),
         ProtocolError,
     ),
+    "a stream with another id": (
+        value(
+            {
+                "__class__": "Pyro5.errors.ProtocolError",
+                "__exception__": True,
+                "args": ("result of call is an iterator",),
+                "attributes": {},
+            },
+            flags=wire.EXCEPTION | wire.ITEMSTREAM,
+            annotations={"ABCD": b"no stream"},
+        ),
+        ProtocolError,
+    ),
     "a class nobody knows": (value({"__class__": "some.Thing", "x": 1}), SerializeError),
     "a class nobody may have": (value({"__class__": "os.__system__"}), SecurityError),
 }
@@ -252,6 +268,30 @@ def test_a_bad_reply_is_an_error_and_the_next_call_connects_anew(kind: str) -> N
         with pytest.raises(expected):
             serve_call(link)
         assert serve_call(link) == 2
+        link.release()
+
+
+def test_a_bad_reply_is_an_error_too_where_replies_are_looked_at_closely() -> None:
+    answer, expected = BAD_REPLIES["a ping"]
+    with changed_settings(LOGWIRE=True), scripted_server(answering(answer)) as location:
+        link = link_to(location)
+        with pytest.raises(expected):
+            serve_call(link)
+        link.release()
+
+
+def test_a_bad_reply_on_an_old_connection_leaves_the_new_one_alone() -> None:
+    with scripted_server((hall := Hall()).script) as location, closing(hall):
+        link = link_to(location)
+        link.connect()
+        call = Call(lambda: serve_call(link))
+        peer = hall.next_peer()
+        request = peer.read_message()
+        link.channel = new = LeavingChannel()  # type: ignore[assignment]  # has what a link needs
+        peer.send(wire.message(wire.RESULT, b"((((", seq=request.seq))
+        assert isinstance(call.wait(), SerializeError)
+        assert link.channel is new
+        peer.wait_closed()
         link.release()
 
 

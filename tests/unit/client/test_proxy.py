@@ -683,11 +683,9 @@ def test_a_stream_that_outlives_its_proxy_does_not_connect_unguarded(
     del proxy
     assert connection is not None
     connection.sock.shutdown(socket.SHUT_RDWR)
-    with pytest.raises(CommunicationError):
-        next(items)
-    with pytest.raises(CommunicationError):
-        next(items)
-    assert running.daemon.connections == 1  # type: ignore[attr-defined]  # it counts
+    for _ in range(3):
+        with pytest.raises(CommunicationError):
+            next(items)
 
 
 class Logging(Proxy):

@@ -629,9 +629,7 @@ def test_an_exception_that_is_raised_again_and_again_does_not_grow_beyond_measur
 
     house.add(Stubborn(), "stubborn")
     message = call("fail", object_id="stubborn")
-    sizes = [
-        len(house.dispatcher.answer(house.client, SERPENT, message)[1]) for _ in range(12)
-    ]
+    sizes = [len(house.dispatcher.answer(house.client, SERPENT, message)[1]) for _ in range(12)]
     assert sizes[-1] < 12 * sizes[1]
 
 

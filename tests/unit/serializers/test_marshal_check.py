@@ -17,7 +17,7 @@ RECORDS = [
     for i in range(40)
 ]
 
-VALUES = [
+VALUES: list[Any] = [
     None, True, False, ..., 0, -1, 2**31 - 1, -(2**31), 2**31, -(2**40), 2**62, -(2**75), 2**5000,
     1.5, float("inf"), 1 - 2j, "", "short", "ü", "\ud800", "x" * 47, "x" * 48, "x" * 255, "x" * 256,
     "ü" * 300, b"", b"bytes", bytes(1000), (), [], {}, set(), frozenset(),
@@ -45,7 +45,7 @@ def test_plain_values_pass_in_every_version_of_the_format(value: Any, version: i
 
 @pytest.mark.parametrize("form", [bytes, bytearray, memoryview])
 @pytest.mark.parametrize("value", [("calc", "add", [3, 4], {}), RECORDS, b"x" * 10_000])
-def test_every_kind_of_buffer_is_checked(form: Any, value: object) -> None:
+def test_every_kind_of_buffer_is_checked(form: Any, value: Any) -> None:
     data = marshal.dumps(value)
     check_marshal(form(data))
     with pytest.raises(SerializeError):
@@ -53,17 +53,17 @@ def test_every_kind_of_buffer_is_checked(form: Any, value: object) -> None:
 
 
 def test_a_view_of_wider_items_counts_in_bytes() -> None:
-    items = array("H", bytes(8) + marshal.dumps("abcdef" * 20) + bytes(0))
+    items = array("H", bytes(8) + marshal.dumps((1, "a" * 121)))
     check_marshal(memoryview(items)[4:])
 
 
 @pytest.mark.parametrize(
     "written_elsewhere",
     [
-        # the same call and records, from Python 3.10, 3.12 and 3.13
+        # Python 3.10 to 3.13, from constants and from variables
         b")\x04\xda\x04calc\xda\x03add[\x02\0\0\0\xe9\x03\0\0\0\xe9\x04\0\0\0{0",
         b"\xa9\x04\xda\x04calc\xda\x03add\xdb\x02\0\0\0\xe9\x03\0\0\0\xe9\x04\0\0\0\xfb0",
-        # from Python 2
+        # Python 2
         b"(\x04\0\0\0t\x04\0\0\0calct\x03\0\0\0add[\x02\0\0\0i\x03\0\0\0i\x04\0\0\0{0",
     ],
 )
@@ -112,22 +112,21 @@ def test_a_size_beyond_the_data_is_refused(kind: bytes, size: int) -> None:
 def test_data_that_was_cut_anywhere_is_refused(value: Any) -> None:
     data = marshal.dumps(value)
     for end in range(0, len(data), len(data) // 50 + 1):
-        assert refusal(data[:end]) == (
-            f"invalid marshal data: it ends at byte {end}, inside of a value"
-        ) or "announced" in refusal(data[:end])
+        text = refusal(data[:end])
+        assert "more than there are bytes" in text or f"ends at byte {end}" in text
 
 
 @pytest.mark.parametrize("value", [1, ("calc", "add", [3, 4], {}), RECORDS])
-def test_whatever_is_behind_the_end_is_refused(value: object) -> None:
+def test_whatever_is_behind_the_end_is_refused(value: Any) -> None:
     data = marshal.dumps(value)
     assert refusal(data + b"N") == (
         f"refused marshal data: there is something behind the end of the value (byte {len(data)})"
     )
 
 
-@pytest.mark.parametrize("data", [b"{N0", b"{NNN0", b"[\x01\0\0\x000", b"{N{00"])
+@pytest.mark.parametrize("data", [b"{N0", b"{NNN0", b"[\x01\0\0\x000", b"{N{N00"])
 def test_a_dict_ends_only_before_a_key(data: bytes) -> None:
-    assert "type code b'0'" in refusal(data) or "inside of a value" in refusal(data)
+    assert "type code b'0' stands for no plain value here" in refusal(data)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +145,8 @@ def test_the_digits_of_an_integer_have_fifteen_bits_and_none_too_many(
     count = sign * (len(digits) // 2)
     integer = b"l" + count.to_bytes(4, "little", signed=True) + digits
     call = b")\x04z\x01oz\x01m[\x01\0\0\0" + integer + b"{0"
-    many = b"[\x20\0\0\0" + 32 * integer + bytes(0)
-    for data in (integer, call, many, b"[\xff\0\0\0" + 255 * integer):
+    many = b"[\x80\0\0\0" + 128 * integer
+    for data in (integer, call, many):
         if good:
             check_marshal(data)
             marshal.loads(data)
@@ -199,7 +198,8 @@ def test_a_container_that_refers_to_itself_is_refused(data: bytes) -> None:
 
 def test_finished_objects_may_be_shared() -> None:
     shared = [1, 2]
-    for value in ([shared, shared], {"a": shared, "b": (shared, {"c": shared})}):
+    values: tuple[Any, ...] = ([shared, shared], {"a": shared, "b": (shared, {"c": shared})})
+    for value in values:
         data = marshal.dumps(value)
         assert b"r" in data
         check_marshal(data)
@@ -229,10 +229,11 @@ def test_references_do_not_blow_the_data_up() -> None:
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:40])
-def test_the_shortcuts_agree_with_the_definition(value: object) -> None:
+def test_the_shortcuts_agree_with_the_definition(value: Any) -> None:
     data = marshal.dumps(value)
     marshal_check._Walk(data).check()
-    assert marshal_check._HurriedWalk(data).check() is None or RECORDS in [value]
+    if marshal_check._is_proven_in_a_hurry(data):
+        assert not marshal_check._is_proven_in_a_hurry(data + b"N")
 
 
 @pytest.mark.parametrize(
@@ -243,13 +244,14 @@ def test_the_shortcuts_agree_with_the_definition(value: object) -> None:
         7, None, "text", 1.5, {"a": 1, "b": "c"},
     ],
 )  # fmt: skip
-def test_common_calls_and_results_take_the_first_shortcut(value: object) -> None:
+def test_common_calls_and_results_take_the_first_shortcut(value: Any) -> None:
     assert marshal_check._simple()(marshal.dumps(value))
 
 
 def test_strings_may_be_referred_to_in_a_long_list_of_records() -> None:
     records = [{"id": i * 1000, "name": f"{i}"} for i in range(1000)]
-    for value in (records, ("obj", "put", [records], {})):
+    values: tuple[Any, ...] = (records, ("obj", "put", [records], {}))
+    for value in values:
         data = marshal.dumps(value)
         assert not marshal_check._simple()(data)
         assert marshal_check._is_proven_in_a_hurry(data)

@@ -246,6 +246,12 @@ def test_every_few_seconds_there_is_a_tick() -> None:
             assert house.ticks.acquire(timeout=PATIENCE)
 
 
+def test_the_first_tick_has_its_time_too(house: House) -> None:
+    house.wait_around()
+    house.wait_around()
+    assert not house.ticks.acquire(blocking=False)
+
+
 def test_tasks_that_wait_too_long_for_a_worker_are_refused(house: House) -> None:
     held, refused = HeldTask(), threading.Event()
     house.pool.submit(held)

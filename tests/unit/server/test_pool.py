@@ -217,9 +217,7 @@ def test_a_task_that_must_not_be_lost_is_not_refused_for_lack_of_room(
     assert done.wait(PATIENCE)
 
 
-def test_who_waits_too_long_is_refused_and_the_others_go_on_waiting(
-    make: Make, held: Hold
-) -> None:
+def test_who_waits_too_long_is_refused_and_the_others_go_on_waiting(make: Make, held: Hold) -> None:
     pool = make()
     first = held(pool)
     told: list[str] = []

@@ -466,9 +466,7 @@ def test_an_iterator_is_answered_with_a_stream(opened: Serving, service: Service
 
 
 @pytest.mark.parametrize("serializer", [0, 5, 42, 255])
-def test_a_call_in_an_unknown_serializer_ends_the_session(
-    opened: Serving, serializer: int
-) -> None:
+def test_a_call_in_an_unknown_serializer_ends_the_session(opened: Serving, serializer: int) -> None:
     opened.peer.send(invoke("add", 1, 2, serializer=serializer))
     opened.finish()
     opened.peer.wait_closed()
@@ -541,9 +539,10 @@ def test_what_came_before_a_mistake_is_answered(opened: Serving) -> None:
 
 
 def test_a_call_beyond_the_limit_is_told_so_by_its_header(calc: Calc, hooks: Hooks) -> None:
-    with changed_settings(MAX_MESSAGE_SIZE=1000), serving(
-        make_service({"calc": calc}, hooks)
-    ) as pair:
+    with (
+        changed_settings(MAX_MESSAGE_SIZE=1000),
+        serving(make_service({"calc": calc}, hooks)) as pair,
+    ):
         connect(pair)
         answer = exchange(pair, wire.header(wire.INVOKE, data_size=1001, seq=8))
         assert answer.seq == 8
@@ -768,84 +767,34 @@ def test_an_iterator_that_nobody_waits_for_becomes_no_stream(
     assert len(service.streams) == 0
 
 
-# -- receiving, as the parking thread does
+# -- receiving
 
 
-def park(pair: Serving) -> None:
-    """Receive whenever something has arrived, until a worker is needed."""
-    while not pair.session.receive_available():
-        ready, _, _ = select.select([pair.session.connection.sock], [], [], PATIENCE)
-        assert ready
-
-
-def test_where_nothing_has_arrived_nobody_is_needed(new: Serving) -> None:
-    assert not new.session.receive_available()
-    assert not new.session.hold_message()
-    assert not new.session.is_finished
-
-
-@pytest.mark.parametrize("size", [1, 7, 40])
-def test_a_message_in_pieces_is_whole_with_its_last_piece(opened: Serving, size: int) -> None:
-    message = call_message("add", 1, 2)
-    pieces = [message[start : start + size] for start in range(0, len(message), size)]
-    for piece in pieces[:-1]:
-        opened.peer.send(piece)
-        assert not opened.session.receive_available()
-    opened.peer.send(pieces[-1])
-    assert opened.session.receive_available()
-    assert opened.session.hold_message()
-    opened.work()
-    assert value_of(opened.peer.read_message()) == 3
-
-
-def test_several_messages_at_once_come_out_one_by_one(opened: Serving) -> None:
+def test_calls_in_one_piece_are_answered_one_by_one(opened: Serving) -> None:
     opened.peer.send(call_message("add", 1, 2) + call_message("add", 3, 4))
-    assert opened.session.receive_available()
-    first = opened.session.take_message()
-    assert first is not None
-    assert opened.session.hold_message()
-    assert opened.session.hold_message()  # asked twice, held once
-    opened.session.process(first)
     opened.work()
     assert [value_of(opened.peer.read_message()) for _ in range(2)] == [3, 7]
 
 
 @pytest.mark.parametrize("parked", [True, False])
-def test_a_large_message_is_received_piece_by_piece(opened: Serving, parked: bool) -> None:
+def test_a_large_call_is_answered(opened: Serving, parked: bool) -> None:
     message = call_message("size", "x" * 300_000)
     sender = threading.Thread(target=opened.peer.send, args=(message,))
     sender.start()
-    if parked:
-        park(opened)
-    opened.work()
+    while parked and not opened.session.receive_available():
+        select.select([opened.session.connection.sock], [], [], PATIENCE)
+    while (whole := opened.session.take_message()) is None:
+        assert not opened.session.is_finished
+    opened.session.process(whole)
     sender.join(PATIENCE)
     assert value_of(opened.peer.read_message()) == 300_000
 
 
-def test_the_end_of_a_connection_finishes_the_session(opened: Serving, hooks: Hooks) -> None:
+def test_who_leaves_finishes_the_session(opened: Serving, hooks: Hooks) -> None:
     opened.peer.sock.close()
-    assert opened.session.receive_available()
+    opened.finish()
     assert opened.session.is_finished
-    assert opened.session.take_message() is None
-    opened.session.end()
     assert hooks.left == [opened.session.connection]
-
-
-def test_the_end_of_a_connection_within_a_large_message_finishes_the_session(
-    opened: Serving,
-) -> None:
-    opened.peer.send(call_message("size", "x" * 300_000)[:70_000])
-    for _ in range(3):  # the first bytes, and then what belongs to the body
-        assert not opened.session.receive_available()
-    opened.peer.sock.close()
-    park(opened)
-    assert opened.session.is_finished
-
-
-def test_a_connection_that_is_closed_here_finishes_the_session(opened: Serving) -> None:
-    opened.session.connection.close()
-    assert opened.session.receive_available()
-    assert opened.session.is_finished
 
 
 def test_rubbish_finishes_the_session_and_its_client_is_told(new: Serving) -> None:
@@ -854,60 +803,6 @@ def test_rubbish_finishes_the_session_and_its_client_is_told(new: Serving) -> No
     assert new.session.is_finished
     new.session.end()
     assert "invalid data" in reason_of(new.peer.read_message())
-
-
-def test_rubbish_behind_a_message_is_found_when_the_next_one_is_held(opened: Serving) -> None:
-    opened.peer.send(call_message("add", 1, 2) + bytes(100))
-    assert opened.session.receive_available()
-    message = opened.session.take_message()
-    assert message is not None
-    assert not opened.session.hold_message()
-    assert opened.session.is_finished
-
-
-# -- receiving, as a worker does
-
-
-def test_a_worker_lingers_a_moment_and_no_longer(opened: Serving) -> None:
-    assert opened.session.take_message() is None
-    assert not opened.session.is_finished
-
-
-def test_a_worker_gives_up_half_a_message_until_there_is_more(opened: Serving) -> None:
-    message = call_message("add", 1, 2)
-    opened.peer.send(message[:50])
-    assert opened.session.take_message() is None
-    assert not opened.session.is_finished
-    opened.peer.send(message[50:])
-    opened.work()
-    assert value_of(opened.peer.read_message()) == 3
-
-
-def test_a_worker_does_not_wait_for_ever_for_who_sends_byte_by_byte(
-    opened: Serving, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session_module, "PATIENCE", 0.0)
-    message = call_message("size", "x" * 300_000)
-    opened.peer.send(message[:100_000])
-    assert opened.session.take_message() is None  # there is more to read, but not for this worker
-    monkeypatch.undo()
-    sender = threading.Thread(target=opened.peer.send, args=(message[100_000:],))
-    sender.start()
-    while (whole := opened.session.take_message()) is None:
-        assert not opened.session.is_finished
-    opened.session.process(whole)
-    sender.join(PATIENCE)
-    assert value_of(opened.peer.read_message()) == 300_000
-
-
-@pytest.mark.parametrize("sent", [b"", b"PYRO", call_message("size", "x" * 100_000)[:80_000]])
-def test_a_connection_that_ends_while_a_worker_reads_finishes_the_session(
-    opened: Serving, sent: bytes
-) -> None:
-    opened.peer.send(sent)
-    opened.peer.sock.close()
-    assert opened.session.take_message() is None
-    assert opened.session.is_finished
 
 
 def test_a_finished_session_gives_no_messages(opened: Serving) -> None:

@@ -19,13 +19,14 @@ from pyrolike.callcontext import current_context
 from pyrolike.objects import expose, oneway
 from pyrolike.serializers import get_serializer
 from pyrolike.server import parking as parking_module, threadpool as threadpool_module
+from pyrolike.server.pool import WorkerPool
 from pyrolike.server.session import Session
 from pyrolike.server.threadpool import PoolSettings, ThreadPoolServer
 from pyrolike.transport import SocketConnection
 from tests.support import wire
 from tests.support.daemon import PATIENCE, Threads
 from tests.support.rawpeer import RawPeer, serpent
-from tests.support.serving import HeldTask, Hooks, make_service, run_bounded
+from tests.support.serving import HeldTask, Hooks, make_service, run_bounded, settle
 
 SETTINGS = PoolSettings(
     size_min=1, size_max=4, queue_size=100, queue_wait=PATIENCE, idle_limit=None, poll=1000.0
@@ -169,6 +170,36 @@ def value_of(message: wire.RawMessage) -> Any:
 
 def ping(seq: int) -> bytes:
     return wire.message(wire.PING, b"ping", seq=seq)
+
+
+# -- making a server
+
+
+def test_a_server_that_cannot_be_made_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise OSError(errno.EMFILE, "no more descriptors")
+
+    before = set(threading.enumerate())
+    pools: list[WorkerPool] = []
+
+    class Watched(WorkerPool):
+        def __init__(self, *sizes: int) -> None:
+            super().__init__(*sizes)
+            pools.append(self)
+
+    monkeypatch.setattr(threadpool_module, "WorkerPool", Watched)
+    monkeypatch.setattr(threadpool_module, "Parking", fail)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        pytest.raises(OSError, match="no more descriptors"),
+    ):
+        ThreadPoolServer(listener, fail, fail, SETTINGS)
+    left = settle(before, 0.5)
+    for pool in pools:
+        pool.close()  # for the tests that follow
+    assert left == []
 
 
 # -- the loop
@@ -356,8 +387,8 @@ def test_an_error_of_accepting_is_logged_and_does_not_end_the_loop(
 
 
 def test_idle_clients_keep_no_worker(single: Running) -> None:
-    clients = [single.client() for _ in range(10)]
-    for _ in range(3):
+    clients = [single.client() for _ in range(4)]
+    for _ in range(2):
         for number, client in enumerate(clients):
             assert value_of(client.call("add", number, 1)) == number + 1
 
@@ -517,7 +548,7 @@ def test_who_is_called_for_long_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.slow
 def test_who_sends_a_long_message_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The limit is for each piece, not for the whole: a large message over a slow line takes its time.
+    # The limit is for each piece, not for the whole: a large message may come over a slow line.
     monkeypatch.setattr(parking_module, "CLOCK_SECONDS", 0.01)
     with contextlib.closing(Running(idle_limit=0.2)) as running:
         running.start()
@@ -557,12 +588,29 @@ def test_the_house_is_not_kept_twice_at_the_same_time() -> None:
             assert may_end.wait(PATIENCE)
             keeping.clear()
 
-    with contextlib.closing(Running(hooks=Slow())) as running:
+    with contextlib.closing(Running(hooks=Slow(), poll=0.01)) as running:
         assert keeping.wait(PATIENCE)
         for _ in range(3):
             running.server._start_housekeeping()
         may_end.set()
     assert not any(both)
+
+
+def test_the_house_is_not_kept_while_the_daemon_is_still_being_made() -> None:
+    # The rest of the daemon's constructor, and its subclass's, run when the server is there.
+    with contextlib.closing(Running()) as running:
+        running.start()
+        assert value_of(running.client().call("add", 1, 2)) == 3
+    assert running.hooks.houses_kept == 0
+
+
+def test_a_poll_time_of_nothing_makes_no_thread_spin() -> None:
+    turns: list[bool] = []
+    with contextlib.closing(Running(poll=0.0)) as running:
+        running.start(lambda: not turns.append(True))
+        threading.Event().wait(0.1)
+        assert len(turns) < 200
+        assert running.hooks.houses_kept < 200
 
 
 @pytest.mark.parametrize("error", [ValueError, SystemExit])
@@ -762,7 +810,7 @@ def test_who_waits_for_a_worker_when_the_server_closes_is_let_go(
     single.calc.held.may_end.set()
     assert value_of(held.read_message()) == "held"
     for peer in waiting, late:
-        with contextlib.suppress(EOFError):
+        with contextlib.suppress(EOFError, ConnectionError):
             assert b"no free workers" in peer.read_message().payload
         peer.wait_closed()
 

@@ -1,0 +1,129 @@
+"""What has arrived from one client: bytes into messages, waiting or not.
+
+The parking thread takes what is there without ever waiting; a worker waits as long as the
+connection lingers. Both feed the same reader, so a message may be begun by one and finished by the
+other.
+"""
+
+from __future__ import annotations
+
+import socket
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from pyrolike.errors import ProtocolError
+from pyrolike.protocol import MessageReader, MessageType
+
+if TYPE_CHECKING:
+    from pyrolike.protocol import Message
+    from pyrolike.transport import SocketConnection
+
+CHUNK = 64 * 1024
+"""Bytes asked of a socket at once: most requests come with one system call."""
+
+HANDSHAKE_SIZE = 1024 * 1024
+"""Most bytes of a CONNECT message: the peer may be anybody, and has no need for more."""
+
+PATIENCE = 0.25
+"""Seconds a worker goes on receiving one message; after that the rest is awaited in parking."""
+
+FIRST = frozenset({MessageType.CONNECT})
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # not on Windows; there we read only what is ready
+
+
+class Inbox:
+    """The reading half of a session.
+
+    Args:
+        connection: Where bytes come from.
+
+    Attributes:
+        connection: See above.
+        is_finished: Nothing more will be read.
+    """
+
+    __slots__ = ("_fault", "_message", "_reader", "connection", "is_finished")
+
+    def __init__(self, connection: SocketConnection) -> None:
+        self.connection = connection
+        self.is_finished = False
+        self._message: Message | None = None  # set aside for the next `take_message`
+        self._fault: Exception | None = None  # why it is finished
+        self._reader = MessageReader(HANDSHAKE_SIZE, FIRST)
+
+    def receive_available(self) -> bool:
+        """Take what has arrived, without waiting; for the parking thread.
+
+        Returns:
+            Whether a worker is needed: a whole message is there, or the session is finished.
+        """
+        try:
+            room = self._reader.get_buffer()
+            if room is None:
+                data = self.connection.sock.recv(CHUNK, DONT_WAIT)
+                count = len(data)
+                if count:
+                    self._message = self._reader.feed(data)
+            else:
+                with room:
+                    count = self.connection.sock.recv_into(room, 0, DONT_WAIT)
+                if count:
+                    self._message = self._reader.filled(count)
+        except BlockingIOError:
+            return False
+        except (OSError, ProtocolError) as fault:
+            self._fault = fault
+            count = 0
+        if not count:
+            self.is_finished = True
+        return self.is_finished or self._message is not None
+
+    def take_message(self) -> Message | None:
+        """Return the next message, waiting for it as long as the connection lingers; for workers.
+
+        Returns:
+            None if nothing whole has come in time, or the session is finished.
+        """
+        message, self._message = self._message, None
+        if message is not None or self.is_finished:
+            return message
+        try:
+            message = self._reader.take() or self._receive_some() or self._receive_rest()
+        except (BlockingIOError, TimeoutError):  # the connection's receive limit has passed
+            return None
+        except (OSError, ProtocolError) as fault:
+            self._fault = fault
+            self.is_finished = True
+        return message
+
+    def _receive_some(self) -> Message | None:
+        """Receive once; BlockingIOError if the connection has lingered for nothing."""
+        room = self._reader.get_buffer()
+        if room is None:
+            data = self.connection.sock.recv(CHUNK)
+            if not data:
+                raise ConnectionResetError("the client is gone")
+            return self._reader.feed(data)
+        with room:
+            count = self.connection.sock.recv_into(room)
+        if not count:
+            raise ConnectionResetError("the client is gone")
+        return self._reader.filled(count)
+
+    def _receive_rest(self) -> Message | None:
+        """Receive on while the message keeps coming, but not for ever: it may come byte by byte."""
+        end = monotonic() + PATIENCE
+        message = None
+        while message is None and monotonic() < end:
+            message = self._receive_some()
+        return message
+
+    def hold_message(self) -> bool:
+        """Set the next message aside if it has arrived already; say whether there is one."""
+        if self._message is None:
+            try:
+                self._message = self._reader.take()
+            except ProtocolError as fault:
+                self._fault = fault
+                self.is_finished = True
+        return self._message is not None
