@@ -220,7 +220,12 @@ class CallContext:
 
     def to_global(self) -> dict[str, Any]:
         """Return the eight fields as a dictionary, for `from_global` in another thread."""
-        return {name: getattr(self, name) for name in _FIELDS}
+        values = {name: getattr(self, name) for name in _FIELDS}
+        state = _thread.state
+        if state.client is not None and state.outgoing is not None:
+            values["annotations"] = state.received or {}
+            values["outgoing_annotations"] = state.outgoing
+        return values
 
     def from_global(self, values: dict[str, Any]) -> None:
         """Take over the fields that `to_global` returned in another thread."""
@@ -232,6 +237,7 @@ class CallContext:
             state.outgoing = values["annotations"]
         else:
             state.received = values["annotations"]
+            state.outgoing = values.get("outgoing_annotations")
         state.response = values["response_annotations"]
         correlation_id = values["correlation_id"]
         state.correlation = correlation_id.bytes if correlation_id else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
+from pyrolike.objects.calls import raise_remote
 from pyrolike.serializers import ExceptionWrapper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from .proxy import Proxy
@@ -16,20 +18,20 @@ if TYPE_CHECKING:
 class RecordedMethod:
     """Stands for a method in a batch: a call of it is written down, not made."""
 
-    __slots__ = ("_calls", "_name")
+    __slots__ = ("_name", "_record")
 
-    def __init__(self, calls: list[tuple[str, Any, Any]], name: str) -> None:
-        self._calls = calls
+    def __init__(self, record: Callable[[tuple[str, Any, Any]], None], name: str) -> None:
+        self._record = record
         self._name = name
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> None:
         """Record the call."""
-        self._calls.append((self._name, args, kwargs))
+        self._record((self._name, args, kwargs))
 
     def __getattr__(self, name: str) -> RecordedMethod:
         if name.startswith("__"):
             raise AttributeError(name)
-        return RecordedMethod(self._calls, f"{self._name}.{name}")
+        return RecordedMethod(self._record, f"{self._name}.{name}")
 
 
 class BatchProxy:
@@ -48,7 +50,10 @@ class BatchProxy:
     def __getattr__(self, name: str) -> RecordedMethod:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
-        return RecordedMethod(self._calls, name)
+        return RecordedMethod(self._record, name)
+
+    def _record(self, call: tuple[str, Any, Any]) -> None:
+        self._calls.append(call)
 
     def __enter__(self) -> Self:
         return self
@@ -103,7 +108,10 @@ def batch(proxy: Proxy) -> BatchProxy:
 
 
 def _unwrapped(results: Sequence[Any]) -> Iterator[Any]:
-    for result in results:
-        if isinstance(result, ExceptionWrapper):
-            result.raiseIt()
-        yield result
+    pending = deque(results)
+    del results
+    while pending:
+        if isinstance(pending[0], ExceptionWrapper):
+            # In no variable here: the traceback would hold it, and it the traceback.
+            raise_remote(pending.popleft().exception)
+        yield pending.popleft()

@@ -52,7 +52,7 @@ CHUNK = 64 * 1024
 JOINABLE = 32 * 1024
 """Payloads up to this size are joined to their header: a copy costs less than a longer call."""
 
-REPLIES = frozenset({MessageType.RESULT, MessageType.PING})
+REPLIES = frozenset({MessageType.RESULT})
 INVOKE = MessageType.INVOKE
 
 
@@ -242,9 +242,8 @@ class Channel:
             else:
                 self.connection.send_parts(head, payload)
         except OSError as fault:
-            error = transfer_fault(fault, "sending")
-            self._fail(error)
-            raise error from fault
+            self._fail(transfer_fault(fault, "sending"))
+            raise transfer_fault(fault, "sending") from fault
         except BaseException as fault:
             # Part of the message may be out: nothing sensible can follow it.
             self._fail(fault)
@@ -313,6 +312,8 @@ class Channel:
         reader = self._reader
         message = reader.take()
         while message is None:
+            if self.failure is not None:
+                self._raise_failure(self.failure)
             if deadline is not None:
                 self._wait_for_data(deadline)
             try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.callcontext import get_state
@@ -14,9 +15,11 @@ from pyrolike.configure import config
 from pyrolike.errors import (
     CommunicationError,
     ConnectionClosedError,
+    MessageTooLargeError,
     ProtocolError,
     PyroError,
     SerializeError,
+    TimeoutError,
 )
 from pyrolike.protocol import (
     V502,
@@ -29,12 +32,13 @@ from pyrolike.protocol import (
     inflate,
 )
 from pyrolike.serializers import SerializerBase, get_serializer
-from pyrolike.transport import SocketConnection, connect_socket, transfer_fault
+from pyrolike.transport import SocketConnection, connect_socket, transfer_fault, wait_readable
 
 from .channel import CHUNK, Channel
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
 
     from pyrolike.configure import Configuration
     from pyrolike.uri import URI
@@ -116,11 +120,12 @@ def open_channel(
         raise PyroError("SSL is not available in this version; nothing is sent without it")
     sock = connect_socket(uri, timeout=timeout, nodelay=True, ip_version=config.PREFER_IP_VERSION)
     connection = SocketConnection(sock, str(uri.object))
+    deadline = monotonic() + timeout
     try:
         connection.settimeout(timeout)
         reader = MessageReader(settings.max_size, ANSWERS)
         _send_connect(connection, settings, seq, {"handshake": handshake, "object": uri.object})
-        answer = _receive_answer(connection, reader)
+        answer = _receive_answer(connection, reader, deadline)
         content = _read_answer(answer, settings, uri)
     except BaseException:
         connection.close()
@@ -156,17 +161,40 @@ def _send_connect(
         state.outgoing,
         state.get_correlation(),
     )
+    check_size("the handshake", payload, state.outgoing, settings.max_size)
     if settings.log_wire:
         log_message("sending", MessageType.CONNECT, settings.number, flags, seq, payload)
     connection.send(head + payload)
 
 
-def _receive_answer(connection: SocketConnection, reader: MessageReader) -> Message:
-    from_socket = connection.sock.recv
+def check_size(
+    what: str, payload: Any, annotations: Mapping[str, Any] | None, max_size: int
+) -> None:
+    """Refuse to send a message that is too large.
+
+    Raises:
+        MessageTooLargeError: It is; nothing was sent, and the connection stays.
+    """
+    size = len(payload) + sum(8 + len(value) for value in (annotations or {}).values())
+    if size > max_size:
+        raise MessageTooLargeError(
+            f"{what} takes {size:,} bytes, at most {max_size:,} are allowed; raise "
+            "config.MAX_MESSAGE_SIZE on both sides if this is intended",
+            announced=size,
+            limit=max_size,
+        )
+
+
+def _receive_answer(
+    connection: SocketConnection, reader: MessageReader, deadline: float
+) -> Message:
     message = None
     while message is None:
+        # By the deadline, and not by the socket's timeout: the bytes may come one by one.
+        if not wait_readable(connection.sock, deadline - monotonic()):
+            raise TimeoutError("receiving the answer to the handshake: timeout")
         try:
-            data = from_socket(CHUNK)
+            data = connection.sock.recv(CHUNK)
         except OSError as fault:
             raise transfer_fault(fault, "receiving the answer to the handshake") from fault
         if not data:

@@ -11,6 +11,7 @@ connection or in special cases.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -21,7 +22,6 @@ from pyrolike.configure import config
 from pyrolike.constants import DAEMON_NAME
 from pyrolike.errors import (
     CommunicationError,
-    MessageTooLargeError,
     ProtocolError,
     PyroError,
     SecurityError,
@@ -35,6 +35,7 @@ from .channel import UnsentError
 from .connecting import (
     WireSettings,
     adopt_socket,
+    check_size,
     codec_of,
     log_message,
     log_received,
@@ -126,7 +127,7 @@ class Link:
 
     def __del__(self) -> None:
         # The last of the proxy, its methods and its iterators is gone. Nothing is sent here.
-        channel = self.channel
+        channel = getattr(self, "channel", None)
         if channel is not None:
             channel.close()
 
@@ -188,7 +189,7 @@ class Link:
         annotations: Mapping[str, Any] | None = state.outgoing
         if extra_annotations is not None:
             annotations = {**(annotations or {}), **extra_annotations}
-        if settings.needs_care or len(payload) > settings.max_size:
+        if settings.needs_care or annotations or len(payload) > settings.max_size:
             flags, payload = _prepare(settings, number, flags, payload, annotations)
         state.response_received = None
         if state.client is None:
@@ -236,10 +237,11 @@ class Link:
             stream_id = reply.annotations.get(STREAM_ID)
             if stream_id is not None:
                 return StreamResultIterator(bytes(stream_id).decode("ascii", "replace"), self)
-        value = codec_of(reply, settings).loads(reply.payload)
+        codec = codec_of(reply, settings)
         if reply.flags & Flag.EXCEPTION:
-            raise_remote(value)
-        return value
+            # In no variable here: the traceback would hold it, and it the traceback.
+            raise_remote(codec.loads(reply.payload))
+        return codec.loads(reply.payload)
 
     def _pass_blob(
         self,
@@ -332,6 +334,8 @@ class Link:
 
     def fetch_metadata(self, object_id: str | None = None) -> Mapping[str, Collection[str]]:
         """Ask the daemon what an object exposes; connects if needed."""
+        if object_id is None:
+            self.connect()  # only then a logical uri has an object id
         target = object_id or self._object_id
         metadata: Mapping[str, Collection[str]] = self.invoke(
             "get_metadata", [target], {}, object_id=DAEMON_NAME
@@ -350,7 +354,7 @@ class Link:
                 return self._unproven
             channel = self.channel
             if channel is None or not channel.is_usable:
-                channel = self._open_channel()
+                channel = self._open_channel(resolve_uri(self.uri))
             return channel
 
     def bind(self) -> bool:
@@ -362,8 +366,9 @@ class Link:
         with self._connect_lock:
             if self.channel is not None and self.channel.is_usable:
                 return False
-            self.uri = resolve_uri(self.uri)
-            self.connect()
+            uri = resolve_uri(self.uri)
+            self._open_channel(uri)
+            self.uri = uri
             return True
 
     def adopt(self, sock: socket.socket) -> None:
@@ -380,10 +385,10 @@ class Link:
             self._last_seq = channel.seq
             channel.close()
 
-    def _open_channel(self) -> Channel:
-        """Make a new connection. The connect lock is held."""
-        self.release()
-        uri = resolve_uri(self.uri)
+    def _open_channel(self, uri: URI) -> Channel:
+        """Make a new connection to *uri*, a resolved one. The connect lock is held."""
+        if self.channel is not None:
+            self._give_up(self.channel)  # not closed: other calls may still be in flight on it
         channel, connection, answer = open_channel(
             uri,
             self.handshake,
@@ -413,9 +418,10 @@ class Link:
         """Return a channel for a call; streams that nobody iterates any more are closed on it."""
         forgotten = self.forgotten_streams
         channel = self.connect()
-        while forgotten:
-            self.close_stream(channel, forgotten.popleft())
-        return channel
+        with contextlib.suppress(IndexError, CommunicationError):  # others may do it, or it is late
+            while forgotten:
+                self.close_stream(channel, forgotten.popleft())
+        return channel if channel.is_usable else self.connect()
 
     def close_stream(self, channel: Channel, stream_id: str) -> None:
         """Tell the daemon that a stream's items are not wanted any more."""
@@ -447,13 +453,7 @@ def _prepare(
         squeezed = compress(payload, V502)
         if squeezed is not payload:
             flags, payload = flags | Flag.COMPRESSED, bytes(squeezed)
-    if len(payload) > settings.max_size:
-        raise MessageTooLargeError(
-            f"the call takes {len(payload):,} bytes, at most {settings.max_size:,} are allowed; "
-            "raise config.MAX_MESSAGE_SIZE on both sides if this is intended",
-            announced=len(payload),
-            limit=settings.max_size,
-        )
+    check_size("the call", payload, annotations, settings.max_size)
     if settings.log_wire:
         log_message("sending", MessageType.INVOKE, number, flags, 0, payload, annotations)
     return flags, payload

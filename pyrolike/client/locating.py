@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import ipaddress
     from collections.abc import Callable, Iterator
 
+    from .channel import Channel
+
 LOOPBACK = ("localhost", "::1")
 
 
@@ -42,22 +44,29 @@ class NameServerLine:
         name = config.SERIALIZER if config.SERIALIZER in SAFE_SERIALIZERS else "serpent"
         self._settings = WireSettings.take(config, name)
         self._timeout = config.COMMTIMEOUT or config.CONNECT_TIMEOUT
-        self._channel, _, _ = open_channel(uri, "hello", self._settings, timeout=self._timeout)
+        self._is_closed = False
+        self._channel = self._open()
+
+    def _open(self) -> Channel:
+        return open_channel(self.uri, "hello", self._settings, timeout=self._timeout)[0]
 
     def ask(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a method of the name server and return its result."""
         settings = self._settings
+        if not self._channel.is_usable and not self._is_closed:
+            self._channel = self._open()  # the last question was not answered in time
         payload = settings.codec.dumpsCall(NAMESERVER_NAME, method, args, kwargs)
         reply = self._channel.exchange(settings.number, 0, payload, None, None, self._timeout)
         if reply.flags & Flag.COMPRESSED:
             inflate(reply, settings.max_size)
-        value = codec_of(reply, settings).loads(reply.payload)
+        codec = codec_of(reply, settings)
         if reply.flags & Flag.EXCEPTION:
-            raise_remote(value)
-        return value
+            raise_remote(codec.loads(reply.payload))
+        return codec.loads(reply.payload)
 
     def close(self) -> None:
         """Hang up."""
+        self._is_closed = True
         self._channel.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pyrolike.errors import ConnectionClosedError, TimeoutError
 
@@ -40,6 +40,9 @@ class RemoteMethod:
                 name
             )  # or copying, pickling, inspecting a method would seem possible
         return RemoteMethod(self._link, self._invoke, f"{self._name}.{name}")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a remote method cannot be copied or pickled; do that with the proxy")
 
     def __repr__(self) -> str:
         return f"<remote method {self._name} of {self._link.uri}>"

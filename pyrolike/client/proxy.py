@@ -8,6 +8,7 @@ Python looks up on the class.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +21,7 @@ from pyrolike.serializers import register_pyro_class
 from pyrolike.uri import URI
 
 from .batches import BatchProxy
+from .connecting import SAFE_SERIALIZERS
 from .link import Link
 from .methods import RemoteMethod
 
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from pyrolike.transport import SocketConnection
 
 OWN_PREFIX = "_pyro"
+NEVER_REMOTE = frozenset({"__getnewargs_ex__"})
+"""What Python asks of an object to copy or pickle it, and Pyro's list of private names lacks."""
+
 LONGEST_PAUSE = 2.0
 """Most seconds between two attempts of ``_pyroReconnect``; Pyro always waits that long."""
 
@@ -86,11 +91,13 @@ class Proxy:
     # -- the remote object ------------------------------------------------------------------------
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_pyroLink":
+            raise AttributeError("this proxy is not set up: call super().__init__(uri) first")
         link = self._pyroLink
         if name in link.methods:
             invoke = link.invoke if self._pyroIsPlain else self._pyroInvoke
             return RemoteMethod(link, invoke, name)
-        if is_private_attribute(name):
+        if is_private_attribute(name) or name in NEVER_REMOTE:
             raise AttributeError(
                 f"{type(self).__name__!r} has no attribute {name!r}, and it is private"
             )
@@ -106,7 +113,7 @@ class Proxy:
             object.__setattr__(self, name, value)
             return
         link = self._pyroLink
-        if not is_private_attribute(name):
+        if not (is_private_attribute(name) or name in NEVER_REMOTE):
             link.ensure_metadata()
         if name not in link.attrs:
             kind = (
@@ -139,17 +146,8 @@ class Proxy:
 
     def __iter__(self) -> Iterator[Any]:
         if self._pyroOffers("__iter__"):
-            yield from self._pyroInvoke("__iter__", (), {})
-            return
-        item_at = self.__getattr__("__getitem__")
-        index = 0
-        while True:
-            try:
-                item = item_at(index)
-            except (IndexError, StopIteration):
-                return
-            yield item
-            index += 1
+            return iter(self._pyroInvoke("__iter__", (), {}))
+        return _iterate_by_index(self.__getattr__("__getitem__"))
 
     def __bool__(self) -> bool:
         return True
@@ -411,15 +409,27 @@ def _blank(clazz: type[Proxy]) -> Proxy:
     return clazz.__new__(clazz)
 
 
+def _iterate_by_index(item_at: RemoteMethod) -> Iterator[Any]:
+    for index in itertools.count():
+        try:
+            item = item_at(index)
+        except (IndexError, StopIteration):
+            return
+        yield item
+
+
 def _call_hook(hook: weakref.WeakMethod[Any], response: Any) -> None:
     validate = hook()
-    if validate is not None:
-        validate(response)
+    if validate is None:
+        raise CommunicationError("the proxy that would have to look at the handshake is gone")
+    validate(response)
 
 
 def _from_state(state: Sequence[Any]) -> Proxy:
+    """Make a proxy that came over the network; it does not choose a serializer that runs code."""
+    *rest, serializer_name = state
     proxy = _blank(Proxy)
-    proxy.__setstate__(state)
+    proxy.__setstate__((*rest, serializer_name if serializer_name in SAFE_SERIALIZERS else None))
     return proxy
 
 

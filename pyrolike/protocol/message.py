@@ -93,6 +93,11 @@ class Message:
         self.annotations = annotations
         self.correlation_id = correlation_id
 
+    @property
+    def data(self) -> Bytes:
+        """The payload, under the name that Pyro's received messages have for it."""
+        return self.payload
+
     def __repr__(self) -> str:
         flags = "|".join(name for bit, name in FLAG_NAMES.items() if self.flags & bit) or "0"
         return (

@@ -60,35 +60,33 @@ def explain(
         The error, to be raised by the caller. It names the innermost value that cannot be sent.
     """
     for where, value in parts:
-        problem = _problem(attempt, value)
-        if problem is not None:
-            return _descend(where, value, problem, inner or attempt)
+        reason = _why_not(attempt, value)
+        if reason is not None:
+            return _descend(where, value, reason, inner or attempt)
     return UnserializableError(f"cannot serialize the message: {_reason(cause)}")
 
 
-def _descend(
-    where: str, value: object, problem: BaseException, attempt: Attempt
-) -> UnserializableError:
+def _descend(where: str, value: object, reason: str, attempt: Attempt) -> UnserializableError:
     """Follow the failing parts of *value* down to the one that has no failing part itself."""
     top = where, value
     above = {id(value)}
     for _ in range(MAX_STEPS):
         found = _first_failing(value, attempt)
         if found is None:
-            return _error(where, value, problem)
-        step, value, problem = found
+            return _error(where, value, reason)
+        step, value, reason = found
         where += step
         if id(value) in above:
-            return _error(where, value, ValueError("it contains itself"))
+            return _error(where, value, "it contains itself")
         above.add(id(value))
-    return _error(*top, ValueError("it is nested too deeply"))
+    return _error(*top, "it is nested too deeply")
 
 
-def _first_failing(value: object, attempt: Attempt) -> tuple[str, object, BaseException] | None:
+def _first_failing(value: object, attempt: Attempt) -> tuple[str, object, str] | None:
     for step, part in islice(_parts(value), MAX_PARTS):
-        problem = _problem(attempt, part)
-        if problem is not None:
-            return step, part, problem
+        reason = _why_not(attempt, part)
+        if reason is not None:
+            return step, part, reason
     return None
 
 
@@ -116,17 +114,21 @@ def _attributes(value: object) -> Iterator[tuple[str, object]]:
         yield from ((f".{name}", part) for name, part in state.items() if name not in _PLUMBING)
 
 
-def _problem(attempt: Attempt, value: object) -> BaseException | None:
+def _why_not(attempt: Attempt, value: object) -> str | None:
+    """Return why *value* cannot be sent, None if it can.
+
+    As text: an exception that is kept would keep everything that its traceback refers to.
+    """
     try:
         attempt(value)
     except Exception as problem:  # noqa: BLE001 - whatever it is, it is what the search wants to know
-        return problem
+        return _reason(problem)
     return None
 
 
-def _error(where: str, value: object, problem: BaseException) -> UnserializableError:
+def _error(where: str, value: object, reason: str) -> UnserializableError:
     cls = type(value)
-    reason, name, advice = _reason(problem), cls.__name__, ""
+    name, advice = cls.__name__, ""
     if cls.__module__ != "builtins":
         name = f"{cls.__module__}.{cls.__qualname__}"
         if ";" not in reason:  # it brings no advice of its own

@@ -137,7 +137,10 @@ class SocketConnection:
     def close_resources(self) -> None:
         """Call ``close`` of every tracked resource; errors are logged, the others still closed."""
         while self.tracked_resources:
-            resource = self.tracked_resources.pop()
+            try:
+                resource = self.tracked_resources.pop()
+            except KeyError:
+                return  # the last of them has just become garbage
             try:
                 resource.close()
             except (

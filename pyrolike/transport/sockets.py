@@ -217,7 +217,10 @@ def _connect_tcp(
         else:
             sock.settimeout(timeout)
             return sock
-    raise min(faults, key=_tells_little)
+    try:
+        raise min(faults, key=_tells_little)
+    finally:
+        faults.clear()  # the traceback refers to this frame, and must not come back to itself
 
 
 def _open(

@@ -51,7 +51,8 @@ class Hooks:
 
 def make_service(objects: Mapping[str, object] | None = None, daemon: Any = None) -> Service:
     """Return the inner side of a daemon that has *objects* and the hooks of *daemon*."""
-    service = Service(daemon or Hooks(), Hooks.annotations)
+    hooks: Any = daemon or Hooks()
+    service = Service(hooks, Hooks.annotations)
     for object_id, thing in (objects or {}).items():
         service.table.add(thing, object_id, None, force=False, weak=False)
     return service

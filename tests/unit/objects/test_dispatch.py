@@ -397,7 +397,7 @@ def test_an_instance_that_cannot_be_made_is_an_error_and_not_reported(house: Hou
 
 
 def test_a_batch_is_answered_with_its_results_in_order(house: House) -> None:
-    calls = ("add", (1, 2), {}), ("add", (1,), {"b": 5}), ("nothing", (), {})
+    calls: list[Any] = [("add", (1, 2), {}), ("add", (1,), {"b": 5}), ("nothing", (), {})]
     assert house.batch(*calls) == (Flag.BATCH, [3, 6, None])
     assert house.batch() == (Flag.BATCH, [])
 
@@ -464,7 +464,7 @@ def test_an_iterator_becomes_a_stream(house: House) -> None:
     assert value.args == ("result of call is an iterator",)
     assert value._pyroTraceback is None  # type: ignore[attr-defined]  # as on the wire
     stream_id = annotations["STRM"].decode("ascii")
-    assert uuid.UUID(stream_id)
+    assert uuid.UUID(stream_id).version == 4
     assert house.streams.as_dict()[stream_id][0] is house.client
     assert [house.streams.next_item(stream_id, house.client) for _ in range(2)] == [0, 1]
 

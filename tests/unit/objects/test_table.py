@@ -128,7 +128,7 @@ def test_force_registers_an_object_twice(table: ObjectTable) -> None:
     thing: Any = Thing()
     add(table, thing, "one")
     add(table, thing, "two", force=True)
-    assert table.get("one").instance is table.get("two").instance is thing
+    assert [table.get(object_id).instance for object_id in ("one", "two")] == [thing, thing]
     assert thing._pyroId == "two"
     table.remove("one")
     assert table.find_id(thing) == "two"  # the attributes belong to the second registration

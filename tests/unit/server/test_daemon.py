@@ -265,7 +265,7 @@ def test_a_registered_object_has_a_uri_and_knows_its_daemon(daemon: Daemon) -> N
 
 def test_without_an_id_one_is_made_up(daemon: Daemon) -> None:
     uri = daemon.register(Thing())
-    assert uri.object.startswith("obj_")
+    assert str(uri.object).startswith("obj_")
     assert uri.object in daemon.objectsById
 
 

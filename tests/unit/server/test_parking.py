@@ -69,12 +69,13 @@ class House:
         self.tick: Callable[[], object] = self.ticks.release
         self.dispatch: Callable[[Any], object] = self.dispatched.put
         self.pool = WorkerPool(1, 1, 10)
-        self.parking = Parking(
-            self.pool,
-            lambda session: self.dispatch(session) and None,
-            lambda: self.tick() and None,
-            tick_seconds,
-        )
+        self.parking = Parking(self.pool, self._dispatch, self._tick, tick_seconds)
+
+    def _dispatch(self, session: Any) -> None:
+        self.dispatch(session)
+
+    def _tick(self) -> None:
+        self.tick()
 
     def make_guest(self, deadline: float | None = None) -> Guest:
         """Return a guest that is not parked yet."""

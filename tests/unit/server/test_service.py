@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -48,7 +48,9 @@ class Failing(Hooks):
     def _fail(self, *_: Any) -> Any:
         raise self._error
 
-    validateHandshake = clientDisconnect = housekeeping = _fail
+    validateHandshake: Any = _fail
+    clientDisconnect: Any = _fail
+    housekeeping: Any = _fail
 
 
 # -- settings
@@ -74,17 +76,17 @@ def test_the_accepted_serializers_are_fixed_when_the_daemon_is_made() -> None:
 
 
 def test_a_change_of_the_setting_for_exposure_is_noticed_by_all_objects() -> None:
-    service = make_service({"half": Half()})
+    service, connection = make_service({"half": Half()}), cast("Any", None)
     assert service.require_expose
-    members = service.shake_hands(None, "hello", "half")["meta"]  # type: ignore[arg-type]
+    members = service.shake_hands(connection, "hello", "half")["meta"]
     assert members["methods"] == {"shown"}
     with changed_settings(REQUIRE_EXPOSE=False):
         service.get_settings()
         assert not service.require_expose
-        members = service.shake_hands(None, "hello", "half")["meta"]  # type: ignore[arg-type]
+        members = service.shake_hands(connection, "hello", "half")["meta"]
         assert members["methods"] == {"shown", "hidden"}
     service.get_settings()
-    members = service.shake_hands(None, "hello", "half")["meta"]  # type: ignore[arg-type]
+    members = service.shake_hands(connection, "hello", "half")["meta"]
     assert members["methods"] == {"shown"}
 
 

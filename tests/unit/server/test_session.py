@@ -452,7 +452,7 @@ def test_a_large_result_arrives_whole(opened: Serving) -> None:
 
 
 def test_a_batch_is_answered_as_a_batch(opened: Serving) -> None:
-    calls = [("add", (1, 2), {}), ("add", (3, 4), {})]
+    calls: list[Any] = [("add", (1, 2), {}), ("add", (3, 4), {})]
     payload = serpent(("calc", "<batch>", calls, None))
     answer = exchange(opened, wire.message(wire.INVOKE, payload, flags=wire.BATCH))
     assert answer.flags == wire.BATCH
