@@ -32,6 +32,7 @@ code runs while one is held.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -167,14 +168,19 @@ class Channel:
             ProtocolError: The peer sent what is not a reply; likewise.
         """
         deadline = None if timeout is None else monotonic() + timeout
-        self._acquire_send_lock(deadline)
-        seq = self._post(serializer_id, flags, payload, annotations, correlation_id, True)
+        seq = None
         try:
+            self._acquire_send_lock(deadline)
+            seq = self._post(serializer_id, flags, payload, annotations, correlation_id, True)
             if self._read_lock.acquire(False):
                 return self._lead(seq, deadline)
             return self._follow(seq, deadline)
-        except BaseException:
+        except Exception:
             self._leave(seq)
+            raise
+        except BaseException as fault:
+            if seq is None or self._pending.get(seq) is not ABANDONED:
+                self._abort(fault)
             raise
 
     def post(
@@ -186,10 +192,17 @@ class Channel:
         correlation_id: bytes | None,
     ) -> None:
         """Send a call that has no reply. Arguments and errors are those of `exchange`."""
-        self._send_lock.acquire()
-        self._post(serializer_id, flags, payload, annotations, correlation_id, False)
-        if not self.is_usable:
-            self._pass_lead()
+        try:
+            self._send_lock.acquire()
+            self._post(serializer_id, flags, payload, annotations, correlation_id, False)
+            if not self.is_usable:
+                self._pass_lead()
+        except Exception:
+            self._leave(None)
+            raise
+        except BaseException as fault:
+            self._abort(fault)
+            raise
 
     def retire(self) -> None:
         """Take no further calls. The connection closes when the last call in flight is done."""
@@ -232,7 +245,8 @@ class Channel:
                 self._pending[seq] = None
             self._send_message(head, payload, size)
         finally:
-            self._send_lock.release()
+            with contextlib.suppress(RuntimeError):  # an interrupted call has let everybody through
+                self._send_lock.release()
         return seq
 
     def _send_message(self, head: bytes, payload: bytes, size: int) -> None:
@@ -301,7 +315,12 @@ class Channel:
                 with self._table_lock:
                     self._pending[seq] = waiter.reply
                 return self._lead(seq, deadline)
-            self._sleep(waiter, deadline)
+            try:
+                self._sleep(waiter, deadline)
+            except BaseException:
+                # An interrupt, too, does no harm here: this call has no lock and no bytes.
+                self._leave(seq)
+                raise
 
     def _sleep(self, waiter: _Waiter, deadline: float | None) -> None:
         if not waiter.wake.acquire(timeout=_time_left(deadline)):
@@ -401,14 +420,30 @@ class Channel:
         if is_done:
             self.close()
 
-    def _leave(self, seq: int) -> None:
-        """Give a call up: its late reply will be dropped, and no new call is sent after it."""
-        with self._table_lock:
-            if seq in self._pending:
-                self._pending[seq] = ABANDONED
-            self.is_usable = False
-        # The lead may have been passed to this very call, when it gave up.
-        self._pass_lead()
+    def _leave(self, seq: int | None) -> None:
+        """Give a call up: its late reply will be dropped, and no new call is sent after it.
+
+        Args:
+            seq: Its number; None if it was not sent, which does the channel no harm.
+        """
+        if seq is not None:
+            with self._table_lock:
+                if seq in self._pending:
+                    self._pending[seq] = ABANDONED
+                self.is_usable = False
+        if not self.is_usable:
+            # The lead may have been passed to this very call, when it gave up.
+            self._pass_lead()
+
+    def _abort(self, fault: BaseException) -> None:
+        """End the channel because the thread was interrupted, perhaps just as it got a lock.
+
+        Nobody needs the read lock of a channel that has failed; who waits for the send lock is let
+        through, to find out.
+        """
+        self._fail(fault)
+        with contextlib.suppress(RuntimeError):
+            self._send_lock.release()
 
     def _is_idle(self) -> bool:
         """Whether nobody waits for a reply, or is sending. The table lock is held."""

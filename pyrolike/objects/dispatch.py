@@ -99,6 +99,7 @@ class Dispatcher:
         self._table = table
         self._streams = streams
         self._on_error = on_error
+        self._lent: set[int] = set()  # identities of the tracebacks that exceptions carry just now
 
     def answer(self, client: Any, codec: SerializerBase, message: Message) -> Reply:
         """Make the call in *message* and return its reply; whatever happens becomes a reply.
@@ -234,7 +235,10 @@ class Dispatcher:
                 f"the remote method raised {type(fault).__name__}: {_text_of(fault)}"
             )
         before = getattr(exception, TRACEBACK, None)
+        if id(before) in self._lent:
+            before = None  # of another thread, that sends the same exception at this moment
         lines = self._describe(fault) if self.policy.send_tracebacks else []
+        self._lent.add(id(lines))
         with contextlib.suppress(AttributeError, TypeError):  # some exceptions take no attributes
             setattr(exception, TRACEBACK, lines)
         try:
@@ -245,6 +249,7 @@ class Dispatcher:
                     delattr(exception, TRACEBACK)
                 else:
                     setattr(exception, TRACEBACK, before)
+            self._lent.discard(id(lines))
 
     def _describe(self, fault: BaseException) -> list[str]:
         """Return the traceback of *fault*, from where the program begins."""

@@ -402,6 +402,7 @@ class Session(Inbox):
         """Read away what was sent to us in vain: closing over it would take our last words back."""
         with contextlib.suppress(OSError, ValueError):
             self.connection.sock.shutdown(socket.SHUT_WR)
+            self.connection.sock.setblocking(False)
             for _ in range(16):
                 if not self.connection.sock.recv(CHUNK, DONT_WAIT):
                     break

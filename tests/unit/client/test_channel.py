@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import socket
 import threading
@@ -752,7 +753,89 @@ def test_retiring_lets_a_call_without_reply_be_sent_to_its_end(opened: Line) -> 
     opened.peer.wait_closed()
 
 
+class Retiring(dict[str, bytes]):
+    """Annotations that retire the channel while they are being written."""
+
+    def __init__(self, channel: Any, *args: Any) -> None:
+        super().__init__(*args)
+        self._channel = channel
+
+    def items(self) -> Any:
+        self._channel.retire()
+        return super().items()
+
+
+@pytest.mark.parametrize("annotations", [{"ABCD": b"x"}, {"too long": b"x"}])
+@pytest.mark.parametrize("has_reply", [False, True])
+def test_a_channel_that_is_retired_while_a_call_is_prepared_ends_with_it(
+    opened: Line, annotations: dict[str, bytes], has_reply: bool
+) -> None:
+    """The call is not sent after all; nobody else would close the channel."""
+    send = opened.channel.exchange if has_reply else opened.channel.post
+    limit = (None,) if has_reply else ()
+    retiring = Retiring(opened.channel, annotations)
+    with pytest.raises((UnsentError, ProtocolError)):
+        send(wire.SERPENT, 0, b"word", retiring, None, *limit)
+    opened.peer.wait_closed()
+
+
 # -- interrupts, and errors of the socket
+
+
+class Door:
+    """A lock; whoever has just got it may be interrupted before he can do anything.
+
+    That is where Python looks for signals: after a call, and at the start of a function. A ``with``
+    statement is left out, because there it does not look.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.fault: BaseException | None = None
+        self.release = self._lock.release
+        self.locked = self._lock.locked
+
+    def acquire(self, *args: Any, **options: Any) -> bool:
+        got_it = self._lock.acquire(*args, **options)
+        fault = self.fault
+        if got_it and fault is not None:
+            self.fault = None
+            raise fault
+        return got_it
+
+    def __enter__(self) -> bool:
+        return self._lock.__enter__()
+
+    def __exit__(self, *args: object) -> None:
+        self._lock.__exit__(*args)
+
+
+def test_an_interrupt_just_when_the_lead_was_taken_leaves_nobody_waiting(opened: Line) -> None:
+    opened.channel._read_lock = door = Door()
+    leader, one = opened.lead(b"leader")
+    interrupted, _ = opened.follow(b"interrupted")
+    patient, three = opened.follow(b"patient")
+    door.fault = Interrupt()
+    opened.peer.send(reply(one))
+    leader.wait()
+    assert isinstance(interrupted.wait(), Interrupt)
+    with contextlib.suppress(OSError):  # all calls may have been ended
+        opened.peer.send(reply(three))
+    assert patient.is_over(1.0), "nobody leads, and nobody can"
+
+
+def test_an_interrupt_just_when_sending_was_allowed_leaves_nobody_waiting(opened: Line) -> None:
+    def serve() -> None:
+        with contextlib.suppress(OSError, EOFError):
+            while True:
+                opened.peer.send(reply(opened.peer.read_message()))
+
+    opened.channel._send_lock = door = Door()
+    door.fault = Interrupt()
+    opened.run(serve)
+    opened.run(opened.ask, b"interrupted").wait()
+    following = opened.run(opened.ask, b"next")
+    assert following.is_over(1.0), "nobody can ever send again"
 
 
 def test_an_interrupted_leader_ends_every_call() -> None:

@@ -633,6 +633,33 @@ def test_an_exception_that_is_raised_again_and_again_does_not_grow_beyond_measur
     assert sizes[-1] < 12 * sizes[1]
 
 
+class Pausing:
+    """A serializer that is at work as long as the test wants."""
+
+    def __init__(self) -> None:
+        self.is_at_work = threading.Event()
+        self.may_end = threading.Event()
+
+    def dumps(self, data: Any) -> bytes:
+        self.is_at_work.set()
+        assert self.may_end.wait(20)
+        return SERPENT.dumps(data)
+
+
+def test_an_exception_that_two_threads_raise_at_once_is_left_as_it_was(house: House) -> None:
+    same = ValueError("shared, as that of a future that failed")
+    first, second = Pausing(), Pausing()
+    threads = []
+    for codec in first, second:
+        threads.append(threading.Thread(target=house.dispatcher.fail, args=(codec, same)))
+        threads[-1].start()
+        assert codec.is_at_work.wait(20)
+    for codec, thread in zip((first, second), threads, strict=True):
+        codec.may_end.set()
+        thread.join(20)
+    assert not hasattr(same, "_pyroTraceback")
+
+
 # -- threads
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import marshal
 from array import array
 from typing import Any
@@ -35,6 +36,14 @@ def refusal(data: bytes) -> str:
     with pytest.raises(SerializeError) as caught:
         check_marshal(data)
     return str(caught.value)
+
+
+def is_accepted(data: bytes) -> bool:
+    try:
+        check_marshal(data)
+    except SerializeError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("version", [2, 3, 4])
@@ -136,6 +145,7 @@ def test_a_dict_ends_only_before_a_key(data: bytes) -> None:
         (b"\x01\0\0\x80\x01\0", False),
         (b"\x01\0\x01\0\0\0", False),
         (b"\0\0\0\0\0\x80", False),
+        (b"", True),
     ],
 )
 @pytest.mark.parametrize("sign", [1, -1])
@@ -186,6 +196,8 @@ def test_references_do_not_nest_deeper_than_containers() -> None:
         b"[\x02\0\0\0\xe9\x01\0\0\0\xa9\x02N)\x01r\x01\0\0\0",
         b"\xa9\x04z\x01oz\x01m[\x01\0\0\0r\0\0\0\0{0",
         b"\xa9\x04\xfa\x01oz\x01m\xdb\x02\0\0\0Nr\x02\0\0\0{0",
+        b"\xa9\x04\xda\x01o\xda\x01m\xdb\x01\0\0\0r\x03\0\0\0{0",
+        b"\xa9\x04\xda\x01o\xda\x01m\xdb\x01\0\0\0\xe9\0\0\0\0\xfbz\x01ar\x05\0\0\x000",
         b"\xa9\x04z\x01oz\x01m[\0\0\0\0\xfbz\x01ar\x01\0\0\x000",
         b"\xdb\x00\x02\0\0" + 511 * b"{z\x01ai\x01\0\0\x000" + b"r\0\0\0\0",
         b"\xdb\x00\x02\0\0r\0\0\0\0" + 511 * b"{z\x01ai\x01\0\0\x000",
@@ -212,6 +224,22 @@ def test_a_reference_to_nothing_is_left_to_the_loader() -> None:
         marshal.loads(data)
 
 
+def test_the_depth_of_what_is_referred_to_is_that_of_its_deepest_item() -> None:
+    shared = b"\xa9\x02" + nested(150) + nested(1)
+    for depth, good in ((47, True), (48, True), (49, False)):
+        data = b")\x02" + shared + depth * b")\x01" + b"r\0\0\0\0"
+        assert is_accepted(data) == good
+
+
+def test_a_run_counts_as_deep_as_it_is() -> None:
+    run = b"\xdb\x40\0\0\0" + 64 * b"{z\x01a[\x01\0\0\0N0"  # three levels
+    for depth, good in ((196, True), (197, True), (198, False)):
+        assert is_accepted(depth * b")\x01" + run) == good
+        shared = b")\x02" + run + (depth - 1) * b")\x01" + b"r\0\0\0\0"
+        assert is_accepted(shared) == good
+        assert not (marshal_check._is_proven_in_a_hurry(shared) and not good)
+
+
 def doubled(times: int) -> bytes:
     """Return a list of lists, each of which contains the one before it twice."""
     lists = [b"\xdb\0\0\0\0"]
@@ -226,6 +254,31 @@ def test_references_do_not_blow_the_data_up() -> None:
     row = [0.5] * 1000
     check_marshal(marshal.dumps([row] * 1000))
     assert "references repeat the data" in refusal(marshal.dumps([row] * (MAX_REPEATED // 2000)))
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        None, True, ..., -1, 1.5, 2j, 2**31, -(2**60), "", "x" * 47, "ü", "ü" * 11, b"", bytes(23),
+        [], [1], list(range(8)), {}, {"a": 1}, {1: "a", "b": [1, 2, 3, 4], "c": []},
+    ],
+)  # fmt: skip
+def test_runs_of_flat_items_are_skipped(item: Any) -> None:
+    rows = [copy.deepcopy(item) for _ in range(16)]  # fresh ones, so that none is flagged
+    if type(item) is list and item:
+        rows[8:] = [tuple(item) for _ in range(8)]
+    run = marshal.dumps(rows)[5:]
+    match = marshal_check._run()(run, 0)
+    assert match
+    assert match.end() == len(run)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [b")\x02\0\0\0NN", b"[\x02NN", b"[\x01\x01\0\0N", b"{N0", b"\xfb0", b"\xa9\0", b"\xdb\0\0\0\0"],
+)
+def test_runs_contain_only_what_the_loader_reads_in_the_same_way(item: bytes) -> None:
+    assert not marshal_check._run()(16 * item, 0)
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:40])
@@ -262,6 +315,6 @@ def test_a_container_flagged_behind_a_run_may_not_be_referred_to_in_a_hurry() ->
     unused, used = b"\xfb0", b"\xdb\0\0\0\0r\x10\0\0\0"
     assert marshal_check._is_proven_in_a_hurry(b")\x02" + run + unused)
     assert not marshal_check._is_proven_in_a_hurry(b")\x03" + run + used)
-    for end in (b")\x02" + run + unused, b")\x03" + run + used):
+    for end in (b")\x02" + run + unused, b")\x03" + run + used, b")\x03" + run + 2 * unused):
         check_marshal(end)
         marshal.loads(end)

@@ -689,6 +689,16 @@ def test_a_hook_for_annotations_that_fails_is_an_error_that_the_caller_gets_to_k
         assert "annotation" in (text := str(error_of(pair.peer.read_message()))) or "hook" in text
 
 
+def test_a_ping_is_answered_although_the_hook_for_annotations_fails(calc: Calc) -> None:
+    hooks = Annotating({})
+    with serving(make_service({"calc": calc}, hooks)) as pair:
+        connect(pair)
+        hooks._annotations = ValueError("of the hook")
+        answer = exchange(pair, wire.message(wire.PING, b"ping", serializer=42, seq=9))
+        assert (answer.type, answer.serializer, answer.seq) == (wire.PING, 42, 9)
+        assert answer.payload == b"pong"
+
+
 # -- one-way calls
 
 
@@ -723,6 +733,18 @@ def test_a_oneway_call_runs_in_another_thread_and_is_not_answered(
     ((value, seq, thread),) = calc.fired
     assert (value, seq) == ("value", 6)
     assert thread is not threading.current_thread()
+
+
+def test_oneway_calls_run_in_the_order_they_came(
+    opened: Serving, service: Service, calc: Calc
+) -> None:
+    server = Threaded()
+    service.server = server  # type: ignore[assignment]
+    for number in range(5):
+        opened.peer.send(invoke("fire", number, flags=wire.ONEWAY))
+    opened.work()
+    server.join()
+    assert [fired[0] for fired in calc.fired] == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("settings", [{"ONEWAY_THREADED": False}, {}])
@@ -931,6 +953,17 @@ def test_a_client_that_is_gone_when_its_answer_comes_loses_its_session(
     assert len(hooks.left) == 1
 
 
+def test_a_client_that_is_gone_before_its_handshake_is_answered_never_was_there(
+    new: Serving, hooks: Hooks
+) -> None:
+    new.peer.send(CONNECT)
+    new.peer.sock.close()
+    new.finish()
+    assert new.session.is_finished
+    assert not new.session.is_open
+    assert hooks.left == []
+
+
 # -- ending
 
 
@@ -1003,8 +1036,16 @@ def test_the_last_words_arrive_although_more_was_sent_than_was_read(
         pair.peer.wait_closed()
 
 
-def test_a_client_that_never_stops_sending_does_not_hold_up_the_end(new: Serving) -> None:
-    sock = new.peer.sock
-    fill(sock)
-    new.finish()
-    assert new.session.connection.is_closed
+@pytest.mark.parametrize("pair_of_sockets", [socket.socketpair, tcp_pair])
+def test_a_client_that_never_stops_sending_does_not_hold_up_the_end(
+    service: Service, pair_of_sockets: Any
+) -> None:
+    with serving(service, pair=pair_of_sockets) as pair:
+        fill(pair.peer.sock)
+        pair.finish()
+        assert pair.session.connection.is_closed
+
+
+def test_the_end_does_not_wait_even_if_the_program_has_set_a_timeout(opened: Serving) -> None:
+    opened.session.connection.settimeout(2.0)
+    assert run_bounded(opened.session.end, 1.0)

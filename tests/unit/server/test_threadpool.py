@@ -308,9 +308,9 @@ def test_what_only_other_servers_can_is_a_type_error(running: Running) -> None:
         _ = running.server.selector
 
 
-def test_a_server_tells_how_it_is(running: Running) -> None:
-    running.client()
-    assert repr(running.server).startswith("<ThreadPoolServer 1 clients, <WorkerPool 1 threads")
+def test_a_server_tells_how_it_is(single: Running) -> None:
+    single.client()
+    assert repr(single.server).startswith("<ThreadPoolServer 1 clients, <WorkerPool 1 threads")
 
 
 # -- accepting
@@ -702,6 +702,27 @@ def test_a_hook_that_raises_anything_costs_its_client_and_no_worker() -> None:
             peer.wait_closed()
 
 
+def test_an_unexpected_error_costs_its_client_and_no_worker(
+    single: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Session):
+        def process(self, message: Any) -> None:
+            raise RuntimeError("a bug")
+
+    def make_broken(sock: socket.socket, address: Any) -> Session:
+        single.make_session = single.make
+        good = single.make(sock, address)
+        return Broken(single.service, good.connection, address, None)
+
+    single.make_session = make_broken
+    with caplog.at_level(logging.ERROR, "pyrolike.threadpoolserver"):
+        peer = single.peer()
+        peer.send(wire.message(wire.CONNECT))
+        peer.wait_closed()
+    assert "ended by an unexpected error" in caplog.text
+    assert value_of(single.client().call("add", 1, 2)) == 3
+
+
 def test_a_method_that_puts_its_context_back_spoils_no_later_call(running: Running) -> None:
     client = running.client()
     assert value_of(client.call("swap_context", seq=5)) == 5
@@ -830,6 +851,52 @@ def test_who_waits_for_a_worker_when_the_server_closes_is_let_go(
         with contextlib.suppress(EOFError, ConnectionError):
             assert b"no free workers" in peer.read_message().payload
         peer.wait_closed()
+
+
+def test_a_call_that_arrives_while_the_server_closes_is_not_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(threadpool_module, "CLOSING_SECONDS", 0.05)
+
+    class Late(Session):
+        def take_message(self) -> Any:
+            message = super().take_message()
+            if self.is_open and message is not None:
+                running.server.close()  # another thread is quicker than the worker
+            return message
+
+    with contextlib.closing(Running()) as running:
+
+        def make_late(sock: socket.socket, address: Any) -> Session:
+            return Late(running.service, running.make(sock, address).connection, address, None)
+
+        running.make_session = make_late
+        running.start()
+        client = running.client()
+        called = threading.Event()
+        running.calc.in_call = called.set
+        client.send_call("act")
+        client.wait_closed()
+        assert not called.is_set()
+
+
+def test_an_error_of_accepting_is_not_logged_when_it_is_the_closing_that_made_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with (
+        contextlib.closing(Running()) as running,
+        caplog.at_level(logging.ERROR, "pyrolike.threadpoolserver"),
+    ):
+
+        class Closing:
+            def accept(self) -> Any:
+                running.server.shutdown()
+                raise OSError(errno.EBADF, "closed")
+
+        listener, running.server.sock = running.server.sock, Closing()  # type: ignore[assignment]
+        running.server.accept_all()
+        running.server.sock = listener
+    assert "cannot accept" not in caplog.text
 
 
 def test_a_connection_that_is_accepted_while_the_server_closes_is_let_go() -> None:
