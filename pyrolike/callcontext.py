@@ -229,19 +229,23 @@ class CallContext:
 
     def from_global(self, values: dict[str, Any]) -> None:
         """Take over the fields that `to_global` returned in another thread."""
-        state = ContextState(values["client"], values["client_sock_addr"])
+        # In place: in a daemon's call the state belongs to the connection, and goes on with it.
+        state = _thread.state
+        state.client = values["client"]
+        state.client_sock_addr = values["client_sock_addr"]
         state.seq = values["seq"]
         state.msg_flags = values["msg_flags"]
         state.serializer_id = values["serializer_id"]
         if state.client is None:
             state.outgoing = values["annotations"]
+            state.received = None
         else:
             state.received = values["annotations"]
             state.outgoing = values.get("outgoing_annotations")
         state.response = values["response_annotations"]
+        state.response_received = None
         correlation_id = values["correlation_id"]
         state.correlation = correlation_id.bytes if correlation_id else None
-        set_state(state)
 
     def track_resource(self, resource: Any) -> None:
         """Have ``resource.close()`` called when the caller's connection ends.

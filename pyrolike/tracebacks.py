@@ -99,8 +99,9 @@ def _remote_lines(exception: BaseException | None) -> list[str]:
 
 def _remote_entries(lines: Iterable[str]) -> list[str]:
     # Split anew, because every single line gets the mark: nothing a peer sends looks like ours.
-    text = "".join(line if line.endswith("\n") else line + "\n" for line in lines)
-    return [REMOTE_START, *(f"\n | {line}" for line in text.splitlines()), "\n" + REMOTE_END]
+    # Some entries end with a newline, those of a remote part begin with one: neither is a line.
+    parts = [part for line in lines for part in line.strip("\n").split("\n")]
+    return [REMOTE_START, *(f"\n | {part}" for part in parts), "\n" + REMOTE_END]
 
 
 def _detailed_lines(exception: BaseException, trace: TracebackType | None) -> Iterator[str]:

@@ -32,7 +32,6 @@ code runs while one is held.
 from __future__ import annotations
 
 import builtins
-import contextlib
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -170,7 +169,8 @@ class Channel:
         deadline = None if timeout is None else monotonic() + timeout
         seq = None
         try:
-            self._acquire_send_lock(deadline)
+            if deadline is not None and self._send_lock.locked():
+                self._wait_for_turn(deadline)
             seq = self._post(serializer_id, flags, payload, annotations, correlation_id, True)
             if self._read_lock.acquire(False):
                 return self._lead(seq, deadline)
@@ -180,7 +180,7 @@ class Channel:
             raise
         except BaseException as fault:
             if seq is None or self._pending.get(seq) is not ABANDONED:
-                self._abort(fault)
+                self._fail(fault)  # perhaps it had just got the read lock; nobody needs it now
             raise
 
     def post(
@@ -193,7 +193,6 @@ class Channel:
     ) -> None:
         """Send a call that has no reply. Arguments and errors are those of `exchange`."""
         try:
-            self._send_lock.acquire()
             self._post(serializer_id, flags, payload, annotations, correlation_id, False)
             if not self.is_usable:
                 self._pass_lead()
@@ -201,7 +200,7 @@ class Channel:
             self._leave(None)
             raise
         except BaseException as fault:
-            self._abort(fault)
+            self._fail(fault)
             raise
 
     def retire(self) -> None:
@@ -225,13 +224,9 @@ class Channel:
         correlation_id: bytes | None,
         has_reply: bool,
     ) -> int:
-        """Take a number and send; the send lock is held, and given back.
-
-        Returns:
-            The number. It is in the table if a reply will come.
-        """
+        """Take a number and send. Returns the number; it is in the table if a reply will come."""
         size = len(payload)
-        try:
+        with self._send_lock:
             seq = (self.seq + 1) & 0xFFFF
             while seq in self._pending:
                 seq = (seq + 1) & 0xFFFF
@@ -244,9 +239,6 @@ class Channel:
             if has_reply:
                 self._pending[seq] = None
             self._send_message(head, payload, size)
-        finally:
-            with contextlib.suppress(RuntimeError):  # an interrupted call has let everybody through
-                self._send_lock.release()
         return seq
 
     def _send_message(self, head: bytes, payload: bytes, size: int) -> None:
@@ -263,12 +255,11 @@ class Channel:
             self._fail(fault)
             raise
 
-    def _acquire_send_lock(self, deadline: float | None) -> None:
-        """Get the send lock; another call may be sending much, to a peer that takes it slowly."""
-        if self._send_lock.acquire(False):
-            return
+    def _wait_for_turn(self, deadline: float) -> None:
+        """Wait until nobody is sending; others may send much, to a peer that takes it slowly."""
         if not self._send_lock.acquire(timeout=_time_left(deadline)):
             raise TimeoutError("sending: timeout, other calls are being sent")
+        self._send_lock.release()
 
     def _lead(self, seq: int, deadline: float | None) -> Message:
         """Read until the reply to *seq* is there, then give the read lock back, which is held."""
@@ -434,16 +425,6 @@ class Channel:
         if not self.is_usable:
             # The lead may have been passed to this very call, when it gave up.
             self._pass_lead()
-
-    def _abort(self, fault: BaseException) -> None:
-        """End the channel because the thread was interrupted, perhaps just as it got a lock.
-
-        Nobody needs the read lock of a channel that has failed; who waits for the send lock is let
-        through, to find out.
-        """
-        self._fail(fault)
-        with contextlib.suppress(RuntimeError):
-            self._send_lock.release()
 
     def _is_idle(self) -> bool:
         """Whether nobody waits for a reply, or is sending. The table lock is held."""

@@ -47,6 +47,9 @@ log = logging.getLogger("pyrolike.client")
 
 ANSWERS = frozenset({MessageType.CONNECTOK, MessageType.CONNECTFAIL})
 
+CHUNK_HEADER_SIZE = 8
+"""Bytes that an annotation takes beside its value."""
+
 SAFE_SERIALIZERS = frozenset({"serpent", "json", "marshal", "msgpack"})
 """What a refusal may be written in, whatever the proxy itself uses."""
 
@@ -130,7 +133,7 @@ def open_channel(
     except BaseException:
         connection.close()
         raise
-    get_state().response_received = answer.annotations or {}
+    get_state().response_received = answer.annotations
     assert reader.dialect is not None
     return Channel(connection, reader, reader.dialect, seq), connection, content
 
@@ -175,7 +178,10 @@ def check_size(
     Raises:
         MessageTooLargeError: It is; nothing was sent, and the connection stays.
     """
-    size = len(payload) + sum(8 + len(value) for value in (annotations or {}).values())
+    size = len(payload)
+    for value in (annotations or {}).values():
+        if isinstance(value, (bytes, bytearray, memoryview)):  # what else cannot be sent anyway
+            size += CHUNK_HEADER_SIZE + memoryview(value).nbytes
     if size > max_size:
         raise MessageTooLargeError(
             f"{what} takes {size:,} bytes, at most {max_size:,} are allowed; raise "
@@ -191,7 +197,8 @@ def _receive_answer(
     message = None
     while message is None:
         # By the deadline, and not by the socket's timeout: the bytes may come one by one.
-        if not wait_readable(connection.sock, deadline - monotonic()):
+        remaining = deadline - monotonic()
+        if remaining <= 0 or not wait_readable(connection.sock, remaining):
             raise TimeoutError("receiving the answer to the handshake: timeout")
         try:
             data = connection.sock.recv(CHUNK)

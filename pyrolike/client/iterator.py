@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
 from pyrolike.constants import DAEMON_NAME
-from pyrolike.errors import ConnectionClosedError
+from pyrolike.errors import CommunicationError, ConnectionClosedError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -61,8 +62,10 @@ class StreamResultIterator:
     def close(self) -> None:
         """Tell the daemon that no more items are wanted; the next item is then StopIteration."""
         link, self._link = self._link, None
-        if link is not None and link.channel is not None and link.channel.is_usable:
-            link.close_stream(link.channel, self.streamId)
+        channel = link.channel if link is not None else None
+        if link is not None and channel is not None and channel.is_usable:
+            with contextlib.suppress(CommunicationError):  # then the connection's end closes it
+                link.close_stream(channel, self.streamId)
 
     def __del__(self) -> None:
         link = self._link

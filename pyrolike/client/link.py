@@ -223,8 +223,6 @@ class Link:
         """Return or raise what is in a reply that is not just a value."""
         if settings.log_wire:
             log_received(reply)
-        if reply.type != MessageType.RESULT:
-            raise ProtocolError(f"a reply was expected, not {reply!r}")
         if reply.serializer_id != number:
             raise SerializeError(
                 f"the reply came in serializer {reply.serializer_id}, the call went in {number}"
@@ -284,8 +282,9 @@ class Link:
 
     def _refresh_settings(self) -> WireSettings:
         self._settings = settings = WireSettings.take(config, self._serializer_name)
-        if self.channel is not None:
-            self.channel.set_max_message_size(settings.max_size)
+        channel = self.channel
+        if channel is not None:
+            channel.set_max_message_size(settings.max_size)
         return settings
 
     # -- connection -------------------------------------------------------------------------------
@@ -293,13 +292,15 @@ class Link:
     @property
     def last_seq(self) -> int:
         """The last sequence number used, 0 before the first call."""
-        return self.channel.seq if self.channel is not None else self._last_seq
+        channel = self.channel
+        return channel.seq if channel is not None else self._last_seq
 
     @last_seq.setter
     def last_seq(self, seq: int) -> None:
         self._last_seq = seq
-        if self.channel is not None:
-            self.channel.seq = seq
+        channel = self.channel
+        if channel is not None:
+            channel.seq = seq
 
     @property
     def has_metadata(self) -> bool:
@@ -411,7 +412,7 @@ class Link:
         finally:
             self._unproven = None
         log.debug("connected to %s", uri)
-        self.channel = channel
+        self.channel, self.connection = channel, connection
         return channel
 
     def _get_ready(self) -> Channel:

@@ -169,7 +169,9 @@ class Proxy:
         )
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Proxy) and other._pyroUri == self._pyroUri)
+        if not isinstance(other, Proxy):
+            return NotImplemented
+        return self is other or other._pyroUri == self._pyroUri
 
     def __hash__(self) -> int:
         return hash(self._pyroUri)

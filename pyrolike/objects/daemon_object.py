@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 class Serving(Protocol):
     """What the daemon object needs to know of the daemon's inner side."""
 
-    table: ObjectTable
-    streams: StreamTable
+    @property
+    def table(self) -> ObjectTable:
+        """The registered objects."""
+
+    @property
+    def streams(self) -> StreamTable:
+        """The open item streams."""
 
     @property
     def require_expose(self) -> bool:
@@ -29,9 +34,17 @@ class Serving(Protocol):
 class ServingDaemon(Protocol):
     """What the daemon object needs of its daemon."""
 
-    locationStr: str
-    natLocationStr: str | None
-    _pyroService: Serving
+    @property
+    def locationStr(self) -> str:
+        """Where it listens."""
+
+    @property
+    def natLocationStr(self) -> str | None:
+        """What is published instead, or None."""
+
+    @property
+    def _pyroService(self) -> Serving:
+        """Its inner side."""
 
 
 @expose

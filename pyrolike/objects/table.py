@@ -39,7 +39,6 @@ class Entry:
 
     __slots__ = (
         "_members",
-        "_require_expose",
         "clazz",
         "creator",
         "instance",
@@ -57,8 +56,7 @@ class Entry:
         self.creator: Callable[[type], object] | None = None
         self.single: object = None
         self.lock = threading.RLock()
-        self._members: Members | None = None
-        self._require_expose = True  # what the members were computed for
+        self._members: tuple[bool, Members] | None = None  # what they were computed for, and they
         if isinstance(target, type):
             self.clazz: type = target
             self.instance: object = None
@@ -69,11 +67,10 @@ class Entry:
 
     def get_members(self, require_expose: bool) -> Members:
         """Return what may be reached of the object; computed at the first call."""
-        members = self._members
-        if members is None or self._require_expose is not require_expose:
-            members = get_members(self.clazz, require_expose)
-            self._members, self._require_expose = members, require_expose
-        return members
+        known = self._members  # one tuple: another thread may be putting a new one there
+        if known is None or known[0] is not require_expose:
+            known = self._members = require_expose, get_members(self.clazz, require_expose)
+        return known[1]
 
     def forget_members(self) -> None:
         """Compute the members anew at the next call."""
@@ -124,6 +121,8 @@ class ObjectTable:
                 self._refuse_doubles(target, object_id)
             reference = weakref.ref(target, lambda _: self._vanish(object_id)) if weak else None
             _mark(target, object_id, owner)
+            if isinstance(target, type) and not hasattr(target, "_pyroInstancing"):
+                target._pyroInstancing = (SESSION, None)  # type: ignore[attr-defined]  # Pyro's name
             self.entries[object_id] = Entry(object_id, target, reference)
             self.by_id[object_id] = target if reference is None else reference
         return object_id

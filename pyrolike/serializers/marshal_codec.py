@@ -4,7 +4,8 @@ Only the arguments themselves (of a result: the value itself) are converted if t
 whatever sits inside a container must be plain. Registered objects are sent as class dicts, never as
 proxies. Source: the serialization page of the reference, 5.2.
 
-Python's loader was not made for hostile data, so all reading goes through :func:`load_marshal`.
+Python's loader was not made for hostile data: all reading goes through :func:`load_marshal`, which
+has it proven first that the data is plain and finished.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import array
 import marshal
 import re
 import uuid
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import SerializeError
@@ -22,6 +22,7 @@ from .base import Buffer, Call, SerializerBase
 from .classes import class_to_dict
 from .exceptions import ExceptionWrapper
 from .failures import FAULTS, explain, name_arguments
+from .marshal_check import check_marshal
 from .recreation import recreate
 
 if TYPE_CHECKING:
@@ -35,13 +36,7 @@ _PLAIN_TYPES = (
     tuple, list, dict, set, frozenset,
 )  # fmt: skip
 _PLAIN = frozenset(_PLAIN_TYPES)
-_HOLDERS = frozenset({tuple, list, dict, set, frozenset})
 _are_plain = _PLAIN.issuperset
-
-# A code object is its type code, five 32-bit numbers, and then its bytecode: bytes, or a reference
-# to earlier bytes. (Bit 0x80 says that the object may be referred to.)
-_may_hold_code = re.compile(rb"[c\xe3].{20}[s\xf3r]", re.DOTALL).search
-_SMALLEST_CODE = 60  # bytes; the code of nothing at all is larger
 
 _names_class = re.compile(rb"__class__").search
 _BROKEN = (
@@ -132,28 +127,10 @@ def load_marshal(data: Buffer) -> Any:
     """Decode marshal data that a peer sent.
 
     Raises:
-        SerializeError: The data is damaged, or holds code.
+        SerializeError: The data is damaged, or anything but plain finished values.
     """
+    check_marshal(data)
     try:
-        value = marshal.loads(data)
+        return marshal.loads(data)
     except _BROKEN as exc:
         raise SerializeError(f"invalid marshal data: {str(exc) or type(exc).__name__}") from exc
-    if len(data) > _SMALLEST_CODE and _may_hold_code(data) and _holds_code(value):
-        raise SerializeError("refused marshal data that contains code")
-    return value
-
-
-def _holds_code(value: object) -> bool:
-    """Look for code objects in all that can hold some; marshal data may refer to itself."""
-    seen: set[int] = set()
-    pending = [value]
-    while pending:
-        value = pending.pop()
-        if type(value) is CodeType:
-            return True
-        if type(value) in _HOLDERS and id(value) not in seen:
-            seen.add(id(value))
-            pending.extend(value)  # type: ignore[arg-type]  # all holders are iterable
-            if type(value) is dict:
-                pending.extend(value.values())
-    return False

@@ -33,6 +33,10 @@ def make_serializers() -> dict[str, SerializerBase]:
     }
 
 
+class UnknownSerializerError(SerializeError, ValueError):
+    """There is no serializer of that name. Pyro5 raises a ValueError for it, Pyro4 the other."""
+
+
 serializers = make_serializers()
 """All serializers that can be used, by name. What a daemon *accepts* is another matter."""
 
@@ -57,7 +61,7 @@ def get_serializer(name: str, *, bytes_repr: bool = False) -> SerializerBase:
     """
     serializer = serializers.get(name)
     if serializer is None:
-        raise SerializeError(_missing(name))
+        raise UnknownSerializerError(_missing(name))
     if bytes_repr and type(serializer) is SerpentSerializer:
         return _with_bytes_repr
     return serializer

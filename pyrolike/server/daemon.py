@@ -96,7 +96,8 @@ class Daemon:
         nat = _nat_address(unixsocket, nathost, natport)
         self._pyroService = Service(self, Daemon.annotations)
         self._pyroUnixPath = unixsocket
-        self._pyroClosing = threading.Lock()  # held while the daemon closes
+        # Held while the daemon closes; re-entrant, because what is closed may close the daemon.
+        self._pyroClosing = threading.RLock()
         self.methodcall_error_handler: Callable[..., None] = default_methodcall_error_handler
         listener, self.locationStr = _listen(host, port, unixsocket)
         try:
@@ -112,7 +113,11 @@ class Daemon:
         if nat is not None:
             shown_port = nat[1] or listener.getsockname()[1]
             self.natLocationStr = location_str(str(nat[0]), shown_port)
-        self.register(interface(self), DAEMON_NAME)
+        try:
+            self.register(interface(self), DAEMON_NAME)
+        except BaseException:
+            self.close()
+            raise
 
     def _pyroMakeSession(self, sock: socket.socket, address: Any) -> Session:
         """Make the session for a connection that was accepted."""
@@ -204,7 +209,8 @@ class Daemon:
         """
         uri = self.uriFor(objectOrId, nat)
         service = self._pyroService
-        members = service.table.get(str(uri.object)).get_members(service.require_expose)
+        require_expose = service.get_settings().policy.require_expose
+        members = service.table.get(str(uri.object)).get_members(require_expose)
         proxy = Proxy(uri)
         proxy._pyroGetMetadata(known_metadata=members.as_metadata())
         return proxy

@@ -17,6 +17,7 @@ import selectors
 import socket
 import threading
 from collections import deque
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ class Parking:
         dispatch: Called with a session that has a whole message.
         tick: Called every few seconds; must not block.
         tick_seconds: How often.
+        idle_limit: Seconds a session may be idle, for those that have a deadline.
     """
 
     def __init__(
@@ -48,11 +50,13 @@ class Parking:
         dispatch: Callable[[Session], None],
         tick: Callable[[], None],
         tick_seconds: float,
+        idle_limit: float | None = None,
     ) -> None:
         self._pool = pool
         self._dispatch = dispatch
         self._tick = tick
         self._tick_seconds = tick_seconds
+        self._idle_limit = idle_limit
         self._selector = selectors.DefaultSelector()
         self._wake_receiver, self._wake_sender = socket.socketpair()
         self._wake_receiver.setblocking(False)
@@ -83,24 +87,40 @@ class Parking:
             self._thread.join(5.0)
 
     def _run(self) -> None:
-        next_tick = next_check = monotonic()
-        while not self._is_closed:
-            for key, _ in self._selector.select(self._get_timeout(next_tick)):
-                if key.data is None:
-                    self._admit_arrivals()
-                else:
-                    self._attend(key.data)
-            self._pool.refuse_late()
+        try:
             now = monotonic()
-            if now >= next_check:
-                self._expire(now)
-                next_check = now + CLOCK_SECONDS
-            if now >= next_tick:
-                self._tick()
-                next_tick = now + self._tick_seconds
-        self._selector.close()
-        self._wake_receiver.close()
-        self._wake_sender.close()
+            next_tick, next_check = now + self._tick_seconds, now
+            while not self._is_closed:
+                for key, _ in self._selector.select(self._get_timeout(next_tick)):
+                    if key.data is None:
+                        self._admit_arrivals()
+                    else:
+                        self._attend(key.data)
+                self._guard(self._pool.refuse_late)
+                now = monotonic()
+                if now >= next_check:
+                    self._expire(now)
+                    next_check = now + CLOCK_SECONDS
+                if now >= next_tick:
+                    self._sweep()
+                    self._guard(self._tick)
+                    next_tick = now + self._tick_seconds
+        finally:
+            self._selector.close()
+            self._wake_receiver.close()
+            self._wake_sender.close()
+
+    @staticmethod
+    def _guard(callback: Callable[[], None]) -> None:
+        """Call *callback*; its failure must not end the thread that all clients depend on."""
+        try:
+            callback()
+        except BaseException:
+            log.exception("%s failed", callback)
+
+    def _hand_over(self, session: Session) -> None:
+        self._unregister(session)
+        self._guard(partial(self._dispatch, session))
 
     def _get_timeout(self, next_tick: float) -> float:
         """Return the seconds the selector may wait."""
@@ -121,7 +141,7 @@ class Parking:
             try:
                 self._register(session)
             except (OSError, ValueError):
-                self._dispatch(session)  # closed meanwhile: a worker ends it
+                self._hand_over(session)  # closed meanwhile: a worker ends it
                 continue
             if session.deadline is not None:
                 self._limited.add(session)
@@ -131,15 +151,22 @@ class Parking:
         try:
             self._selector.register(sock, selectors.EVENT_READ, session)
         except KeyError:
-            # The number belonged to a connection that somebody closed while it was parked.
-            self._selector.unregister(sock)
+            # The number belonged to a connection that the program has closed while it was parked.
+            self._hand_over(self._selector.unregister(sock.fileno()).data)
             self._selector.register(sock, selectors.EVENT_READ, session)
 
     def _attend(self, session: Session) -> None:
         """Take what has arrived on a session; a whole message, or the end, is for a worker."""
-        if session.receive_available():
-            self._unregister(session)
-            self._dispatch(session)
+        try:
+            needs_worker = session.receive_available()
+        except BaseException:
+            # No memory for a large body, perhaps: this client is lost, and only this one.
+            log.exception("%s ended by an unexpected error", session)
+            session.is_finished = needs_worker = True
+        if needs_worker:
+            self._hand_over(session)
+        elif self._idle_limit and session.deadline is not None and session.is_open:
+            session.deadline = monotonic() + self._idle_limit  # who sends is not idle
 
     def _unregister(self, session: Session) -> None:
         self._limited.discard(session)
@@ -151,5 +178,10 @@ class Parking:
         """Dispatch the sessions whose time is over: a worker ends them."""
         for session in [one for one in self._limited if (one.deadline or now) <= now]:
             session.expire()
-            self._unregister(session)
-            self._dispatch(session)
+            self._hand_over(session)
+
+    def _sweep(self) -> None:
+        """Dispatch the sessions whose connection the program has closed: nothing arrives there."""
+        for key in list(self._selector.get_map().values()):
+            if key.data is not None and key.data.connection.sock.fileno() == -1:
+                self._hand_over(key.data)

@@ -70,6 +70,7 @@ class WorkerPool:
         self._lock = threading.RLock()
         self._idle: list[_Worker] = []
         self._queue: deque[tuple[float, Task, Task | None]] = deque()
+        self._refusable = 0  # of the tasks in the queue
         self._size = 0
         self._is_closed = False
         try:
@@ -112,7 +113,8 @@ class WorkerPool:
                 return
             if self._size < self._size_max and self._try_start(task):
                 return
-            if refuse is None or (len(self._queue) < self._queue_size and not self._is_closed):
+            if refuse is None or (self._refusable < self._queue_size and not self._is_closed):
+                self._refusable += refuse is not None
                 self._queue.append((monotonic() + wait, task, refuse))
                 return
         refuse()
@@ -141,9 +143,10 @@ class WorkerPool:
             late = [one for one in self._queue if one[0] <= now and one[2] is not None]
             for entry in late:
                 self._queue.remove(entry)
+            self._refusable -= len(late)
         for _, _, refuse in late:
-            if refuse is not None:
-                refuse()
+            assert refuse is not None
+            refuse()
 
     def close(self) -> None:
         """Let idle workers leave, busy ones after their task; refuse what waits. Does not wait."""
@@ -153,11 +156,12 @@ class WorkerPool:
             waiting = [entry for entry in self._queue if entry[2] is not None]
             for entry in waiting:
                 self._queue.remove(entry)
+            self._refusable -= len(waiting)
             for worker in idle:
                 worker.wake.release()
         for _, _, refuse in waiting:
-            if refuse is not None:
-                refuse()
+            assert refuse is not None
+            refuse()
 
     def _try_start(self, task: Task) -> bool:
         """Start a worker with *task*; the lock is held."""
@@ -166,7 +170,7 @@ class WorkerPool:
         self._size += 1
         try:
             self._start(task)
-        except RuntimeError:
+        except (RuntimeError, MemoryError):
             # The system has no more threads for us: go on with those there are.
             self._size -= 1
             log.warning("cannot start a new thread; %d are running", self._size)
@@ -194,7 +198,8 @@ class WorkerPool:
         """Give *worker* its next task, waiting for one; False if it is to leave."""
         with self._lock:
             if self._queue:
-                worker.task = self._queue.popleft()[1]
+                _, worker.task, refuse = self._queue.popleft()
+                self._refusable -= refuse is not None
                 return True
             if self._is_closed:
                 self._size -= 1

@@ -39,6 +39,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pyrolike.threadpoolserver")
 
+ACCEPT_PAUSE = 0.1
+"""Seconds until the next attempt when the system has no room for another connection."""
+
+SHORTEST_WAIT = 0.1
+"""Seconds a request may wait for a thread at least: a few times what a thread lingers for more."""
+
+SHORTEST_POLL = 0.01
+"""Seconds the loops wait at least: POLLTIMEOUT may be 0, but that must not mean to spin."""
+
 CLOSING_SECONDS = 2.0
 """How long `close` waits for the clients' ends to be worked off before it closes them roughly."""
 
@@ -86,8 +95,10 @@ class ThreadPoolServer:
         self._make_session = make_session
         self._housekeeping = housekeeping
         self._settings = settings
+        # A thread that only lingers is as good as free: it must be possible to wait for one.
+        self._queue_wait = max(settings.queue_wait, SHORTEST_WAIT)
         self._pool = WorkerPool(settings.size_min, settings.size_max, settings.queue_size)
-        tick_seconds = min(settings.poll, max(settings.idle_limit or 0.0, 5.0))
+        tick_seconds = max(SHORTEST_POLL, min(settings.poll, max(settings.idle_limit or 0.0, 5.0)))
         self._is_housekeeping = threading.Lock()
         self._sessions: set[Session] = set()
         self._sessions_changed = threading.Condition()  # guards the set
@@ -98,7 +109,19 @@ class ThreadPoolServer:
         self._looping = threading.Lock()  # held by the thread that is in the loop
         self._loop_thread: threading.Thread | None = None
         # Last: its thread may call us from now on.
-        self._parking = Parking(self._pool, self._dispatch, self._start_housekeeping, tick_seconds)
+        try:
+            self._parking = Parking(
+                self._pool,
+                self._dispatch,
+                self._start_housekeeping,
+                tick_seconds,
+                settings.idle_limit,
+            )
+        except BaseException:
+            self._pool.close()
+            self._wake_receiver.close()
+            self._wake_sender.close()
+            raise
 
     def __repr__(self) -> str:
         return f"<ThreadPoolServer {len(self._sessions)} clients, {self._pool!r}>"
@@ -122,33 +145,47 @@ class ThreadPoolServer:
             self._looping,
             selectors.DefaultSelector() as selector,
         ):
+            if self._is_closed:
+                return
             self._loop_thread = threading.current_thread()
-            selector.register(self.sock, selectors.EVENT_READ)
-            selector.register(self._wake_receiver, selectors.EVENT_READ)
-            while not self._is_closed and condition():
-                for key, _ in selector.select(self._settings.poll):
-                    if key.fileobj is self.sock:
-                        self.accept_all()
-                    else:
-                        self._drain_wakes()
+            try:
+                selector.register(self.sock, selectors.EVENT_READ)
+                selector.register(self._wake_receiver, selectors.EVENT_READ)
+                while condition() and not self._is_closed:
+                    self._accept_or_wait(selector)
+            finally:
+                self._loop_thread = None
+
+    def _accept_or_wait(self, selector: selectors.BaseSelector) -> None:
+        """Wait until something happens, but not longer than the poll time, and see to it."""
+        for key, _ in selector.select(max(SHORTEST_POLL, self._settings.poll)):
+            if key.fileobj is self._wake_receiver:
+                self._drain_wakes()
+            elif not self.accept_all():
+                # No more descriptors, or no memory: the connection stays in the backlog, and would
+                # be reported again at once.
+                with selectors.DefaultSelector() as wakes:
+                    wakes.register(self._wake_receiver, selectors.EVENT_READ)
+                    wakes.select(ACCEPT_PAUSE)
 
     def events(self, eventsockets: Iterable[Any]) -> None:
         """Accept the connections that wait, if the listening socket is among *eventsockets*."""
         if self.sock in eventsockets:
             self.accept_all()
 
-    def accept_all(self) -> None:
-        """Accept what waits in the backlog."""
+    def accept_all(self) -> bool:
+        """Accept what waits in the backlog; False if there is more that cannot be accepted now."""
         while not self._is_closed:
             try:
                 sock, address = self.sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
+                return True
             except OSError as fault:
                 if not self._is_closed:
                     log.error("cannot accept a connection: %s", fault)
-                return
+                return False
             self._welcome(sock, address)
+        return True
 
     def wakeup(self) -> None:
         """Have the loop look at its condition now. Never blocks; any thread may call it."""
@@ -168,7 +205,12 @@ class ThreadPoolServer:
             sock.close()
             return
         with self._sessions_changed:
-            self._sessions.add(session)
+            is_late = self._is_closed
+            if not is_late:
+                self._sessions.add(session)
+        if is_late:
+            session.connection.close()
+            return
         if self._pool.is_crowded or not self._pool.try_submit(partial(self._serve, session)):
             self._parking.park(session)
 
@@ -177,10 +219,12 @@ class ThreadPoolServer:
     def _dispatch(self, session: Session) -> None:
         """Have a worker serve a session that has a message, or is to be ended."""
         task = partial(self._serve, session)
-        if session.must_end:
+        if session.is_finished and not session.is_open:
+            session.end()  # here and now: no hook of the program has to do with it
+        elif session.must_end:
             self._pool.submit(task)
         else:
-            self._pool.submit(task, partial(self._refuse, session), self._settings.queue_wait)
+            self._pool.submit(task, partial(self._refuse, session), self._queue_wait)
 
     def _serve(self, session: Session) -> None:
         """Answer a session's messages as long as they come. A worker's task."""
@@ -202,6 +246,7 @@ class ThreadPoolServer:
         finally:
             set_state(before)
         if session.must_end:
+            session.is_busy = True  # with its own end; who closes the server does not wait for it
             session.end()
         else:
             self._pass_on(session)
@@ -217,9 +262,11 @@ class ThreadPoolServer:
             self._parking.park(session)
 
     def _refuse(self, session: Session) -> None:
-        """Tell a session's client that no worker has come."""
+        """Tell a session's client that no worker has come, for each message that is there."""
         log.warning("no free workers for %s", session)
         session.refuse_busy()
+        while not session.is_finished and session.hold_message():
+            session.refuse_busy()
         if session.is_finished:
             self._dispatch(session)
         else:
@@ -269,7 +316,8 @@ class ThreadPoolServer:
         Afterwards nothing is served any more. May be called twice, from any thread, and from a
         running call.
         """
-        self.shutdown()
+        with self._sessions_changed:  # so that no connection is let in unseen meanwhile
+            self.shutdown()
         in_loop = self._loop_thread is threading.current_thread()
         # Not for ever: the loop condition is the program's, and may take its time.
         if not in_loop and self._looping.acquire(timeout=CLOSING_SECONDS):

@@ -17,7 +17,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Self
 
 from .faults import transfer_fault
-from .sockets import family_str, receive_data
+from .sockets import family_str, receive_data, wait_readable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -153,10 +153,8 @@ class SocketConnection:
         if self.is_closed:
             return True
         try:
-            return not self.sock.recv(1, socket.MSG_PEEK | getattr(socket, "MSG_DONTWAIT", 0))
-        except (BlockingIOError, InterruptedError):
-            return False
-        except OSError:
+            return wait_readable(self.sock, 0) and not self.sock.recv(1, socket.MSG_PEEK)
+        except (OSError, ValueError):
             return True
 
     def fileno(self) -> int:

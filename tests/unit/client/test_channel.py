@@ -848,6 +848,19 @@ def test_an_interrupted_leader_ends_every_call() -> None:
         assert {type(call.error) for call in followers} == {ConnectionClosedError}
 
 
+@pytest.mark.parametrize("size", [JOINABLE, HUGE])
+def test_an_interrupted_leader_ends_a_call_that_is_being_sent(size: int) -> None:
+    with line(socket_class=FragileSocket) as opened:
+        leader, _ = opened.lead(b"leader")
+        senders = [opened.run(opened.ask, b"x" * size) for _ in range(HUGE // size + 2)]
+        opened.peer.receive(wire.HEADER_SIZE)
+        opened.sock.receive_fault = Interrupt()
+        opened.peer.send(b"P")
+        assert isinstance(leader.wait(), Interrupt)
+        for sender in senders:
+            assert isinstance(sender.wait(), ConnectionClosedError), sender.error
+
+
 def test_an_interrupted_sleeper_leaves_the_others_alone() -> None:
     with line(SlowToLeave) as opened:
         opened.channel.sign.set()

@@ -419,6 +419,21 @@ def test_annotations_count_for_the_size_of_a_call(own_context: ContextState) -> 
         link.release()
 
 
+@pytest.mark.parametrize("annotations", [{"ABCD": 5}, {"ABCD": None}, {"ABCD": "x"}, {"A": b"x"}])
+def test_annotations_that_cannot_be_sent_are_refused_and_the_connection_stays(
+    own_context: ContextState, annotations: dict[str, Any]
+) -> None:
+    with scripted_server(answering(value(1))) as location:
+        link = link_to(location)
+        link.connect()
+        own_context.outgoing = annotations
+        with pytest.raises(ProtocolError, match="annotation"):
+            serve_call(link)
+        own_context.outgoing = None
+        assert serve_call(link) == 1
+        link.release()
+
+
 def test_calls_are_logged_if_that_is_wanted(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "pyrolike.client")
     with changed_settings(LOGWIRE=True), scripted_server(answering(value(1))) as location:
