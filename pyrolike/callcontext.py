@@ -5,10 +5,10 @@ elsewhere it holds what the program wants to send along with its calls, and what
 last reply.
 
 Pyro keeps one dictionary for annotations received and annotations to send. Here they are apart,
-behind the
-same name: a method that calls other objects does not forward its caller's annotations to them,
-only what it assigned itself. The correlation id *is* forwarded: tying a chain of calls together is
-what it is for. It is made up only when somebody looks at it or a nested call carries it on.
+behind the same name: a method that calls other objects does not forward its caller's annotations
+to them, only what it assigned itself. The correlation id *is* forwarded: tying a chain of calls
+together is what it is for. It is made up only when somebody looks at it or a nested call carries it
+on.
 
 The state behind the thread-local is one plain object. A server hands a thread the state of the
 connection it serves, so that a request costs a few slot assignments and no thread-local access.

@@ -8,9 +8,9 @@ locks.
 How a call runs:
 
 1. Under the send lock it takes a sequence number, enters it in the table of pending calls, and
-sends. 2. It tries to get the read lock. Who gets it leads: reads message after message, gives
-those of others
-   to their owners, and returns with its own.
+   sends.
+2. It tries to get the read lock. Who gets it leads: reads message after message, gives those of
+   others to their owners, and returns with its own.
 3. Who does not get it enters a `_Waiter` in the table and sleeps until its reply, or the
    leadership, is handed to it.
 
@@ -24,9 +24,11 @@ until its late reply has come and was dropped. After that the channel is *retire
 finish on it, new ones open a new connection, and the last to leave closes it.
 
 Locks, in the order they are taken: ``_read_lock`` (the reader and its bytes), ``_send_lock`` (the
-    sequence
-number, what goes out), ``_table_lock`` (waiters in the table, ``failure``, ``is_usable``). No user
-code runs while one is held.
+sequence number, what goes out), ``_table_lock`` (waiters in the table, ``failure``, ``is_usable``).
+No user code runs while one is held.
+
+A thread may be interrupted anywhere (Ctrl-C). Asleep, it simply leaves; with bytes in its hands, or
+perhaps a lock, it takes the channel with it: nobody needs the locks of a channel that has failed.
 """
 
 from __future__ import annotations
@@ -96,6 +98,7 @@ class Channel:
         connection: The connection.
         seq: The last sequence number used.
         is_usable: Whether new calls may be sent here.
+        failure: What ended the channel, as the other calls are told it; None as long as it lives.
     """
 
     __slots__ = (

@@ -6,8 +6,7 @@ the iterator does, when the client closes it, when it gets too old, or when it h
 long.
 
 However it ends, the iterator's ``close`` is called exactly once, and never while an item is being
-produced.
-The clock is handed in: nothing here waits.
+produced. The clock is handed in: nothing here waits.
 """
 
 from __future__ import annotations

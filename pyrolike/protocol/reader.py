@@ -1,18 +1,15 @@
 """Bytes in, messages out.
 
-The reader owns what has arrived of the message in progress, and nothing else: no socket, no
-    thread, no
-clock. It is in one of two states.
+The reader owns what has arrived of the message in progress, and nothing else: no socket, no thread,
+no clock. It is in one of two states.
 
 * *Gathering*: bytes collect until a header, then a small body, is complete. The common case, one
-    whole
-  message in one ``feed``, is recognised first and copies nothing but the payload.
+  whole message in one ``feed``, is recognised first and copies nothing but the payload.
 * *Filling*: a body of `LARGE_BODY` bytes or more is on its way. ``get_buffer`` hands out the place
   where the next bytes belong, so that a socket can write there (``recv_into``) without a copy.
 
 Nothing is believed in advance: a size beyond the limit is refused when the header is read, and the
-    room
-for a large body grows with what has really arrived.
+room for a large body grows with what has really arrived.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The daemon: objects offered to the network.
 
 It joins the parts: a table of objects, a dispatcher for calls to them, a server type that owns
-    connections and
-threads; and it is where programs plug in, by overriding its hooks. The hooks keep Pyro's names,
-and the internals call them by these.
+connections and threads; and it is where programs plug in, by overriding its hooks. The hooks keep
+Pyro's names, and the internals call them by these.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pyrolike.server")
 
 SEND_SECONDS = 60.0
-"""How long a client may refuse to take any byte of a reply, unless COMMTIMEOUT says less."""
+"""How long a client may refuse to take any byte of a reply, unless COMMTIMEOUT is set."""
 
 
 class Daemon:

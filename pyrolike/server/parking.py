@@ -5,8 +5,8 @@ to a worker when a whole message is there. So an idle client costs a file descri
 sends half a message, or nothing at all, holds no thread that others need.
 
 The thread also watches the clock: new connections that do not get their handshake done, idle ones
-    beyond the
-communication timeout, requests that no worker takes.
+beyond the communication timeout, requests that no worker takes. All clients depend on it, so
+nothing that fails for one of them may end it.
 """
 
 from __future__ import annotations

@@ -5,9 +5,8 @@ idle last, with warm caches, goes first, and those beyond the minimum, at its bo
 leave. When all workers are busy, tasks wait in a bounded queue; each with a moment after which
 somebody should be told that nobody comes.
 
-Invariants, under the lock: a worker is either idle (on the stack, asleep) or running; while
-    anybody is idle
-the queue is empty; ``len(idle) + running == size``.
+Invariants, under the lock: a worker is either idle (on the stack, asleep) or running; while anybody
+is idle the queue is empty; ``len(idle) + running == size``.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ class Service:
 
     Args:
         daemon: Whose hooks are called.
+        plain_annotations: The hook for annotations that does nothing: if the daemon has that one,
+            it is not called for each reply.
 
     Attributes:
         table: The registered objects.

@@ -5,14 +5,13 @@ Three parties:
 * The *accept loop* is the thread in ``requestLoop``. It accepts connections and hands them on; it
   never reads from them and never waits for anybody else.
 * A *worker* serves a connection as long as there is something to do: it reads a request, runs it,
-    answers, and
-  lingers a moment for the next one. On a busy connection nothing is handed from thread to thread.
+  answers, and lingers a moment for the next one. On a busy connection nothing is handed from thread
+  to thread.
 * *Parking* watches the connections that have nothing to say, and hands one to a worker when a
   whole message is there.
 
 So a session is owned by exactly one of: a worker, the pool's queue, parking. It changes hands by
-    `_dispatch`
-and `Parking.park` only.
+`_dispatch` and `Parking.park` only.
 """
 
 from __future__ import annotations
