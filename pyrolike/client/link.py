@@ -73,6 +73,8 @@ class Link:
         serializer_name: Overrides the setting SERIALIZER, or None.
         timeout: Seconds a call may take, or None. Change it by `set_timeout`.
         max_retries: How often a call is repeated after its connection was lost or it timed out.
+        is_plain: Whether remote methods may come here at once: the proxy's class overrides nothing
+            on the way of a call.
         wants_raw_replies: Whether `invoke` returns the reply's message instead of its value.
         channel: The live channel, or None.
         connection: Its connection, or None.
@@ -94,6 +96,7 @@ class Link:
         "connection",
         "forgotten_streams",
         "handshake",
+        "is_plain",
         "max_retries",
         "methods",
         "on_connected",
@@ -114,6 +117,7 @@ class Link:
         self.timeout: float | None = config.COMMTIMEOUT or None
         self.max_retries: int = config.MAX_RETRIES
         self.wants_raw_replies = False
+        self.is_plain = True
         self.on_connected: Callable[[Any], None] | None = None
         self.forgotten_streams: deque[str] = deque()
         self._object_id: Any = uri.object  # the text of a PYRO uri, once it is resolved

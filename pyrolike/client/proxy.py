@@ -83,6 +83,7 @@ class Proxy:
 
     def _pyroSetUp(self, uri: URI) -> None:
         link = Link(uri)
+        link.is_plain = self._pyroIsPlain
         object.__setattr__(self, "_pyroLink", link)
         if type(self)._pyroValidateHandshake is not Proxy._pyroValidateHandshake:
             hook = weakref.WeakMethod(self._pyroValidateHandshake)
@@ -95,7 +96,7 @@ class Proxy:
             raise AttributeError("this proxy is not set up: call super().__init__(uri) first")
         link = self._pyroLink
         if name in link.methods:
-            invoke = link.invoke if self._pyroIsPlain else self._pyroInvoke
+            invoke = link.invoke if link.is_plain else self._pyroInvoke
             return RemoteMethod(link, invoke, name)
         if is_private_attribute(name) or name in NEVER_REMOTE:
             raise AttributeError(

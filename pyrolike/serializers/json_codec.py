@@ -10,7 +10,6 @@ import array
 import datetime
 import decimal
 import json
-import re
 import uuid
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
@@ -20,14 +19,13 @@ from pyrolike.errors import SerializeError
 from .base import Buffer, Call, SerializerBase
 from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
-from .recreation import TOO_DEEP, recreate
+from .recreation import TOO_DEEP, names_class, recreate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _decoder = json.JSONDecoder()
 _raw_decode = _decoder.raw_decode
-_names_class = re.compile(rb"__class__").search
 
 
 class JsonSerializer(SerializerBase):
@@ -50,7 +48,7 @@ class JsonSerializer(SerializerBase):
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
         value = _load(data)
-        return recreate(value) if _names_class(data) else value
+        return recreate(value) if names_class(data) else value
 
     def dumpsCall(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
@@ -71,7 +69,7 @@ class JsonSerializer(SerializerBase):
             )  # fmt: skip
         except (LookupError, TypeError):
             raise SerializeError("the data is not a call") from None
-        if _names_class(data):
+        if names_class(data):
             return obj, method, recreate(vargs, "args"), recreate(kwargs, "kwargs")
         return obj, method, vargs, kwargs
 

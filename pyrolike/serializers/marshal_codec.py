@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import array
 import marshal
-import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from .classes import class_to_dict
 from .exceptions import ExceptionWrapper
 from .failures import FAULTS, explain, name_arguments
 from .marshal_check import check_marshal
-from .recreation import recreate
+from .recreation import names_class, recreate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +37,6 @@ _PLAIN_TYPES = (
 _PLAIN = frozenset(_PLAIN_TYPES)
 _are_plain = _PLAIN.issuperset
 
-_names_class = re.compile(rb"__class__").search
 _BROKEN = (
     ValueError, TypeError, EOFError, OverflowError, MemoryError, RecursionError, SystemError,
 )  # fmt: skip
@@ -64,7 +62,7 @@ class MarshalSerializer(SerializerBase):
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
         value = load_marshal(data)
-        return recreate(value) if _names_class(data) else value
+        return recreate(value) if names_class(data) else value
 
     def dumpsCall(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
@@ -87,7 +85,7 @@ class MarshalSerializer(SerializerBase):
             obj, method, vargs, kwargs = load_marshal(data)
         except (TypeError, ValueError):
             raise SerializeError("the data is not a call") from None
-        if _names_class(data):
+        if names_class(data):
             return obj, method, recreate(vargs, "args"), recreate(kwargs, "kwargs")
         return obj, method, vargs, kwargs
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import array
 import datetime
 import decimal
-import re
 import struct
 import uuid
 from functools import cache
@@ -25,7 +24,7 @@ from pyrolike.errors import SecurityError, SerializeError
 from .base import Buffer, Call, SerializerBase
 from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
-from .recreation import dict_to_class, find_part, located
+from .recreation import dict_to_class, find_part, located, names_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +45,6 @@ _KNOWN = (str, float, dict, list, tuple, bytes, bytearray, memoryview)
 _MOST_KEPT = 16
 _LARGEST_KEPT = 0x10000
 
-_names_class = re.compile(rb"__class__").search
 _BROKEN = (*FAULTS, OSError, MemoryError, struct.error)
 _CALL_PARTS = ("the object id", "the method", "args", "kwargs")
 
@@ -173,7 +171,7 @@ def _library() -> ModuleType:
 
 def _load(data: Buffer, parts: tuple[str, ...] = ()) -> Any:
     """Decode a message; *parts* are the names of its items, if it is known to be a list."""
-    if _names_class(data):
+    if names_class(data):
         return _load_objects(data, parts)
     try:
         return _library().unpackb(data, ext_hook=_read_extension)

@@ -8,6 +8,7 @@ ever looked up by importing what a peer names. Source: the serialization page of
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import PyroError, SecurityError, SerializeError
@@ -17,6 +18,12 @@ from .exceptions import create_exception, find_exception_class, wrapper_from_dic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+names_class = re.compile(rb"__class__").search
+"""Finds out whether serialized data may have a class dict in it; if not, nothing is re-created.
+
+A pattern, because it is the quickest of all ways to search, and takes views as well as bytes.
+"""
 
 TOO_DEEP = "the data is nested too deeply"
 
