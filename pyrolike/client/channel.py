@@ -241,22 +241,19 @@ class Channel:
             self.seq = seq
             if has_reply:
                 self._pending[seq] = None
-            self._send_message(head, payload, size)
+            try:
+                if size <= JOINABLE:
+                    self._send(head + payload)
+                else:
+                    self.connection.send_parts(head, payload)
+            except OSError as fault:
+                self._fail(transfer_fault(fault, "sending"))
+                raise transfer_fault(fault, "sending") from fault
+            except BaseException as fault:
+                # Part of the message may be out: nothing sensible can follow it.
+                self._fail(fault)
+                raise
         return seq
-
-    def _send_message(self, head: bytes, payload: bytes, size: int) -> None:
-        try:
-            if size <= JOINABLE:
-                self._send(head + payload)
-            else:
-                self.connection.send_parts(head, payload)
-        except OSError as fault:
-            self._fail(transfer_fault(fault, "sending"))
-            raise transfer_fault(fault, "sending") from fault
-        except BaseException as fault:
-            # Part of the message may be out: nothing sensible can follow it.
-            self._fail(fault)
-            raise
 
     def _wait_for_turn(self, deadline: float) -> None:
         """Wait until nobody is sending; others may send much, to a peer that takes it slowly."""

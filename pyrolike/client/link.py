@@ -174,7 +174,24 @@ class Link:
             if len(vargs) == 1 and type(vargs[0]) is SerializedBlob:
                 return self._pass_blob(channel, settings, target, method, vargs[0], kwargs, flags)
             payload = settings.codec.dumpsCall(target, method, vargs, kwargs)
-            return self._transact(channel, settings, settings.number, flags, payload)
+            state = get_state()
+            if (
+                flags
+                or settings.needs_care
+                or self.wants_raw_replies
+                or state.outgoing is not None
+                or state.client is not None
+                or len(payload) > settings.max_size
+            ):
+                return self._transact(channel, settings, settings.number, flags, payload)
+            # `_transact` for the usual call, with all that it need not look at left out: 2 % of a
+            # small call. Whatever is not usual in the reply goes on to `_read_reply` as there.
+            state.response = state.response_received = None
+            reply = channel.exchange(
+                settings.number, 0, payload, None, state.correlation, self.timeout
+            )
+            state.response_received = reply.annotations
+            return self._read_reply(channel, settings, settings.number, reply)
         except UnsentError:
             # Another thread's call gave the channel up between our look at it and our sending.
             return self.invoke(method, vargs, kwargs, flags, object_id)
@@ -206,10 +223,16 @@ class Link:
             return None
         reply = channel.exchange(number, flags, payload, annotations, correlation_id, self.timeout)
         state.response_received = reply.annotations
+        return self._read_reply(channel, settings, number, reply)
+
+    def _read_reply(
+        self, channel: Channel, settings: WireSettings, number: int, reply: Message
+    ) -> Any:
+        """Return the value of a reply to a call in the serializer *number*, or raise what is in it."""
         try:
             if (
                 reply.flags & SPECIAL_REPLY
-                or reply.serializer_id != number
+                or reply.serializer_id != settings.number
                 or number != settings.number
                 or settings.needs_care
                 or self.wants_raw_replies

@@ -112,8 +112,19 @@ class Dispatcher:
         try:
             if message.flags & Flag.BATCH:
                 return self._answer_batch(client, codec, message)
-            call = self.prepare(client, codec, message)
-            return self.finish(client, codec, self.run(client, call))
+            name, method, vargs, kwargs = self.prepare(client, codec, message)
+            # `run` and `finish` for the usual call, written out: two calls less on the way of each
+            # request, 3 % of a small call. What is not usual goes on to them.
+            try:
+                result = method(*vargs, **kwargs) if kwargs else method(*vargs)
+            except BaseException as fault:
+                self._report(client, (name, method, vargs, kwargs), fault)
+                raise
+            if type(result) in PLAIN_RESULTS:
+                payload = codec.dumps(result)
+                if len(payload) <= self.policy.max_size:
+                    return 0, payload, None
+            return self.finish(client, codec, result)
         except BaseException as fault:  # noqa: BLE001  SystemExit too: the caller gets to know it
             return self.fail(codec, fault)
 
@@ -146,15 +157,20 @@ class Dispatcher:
 
     def run(self, client: Any, call: Call) -> Any:
         """Make a prepared call: this is where the program's code runs. What it raises, passes."""
-        name, method, vargs, kwargs = call
+        _, method, vargs, kwargs = call
         try:
             return method(*vargs, **kwargs) if kwargs else method(*vargs)
         except BaseException as fault:
-            if name not in ATTRIBUTE_ACCESS:
-                self._on_error(client, method, vargs, kwargs, fault)
-            if getattr(method, CALLBACK, False):
-                log.warning("the callback %s raised an exception", name, exc_info=True)
+            self._report(client, call, fault)
             raise
+
+    def _report(self, client: Any, call: Call, fault: BaseException) -> None:
+        """Tell those at the server who want to know that a call has raised."""
+        name, method, vargs, kwargs = call
+        if name not in ATTRIBUTE_ACCESS:
+            self._on_error(client, method, vargs, kwargs, fault)
+        if getattr(method, CALLBACK, False):
+            log.warning("the callback %s raised an exception", name, exc_info=fault)
 
     def finish(self, client: Any, codec: SerializerBase, result: Any) -> Reply:
         """Make the reply for a result; an iterator becomes a stream.

@@ -158,7 +158,7 @@ class MessageReader:
         return message
 
     def _read_whole(self, data: Bytes) -> Message | None:
-        """Return the message if *data* is exactly one, and a plain one, as it usually is; else None.
+        """Return the message if *data* is exactly one, and a plain one, as usual; None if it is not.
 
         It saves a quarter of the time of `feed`. What it does not take, goes the general way, which
         would give the same.

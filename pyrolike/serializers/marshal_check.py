@@ -18,7 +18,7 @@ What is accepted is *defined* by :class:`_Walk`, token by token:
   than sixteen times its size. Sharing is cheap to load, but hashing or converting visits each copy.
 
 Two shortcuts accept a part of the same, and only accept; what they cannot prove goes to the walk:
-`_simple`, one regular expression for calls and small results, and :class:`_HurriedWalk`, which
+`_is_simple`, one regular expression for calls and small results, and :class:`_HurriedWalk`, which
 skips runs of flat items. Their patterns take linear time: repetitions are possessive, and
 alternatives differ in their first byte, so there is never a second way to try.
 
@@ -77,7 +77,7 @@ def check_marshal(data: Buffer) -> None:
     Raises:
         SerializeError: The data is damaged, or is no plain value.
     """
-    if _simple()(data):
+    if _is_simple(data):
         return
     if type(data) is memoryview:
         data = data.cast("B")
@@ -359,8 +359,7 @@ def _pairs(reference: bytes, value: bytes) -> bytes:
     return b"(?:" + _either(reference, _TEXT, b"[i\xe9]....") + value + b")*+"
 
 
-@cache
-def _simple() -> Callable[[Buffer], Any]:
+def _make_simple() -> Callable[[Buffer], Any]:
     """Return what matches calls with few flat arguments, flat dicts, and short scalars.
 
     In a call the only containers are the call itself (if it is flagged, index 0), the list of
@@ -390,3 +389,13 @@ def _run() -> Callable[[Buffer, int], Any]:
     pairs = _pairs(_ANY, _scalar(_ANY, _sequence(scalar, 4)))
     item = _scalar(_ANY, rb"\{" + pairs + b"0", _sequence(scalar, 8))
     return re.compile(item + b"{%d}+" % _RUN, re.DOTALL).match
+
+
+def _compile_first(data: Buffer) -> Any:
+    """Stand in for `_is_simple` until it is first needed: compiling it takes some milliseconds."""
+    global _is_simple
+    _is_simple = _make_simple()
+    return _is_simple(data)
+
+
+_is_simple = _compile_first

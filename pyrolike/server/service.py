@@ -41,6 +41,7 @@ class Service:
         streams: Iterators that clients fetch from.
         dispatcher: Answers calls.
         server: The server type; None before it is made.
+        settings: The settings as they were at the last request.
         get_annotations: The daemon's hook for annotations of replies; None if it is not overridden.
     """
 
@@ -54,23 +55,23 @@ class Service:
         if type(daemon).annotations is not plain_annotations:
             self.get_annotations = daemon.annotations
         self._accepted = frozenset(config.SERIALIZERS_ACCEPTED)
-        self._settings = ServingSettings.take(config, self._accepted)
-        self.dispatcher.policy = self._settings.policy
+        self.settings = ServingSettings.take(config, self._accepted)
+        self.dispatcher.policy = self.settings.policy
 
     @property
     def require_expose(self) -> bool:
         """Whether only exposed members are remote."""
-        return self._settings.policy.require_expose
+        return self.settings.policy.require_expose
 
     def get_settings(self) -> ServingSettings:
         """Return the settings as they are now."""
-        settings = self._settings
+        settings = self.settings
         if settings.revision != config.revision:
             fresh = ServingSettings.take(config, self._accepted)
             if fresh.policy.require_expose != settings.policy.require_expose:
                 self.table.forget_members()
             self.dispatcher.policy = fresh.policy
-            self._settings = settings = fresh
+            self.settings = settings = fresh
         return settings
 
     def shake_hands(self, connection: SocketConnection, handshake: Any, object_id: str) -> Any:

@@ -17,6 +17,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.callcontext import ContextState
+from pyrolike.configure import config
 from pyrolike.errors import (
     CommunicationError,
     ConnectionClosedError,
@@ -135,7 +136,9 @@ class Session(Inbox):
         """
         self.state.begin_request(message)
         try:
-            settings = self._service.get_settings()
+            settings = self._service.settings
+            if settings.revision != config.revision:
+                settings = self._service.get_settings()
             if settings.log_wire:
                 _log_message("received", message)
             if message.type == MessageType.INVOKE:
