@@ -320,7 +320,7 @@ class Channel:
     def _receive(self, deadline: float | None) -> Message:
         """Return the next message. Only the leader calls this."""
         reader = self._reader
-        message = reader.take()
+        message = reader.take() if reader.rest else None
         while message is None:
             if self.failure is not None:
                 self._raise_failure(self.failure)

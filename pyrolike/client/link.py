@@ -228,7 +228,7 @@ class Link:
     def _read_reply(
         self, channel: Channel, settings: WireSettings, number: int, reply: Message
     ) -> Any:
-        """Return the value of a reply to a call in the serializer *number*, or raise what is in it."""
+        """Return the value of a reply to a call in serializer *number*, or raise what is in it."""
         try:
             if (
                 reply.flags & SPECIAL_REPLY

@@ -65,6 +65,9 @@ class MessageReader:
         dialect: The dialect of the connection, or None until six bytes have arrived.
         max_size: Most bytes of annotations and payload together that a message may announce. It and
             `accepted_types` may be changed whenever a message was taken: they hold for the next.
+        rest: Bytes held that no message was made of yet, outside of a large body. Where it is empty
+            there is nothing to `take`.
+        body: The large body that is being filled, or None: then there is no `get_buffer`.
         accepted_types: The message types that may come next, or None for any. A message of another
             type is refused by its header, before its body is stored.
 
@@ -73,30 +76,30 @@ class MessageReader:
 
     __slots__ = (
         "_annotations_size",
-        "_body",
         "_fault",
         "_filled",
         "_header_size",
         "_message",
         "_read_header",
-        "_rest",
         "_size",
         "accepted_types",
+        "body",
         "dialect",
         "max_size",
+        "rest",
     )
 
     def __init__(self, max_size: int, accepted_types: frozenset[int] | None = None) -> None:
         self.dialect: Dialect | None = None
         self.max_size = max_size
         self.accepted_types = accepted_types
-        self._rest = bytearray()
-        self._header_size = 0
-        self._read_header: Callable[[Bytes], tuple[Message, int, int]] | None = None
+        self.rest = bytearray()
+        self._header_size = 0  # 0 until the dialect is known, and after a fault
+        self._read_header: Callable[[Bytes], tuple[Message, int, int]] = V502.read_header
         self._message: Message | None = None  # read up to its header
         self._annotations_size = 0
         self._size = 0  # of its body, annotations and payload
-        self._body: bytearray | None = None
+        self.body: bytearray | None = None
         self._filled = 0
         self._fault: ProtocolError | None = None
 
@@ -107,7 +110,7 @@ class MessageReader:
     @property
     def stored_size(self) -> int:
         """Bytes held that belong to no message taken yet; 0 between messages."""
-        return self._filled if self._body is not None else len(self._rest)
+        return self._filled if self.body is not None else len(self.rest)
 
     @property
     def is_inside_message(self) -> bool:
@@ -132,15 +135,25 @@ class MessageReader:
             ProtocolError: The bytes are not Pyro's, or of a dialect or a type not possible here.
                 The reader is of no further use: each later call raises the same.
         """
-        rest = self._rest
+        rest = self.rest
         try:
-            if self._read_header is not None and not rest and self._message is None:
-                message = self._read_whole(data)
-                if message is not None:
-                    return message
+            # The short way, for data that is exactly one plain message, as it usually is: a third
+            # of the time is saved. What it does not take goes the general way, to the same result.
+            header_size = self._header_size
+            if header_size and not rest and self._message is None and len(data) >= header_size:
+                whole, annotations_size, size = self._read_header(data)
+                accepted = self.accepted_types
+                if (
+                    not annotations_size
+                    and len(data) == header_size + size
+                    and size <= self.max_size
+                    and (accepted is None or whole.type in accepted)
+                ):
+                    whole.payload = data[header_size:]
+                    return whole
             if self._fault is not None:
                 raise self._fault
-            if self._body is not None:
+            if self.body is not None:
                 return self._feed_body(data)
             if rest:
                 rest += data
@@ -157,28 +170,9 @@ class MessageReader:
             self._begin_body()
         return message
 
-    def _read_whole(self, data: Bytes) -> Message | None:
-        """Return the message if *data* is exactly one, and a plain one, as usual; None if it is not.
-
-        It saves a quarter of the time of `feed`. What it does not take, goes the general way, which
-        would give the same.
-        """
-        assert self._read_header is not None
-        header_size = self._header_size
-        if len(data) < header_size:
-            return None
-        message, annotations_size, size = self._read_header(data)
-        if annotations_size or len(data) != header_size + size or size > self.max_size:
-            return None
-        accepted = self.accepted_types
-        if accepted is not None and message.type not in accepted:
-            return None
-        message.payload = data[header_size:]
-        return message
-
     def take(self) -> Message | None:
         """Return the next message that is already complete, or None; raises what `feed` raises."""
-        return self.feed(b"") if self._rest else None
+        return self.feed(b"") if self.rest else None
 
     def get_buffer(self) -> memoryview | None:
         """Return where the next bytes of a large body belong, or None where `feed` is to be used.
@@ -186,7 +180,7 @@ class MessageReader:
         Release the view before calling anything else of the reader, and say with `filled` how many
         bytes were written at its start.
         """
-        body = self._body
+        body = self.body
         if body is None:
             return None
         if self._filled == len(body):
@@ -199,13 +193,13 @@ class MessageReader:
         Raises:
             ProtocolError: The body is complete and its annotations are malformed.
         """
-        body, message = self._body, self._message
+        body, message = self.body, self._message
         assert body is not None
         assert message is not None
         self._filled += count
         if self._filled < self._size:
             return None
-        self._body = self._message = None
+        self.body = self._message = None
         try:
             self._add_body(message, body)
             return message
@@ -216,22 +210,22 @@ class MessageReader:
     def _feed_body(self, data: Bytes) -> Message | None:
         view = memoryview(data)
         message = None
-        while len(view) and self._body is not None:
+        while len(view) and self.body is not None:
             with self.get_buffer() as room:  # type: ignore[union-attr]  # there is a body
                 count = min(len(room), len(view))
                 room[:count] = view[:count]
             message = self.filled(count)
             view = view[count:]
-        self._rest += view
+        self.rest += view
         return message
 
     def _begin_body(self) -> None:
         """Change to filling: what has arrived of the large body moves to its place."""
-        rest = self._rest
+        rest = self.rest
         self._filled = len(rest)
-        self._body = bytearray(min(self._size, max(GROWTH, 2 * self._filled)))
-        self._body[: self._filled] = rest
-        self._rest = bytearray()
+        self.body = bytearray(min(self._size, max(GROWTH, 2 * self._filled)))
+        self.body[: self._filled] = rest
+        self.rest = bytearray()
 
     def _find_message(self, data: Bytes) -> tuple[Message | None, int]:
         """Look for a message at the start of *data*; return it, and how many bytes are used up."""
@@ -291,5 +285,6 @@ class MessageReader:
     def _fail(self, fault: ProtocolError) -> None:
         # A copy: with its traceback the error itself would keep all callers alive.
         self._fault = ProtocolError(str(fault))
-        self._message = self._body = self._read_header = None
-        self._rest.clear()
+        self._message = self.body = None
+        self._header_size = 0
+        self.rest.clear()

@@ -18,7 +18,7 @@ What is accepted is *defined* by :class:`_Walk`, token by token:
   than sixteen times its size. Sharing is cheap to load, but hashing or converting visits each copy.
 
 Two shortcuts accept a part of the same, and only accept; what they cannot prove goes to the walk:
-`_is_simple`, one regular expression for calls and small results, and :class:`_HurriedWalk`, which
+`is_simple`, one regular expression for calls and small results, and :class:`_HurriedWalk`, which
 skips runs of flat items. Their patterns take linear time: repetitions are possessive, and
 alternatives differ in their first byte, so there is never a second way to try.
 
@@ -77,7 +77,7 @@ def check_marshal(data: Buffer) -> None:
     Raises:
         SerializeError: The data is damaged, or is no plain value.
     """
-    if _is_simple(data):
+    if is_simple(data):
         return
     if type(data) is memoryview:
         data = data.cast("B")
@@ -392,10 +392,11 @@ def _run() -> Callable[[Buffer, int], Any]:
 
 
 def _compile_first(data: Buffer) -> Any:
-    """Stand in for `_is_simple` until it is first needed: compiling it takes some milliseconds."""
-    global _is_simple
-    _is_simple = _make_simple()
-    return _is_simple(data)
+    """Stand in for `is_simple` until it is first needed: compiling it takes some milliseconds."""
+    global is_simple
+    is_simple = _make_simple()
+    return is_simple(data)
 
 
-_is_simple = _compile_first
+is_simple: Callable[[Buffer], Any] = _compile_first
+"""Proves the usual calls and results plain, with one pattern; says nothing about others."""

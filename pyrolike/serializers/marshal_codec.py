@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import SerializeError
 
+from . import marshal_check
 from .base import Buffer, Call, SerializerBase
 from .classes import class_to_dict
 from .exceptions import ExceptionWrapper
 from .failures import FAULTS, explain, name_arguments
-from .marshal_check import check_marshal
 from .recreation import names_class, recreate
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ _PLAIN_TYPES = (
     tuple, list, dict, set, frozenset,
 )  # fmt: skip
 _PLAIN = frozenset(_PLAIN_TYPES)
+SHORTEST_CLASS = 9
+"""Bytes of the key of a class dict: data that is no longer cannot contain one."""
+
 _are_plain = _PLAIN.issuperset
 
 _BROKEN = (
@@ -62,7 +65,7 @@ class MarshalSerializer(SerializerBase):
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
         value = load_marshal(data)
-        return recreate(value) if names_class(data) else value
+        return recreate(value) if len(data) > SHORTEST_CLASS and names_class(data) else value
 
     def dumpsCall(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
@@ -127,7 +130,9 @@ def load_marshal(data: Buffer) -> Any:
     Raises:
         SerializeError: The data is damaged, or anything but plain finished values.
     """
-    check_marshal(data)
+    # `check_marshal` begins with the same question; asked here, it saves the usual value a call.
+    if not marshal_check.is_simple(data):
+        marshal_check.check_marshal(data)
     try:
         return marshal.loads(data)
     except _BROKEN as exc:

@@ -42,7 +42,7 @@ class Inbox:
         is_finished: Nothing more will be read.
     """
 
-    __slots__ = ("_fault", "_message", "_reader", "connection", "is_finished")
+    __slots__ = ("_fault", "_message", "_reader", "_recv", "connection", "is_finished")
 
     def __init__(self, connection: SocketConnection) -> None:
         self.connection = connection
@@ -50,6 +50,7 @@ class Inbox:
         self._message: Message | None = None  # set aside for the next `take_message`
         self._fault: Exception | None = None  # why it is finished
         self._reader = MessageReader(HANDSHAKE_SIZE, FIRST)
+        self._recv = connection.sock.recv  # bound once, for each request
 
     def receive_available(self) -> bool:
         """Take what has arrived, without waiting; for the parking thread.
@@ -88,7 +89,9 @@ class Inbox:
         if message is not None or self.is_finished:
             return message
         try:
-            message = self._reader.take() or self._receive_some() or self._receive_rest()
+            reader = self._reader
+            message = reader.take() if reader.rest else None
+            message = message or self._receive_some() or self._receive_rest()
         except (BlockingIOError, TimeoutError):  # the connection's receive limit has passed
             return None
         except (OSError, ProtocolError) as fault:
@@ -98,13 +101,12 @@ class Inbox:
 
     def _receive_some(self) -> Message | None:
         """Receive once; BlockingIOError if the connection has lingered for nothing."""
-        room = self._reader.get_buffer()
-        if room is None:
-            data = self.connection.sock.recv(CHUNK)
+        if self._reader.body is None:
+            data = self._recv(CHUNK)
             if not data:
                 raise ConnectionResetError("the client is gone")
             return self._reader.feed(data)
-        with room:
+        with self._reader.get_buffer() as room:  # type: ignore[union-attr]  # there is a body
             count = self.connection.sock.recv_into(room)
         if not count:
             raise ConnectionResetError("the client is gone")

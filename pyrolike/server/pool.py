@@ -51,6 +51,10 @@ class WorkerPool:
         size_max: Most threads.
         queue_size: Most tasks that wait for a thread.
 
+    Attributes:
+        waiting: The tasks that wait. Only to look whether there are any: then who can give his
+            thread back should.
+
     Raises:
         ValueError: The sizes make no sense.
     """
@@ -68,7 +72,7 @@ class WorkerPool:
         # the very thread it interrupts, the main one, is in here to hand over a connection.
         self._lock = threading.RLock()
         self._idle: list[_Worker] = []
-        self._queue: deque[tuple[float, Task, Task | None]] = deque()
+        self.waiting: deque[tuple[float, Task, Task | None]] = deque()
         self._refusable = 0  # of the tasks in the queue
         self._size = 0
         self._is_closed = False
@@ -81,18 +85,13 @@ class WorkerPool:
             raise
 
     def __repr__(self) -> str:
-        waiting = len(self._queue)
+        waiting = len(self.waiting)
         return f"<WorkerPool {self._size} threads, {self.busy_count} busy, {waiting} waiting>"
 
     @property
     def busy_count(self) -> int:
         """Number of threads that run a task."""
         return self._size - len(self._idle)
-
-    @property
-    def is_crowded(self) -> bool:
-        """Whether tasks wait for a thread: whoever can give his back should."""
-        return bool(self._queue)
 
     def submit(self, task: Task, refuse: Task | None = None, wait: float = inf) -> None:
         """Have *task* run in a thread.
@@ -114,7 +113,7 @@ class WorkerPool:
                 return
             if refuse is None or (self._refusable < self._queue_size and not self._is_closed):
                 self._refusable += refuse is not None
-                self._queue.append((monotonic() + wait, task, refuse))
+                self.waiting.append((monotonic() + wait, task, refuse))
                 return
         refuse()
 
@@ -131,17 +130,17 @@ class WorkerPool:
     def get_next_deadline(self) -> float | None:
         """Return the moment at which a waiting task must be refused; None if nothing waits."""
         with self._lock:
-            return min((entry[0] for entry in self._queue), default=None)
+            return min((entry[0] for entry in self.waiting), default=None)
 
     def refuse_late(self) -> None:
         """Refuse the tasks that have waited too long."""
-        if not self._queue:
+        if not self.waiting:
             return
         now = monotonic()
         with self._lock:
-            late = [one for one in self._queue if one[0] <= now and one[2] is not None]
+            late = [one for one in self.waiting if one[0] <= now and one[2] is not None]
             for entry in late:
-                self._queue.remove(entry)
+                self.waiting.remove(entry)
             self._refusable -= len(late)
         for _, _, refuse in late:
             assert refuse is not None
@@ -152,9 +151,9 @@ class WorkerPool:
         with self._lock:
             self._is_closed = True
             idle, self._idle = self._idle, []
-            waiting = [entry for entry in self._queue if entry[2] is not None]
+            waiting = [entry for entry in self.waiting if entry[2] is not None]
             for entry in waiting:
-                self._queue.remove(entry)
+                self.waiting.remove(entry)
             self._refusable -= len(waiting)
             for worker in idle:
                 worker.wake.release()
@@ -196,8 +195,8 @@ class WorkerPool:
     def _get_next_task(self, worker: _Worker) -> bool:
         """Give *worker* its next task, waiting for one; False if it is to leave."""
         with self._lock:
-            if self._queue:
-                _, worker.task, refuse = self._queue.popleft()
+            if self.waiting:
+                _, worker.task, refuse = self.waiting.popleft()
                 self._refusable -= refuse is not None
                 return True
             if self._is_closed:

@@ -36,6 +36,7 @@ from pyrolike.protocol import (
     inflate,
 )
 from pyrolike.serializers import get_serializer, serializers
+from pyrolike.transport import transfer_fault
 
 from .inbox import CHUNK, DONT_WAIT, HANDSHAKE_SIZE, Inbox
 from .oneway import OnewayQueue
@@ -84,6 +85,7 @@ class Session(Inbox):
     __slots__ = (
         "_is_ended",
         "_oneway",
+        "_sendall",
         "_service",
         "deadline",
         "is_busy",
@@ -110,6 +112,7 @@ class Session(Inbox):
         self._is_ended = False
         self._service = service
         self._oneway: OnewayQueue | None = None
+        self._sendall = connection.sock.sendall  # bound once, for each reply
         if self.is_open:
             self._admit()
 
@@ -339,10 +342,13 @@ class Session(Inbox):
             annotations,
             self.state.correlation,
         )
-        if size <= JOINABLE:
-            self.connection.send(head + payload)
-        else:
+        if size > JOINABLE:
             self.connection.send_parts(head, payload)
+            return
+        try:
+            self._sendall(head + payload)
+        except OSError as fault:
+            raise transfer_fault(fault, "sending") from fault
 
     def _send_at_once(self, data: bytes) -> None:
         """Send a short message without waiting; who cannot take it in now loses the connection."""

@@ -210,7 +210,7 @@ class ThreadPoolServer:
         if is_late:
             session.connection.close()
             return
-        if self._pool.is_crowded or not self._pool.try_submit(partial(self._serve, session)):
+        if self._pool.waiting or not self._pool.try_submit(partial(self._serve, session)):
             self._parking.park(session)
 
     # -- serving ----------------------------------------------------------------------------------
@@ -229,6 +229,7 @@ class ThreadPoolServer:
         """Answer a session's messages as long as they come. A worker's task."""
         before = get_state()
         set_state(session.state)
+        others_waiting = self._pool.waiting
         try:
             while (message := session.take_message()) is not None:
                 session.is_busy = True
@@ -236,7 +237,7 @@ class ThreadPoolServer:
                     break
                 session.process(message)
                 session.is_busy = False
-                if session.must_end or self._pool.is_crowded:
+                if session.is_finished or others_waiting:
                     break
         except BaseException:
             # A hook of the program failed: whatever it was, this client is lost, and only this one.

@@ -122,9 +122,9 @@ def test_threads_are_started_while_all_are_busy_up_to_the_limit(make: Make, held
     tasks = [held(pool) for _ in range(3)]
     assert len({task.thread for task in tasks}) == 3
     assert not pool.try_submit(never)
-    assert not pool.is_crowded
+    assert not pool.waiting
     pool.submit(lambda: None)
-    assert pool.is_crowded
+    assert pool.waiting
 
 
 def test_a_task_runs_at_once_if_a_thread_is_idle(make: Make, held: Hold) -> None:
@@ -148,7 +148,7 @@ def test_tasks_that_wait_run_in_their_order(make: Make, held: Hold) -> None:
     first.may_end.set()
     assert done.wait(PATIENCE)
     assert order == [0, 1, 2, 3, 4]
-    assert not pool.is_crowded
+    assert not pool.waiting
 
 
 @pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt, GeneratorExit])
