@@ -110,7 +110,7 @@ def test_every_field_can_be_set() -> None:
 def test_nothing_else_can_be_set() -> None:
     """A misspelt name would otherwise be a setting that nobody sees."""
     with pytest.raises(AttributeError):
-        current_context.anotations = {}  # type: ignore[attr-defined]  # the mistake is the point
+        current_context.annotation = {}  # type: ignore[attr-defined]  # the mistake is the point
 
 
 def test_each_thread_has_a_context_of_its_own() -> None:
