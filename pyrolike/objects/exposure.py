@@ -9,7 +9,7 @@ Nothing here runs the code of a descriptor: a class is read through its ``__dict
 
 import inspect
 from collections.abc import Callable
-from functools import cached_property, partialmethod, singledispatchmethod
+from functools import cached_property, partial, partialmethod, singledispatchmethod
 from typing import Any, Literal, TypeVar, get_args
 
 EXPOSED = "_pyroExposed"
@@ -203,7 +203,9 @@ def has_mark(bearer: object, mark: str) -> bool:
 
 def _is_method_descriptor(member: object) -> bool:
     kind = type(member)
-    if not hasattr(kind, "__get__") or hasattr(kind, "__set__") or issubclass(kind, type):
+    if not hasattr(kind, "__get__") or hasattr(kind, "__set__"):
+        return False
+    if issubclass(kind, (type, partial)):  # newer Pythons prepare a partial to become a method
         return False
     return callable(member) or issubclass(kind, (partialmethod, singledispatchmethod))
 

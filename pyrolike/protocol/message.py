@@ -45,8 +45,12 @@ class Flag:
     """The correlation id field means something."""
 
 
-TYPE_NAMES = {number: name for name, number in vars(MessageType).items() if isinstance(number, int)}
-FLAG_NAMES = {number: name for name, number in vars(Flag).items() if isinstance(number, int)}
+def _names_of(numbers: type) -> dict[int, str]:
+    return {number: name for name, number in vars(numbers).items() if name.isupper()}
+
+
+TYPE_NAMES = _names_of(MessageType)
+FLAG_NAMES = _names_of(Flag)
 
 PING_SERIALIZER = 42
 """The serializer number that Pyro's own pings carry; nobody decodes their payload."""

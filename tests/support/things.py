@@ -5,6 +5,8 @@ A class of a test module would do as well, but its name would depend on how the 
 
 from __future__ import annotations
 
+import array
+import warnings
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
@@ -84,3 +86,10 @@ class Text(str):
     """A subclass of a builtin."""
 
     __slots__ = ()
+
+
+def text_array(text: str) -> array.array[str]:
+    """Return an array of characters; newer Pythons warn of them, but still have them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return array.array("u", text)

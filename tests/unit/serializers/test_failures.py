@@ -84,7 +84,7 @@ def test_what_contains_itself_is_said_to() -> None:
 
 def test_what_is_nested_too_deeply_is_named_at_its_top() -> None:
     deep: list[object] = []
-    for _ in range(5000):
+    for _ in range(100_000):
         deep = [deep]
     error = failure(deep)
     assert str(error) == "cannot serialize list at args[0]: it is nested too deeply"

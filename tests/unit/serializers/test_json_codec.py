@@ -13,6 +13,7 @@ from pyrolike.serializers.classes import register_class_to_dict, register_type_r
 from pyrolike.serializers.recreation import TOO_DEEP
 from pyrolike.uri import URI
 from tests.support import things
+from tests.support.things import text_array
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ ID = uuid.UUID("11112222-3333-4444-5555-666677778888")
         (WHEN, '"2020-01-02T03:04:05.000678"'),
         (WHEN.date(), '"2020-01-02"'),
         (array.array("i", [1, 2]), "[1, 2]"),
-        (array.array("u", "hi"), '"hi"'),
+        (text_array("hi"), '"hi"'),
         (things.Number.ONE, "1"),
         (things.Text("x"), '"x"'),
         (

@@ -11,6 +11,7 @@ from pyrolike.serializers import ExceptionWrapper, MarshalSerializer, load_marsh
 from pyrolike.serializers.classes import register_class_to_dict, register_type_replacement
 from pyrolike.uri import URI
 from tests.support import things
+from tests.support.things import text_array
 
 ID = uuid.UUID("11112222-3333-4444-5555-666677778888")
 A_URI = {"__class__": "Pyro5.core.URI", "state": ("PYRO", "a", None, "h", 1)}
@@ -40,7 +41,7 @@ def test_plain_values_arrive_as_they_are(codec: MarshalSerializer, value: object
         (bytearray(b"ab"), b"ab"),
         (memoryview(b"ab"), b"ab"),
         (array.array("i", [1, 2]), [1, 2]),
-        (array.array("u", "hi"), "hi"),
+        (text_array("hi"), "hi"),
         (ID, str(ID)),
         (URI("PYRO:a@h:1"), URI("PYRO:a@h:1")),
     ],

@@ -18,6 +18,7 @@ from pyrolike.serializers.classes import (
 )
 from pyrolike.uri import URI
 from tests.support import things
+from tests.support.things import text_array
 
 WHEN = datetime.datetime(2020, 1, 2, 3, 4, 5, 678)
 
@@ -46,7 +47,7 @@ def codec() -> MsgpackSerializer:
         (decimal.Decimal("1.50"), "a4 31 2e 35 30"),
         (datetime.date(2020, 1, 2), "d7 33 92 40 0b 00 00 00 00 00"),
         (array.array("i", [1, 2]), "92 01 02"),
-        (array.array("u", "hi"), "a2 68 69"),
+        (text_array("hi"), "a2 68 69"),
         (things.Number.ONE, "01"),
         (2**64, "c7 14 31" + b"18446744073709551616".hex()),
     ],

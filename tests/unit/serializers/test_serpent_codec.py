@@ -21,6 +21,7 @@ from pyrolike.serializers.classes import (
 from pyrolike.serializers.serpent_text import HEADER
 from pyrolike.uri import URI
 from tests.support import things
+from tests.support.things import text_array
 
 URI_TEXT = "{'__class__':'Pyro5.core.URI','state':('PYRO','obj',None,'host',1234)}"
 THINGS = "tests.support.things"
@@ -59,7 +60,7 @@ WHEN = datetime.datetime(2020, 1, 2, 3, 4, 5, 678)
         (things.Colour.RED, "1"),
         (things.Number.ONE, "1"),
         (array.array("i", [1, 2]), "[1,2]"),
-        (array.array("u", "hi"), "'hi'"),
+        (text_array("hi"), "'hi'"),
         (collections.deque([1, 2]), "[1,2]"),
         (collections.UserDict(a=1), "{'a':1}"),
         (collections.UserString("x"), "'x'"),
