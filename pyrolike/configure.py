@@ -185,10 +185,10 @@ class Configuration:
     ONEWAY_THREADED: bool = _item(BOOL, True, "run oneway calls in a thread of their own", AT_CALL)
     PICKLE_PROTOCOL_VERSION: int = _item(PICKLING, HIGHEST_PROTOCOL, "pickle's protocol", AT_USE)
     POLLTIMEOUT: float = _item(
-        SECONDS, 2.0, "seconds between looks at loopCondition and housekeeping", "in each round"
+        SECONDS, 2.0, "seconds between looks at loopCondition and housekeeping", AT_DAEMON
     )
     PREFER_IP_VERSION: int = _item(IP_VERSION, 0, "4, 6, or 0 as the system likes", AT_SOCKET)
-    REQUIRE_EXPOSE: bool = _item(BOOL, True, "only exposed members are remote", AT_DAEMON)
+    REQUIRE_EXPOSE: bool = _item(BOOL, True, "only exposed members are remote", AT_CALL)
     SERIALIZER: str = _item(TEXT, "serpent", "serializer of proxies", f"{AT_PROXY}, {AT_CALL}")
     SERIALIZERS_ACCEPTED: set[str] = _item(
         NAMES, {"serpent", "json", "marshal", "msgpack"}, "what a daemon understands", AT_DAEMON
@@ -221,7 +221,7 @@ class Configuration:
     )
     REMOTE_TRACEBACKS: bool = _item(BOOL, True, "send tracebacks to clients", AT_CALL)
     THREADPOOL_LINGER: float = _item(
-        SECONDS, 0.02, "seconds a thread stays with a silent connection", AT_DAEMON
+        SECONDS, 0.02, "seconds a thread stays with a silent connection", AT_ACCEPT
     )
     THREADPOOL_QUEUE_SIZE: int = _item(COUNT, 1000, "calls that may wait for a thread", AT_DAEMON)
     THREADPOOL_QUEUE_WAIT: float = _item(
