@@ -40,19 +40,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pyrolike.errors import CommunicationError, ConnectionClosedError, ProtocolError, TimeoutError
 from pyrolike.protocol import Message, MessageReader, MessageType
-from pyrolike.transport import transfer_fault, wait_readable
+from pyrolike.transport import CHUNK, JOINABLE, transfer_fault, wait_readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pyrolike.protocol import Dialect
     from pyrolike.transport import SocketConnection
-
-CHUNK = 64 * 1024
-"""Bytes asked of the socket at once: most replies come with one system call."""
-
-JOINABLE = 32 * 1024
-"""Payloads up to this size are joined to their header: a copy costs less than a longer call."""
 
 REPLIES = frozenset({MessageType.RESULT})
 INVOKE = MessageType.INVOKE

@@ -32,9 +32,15 @@ from pyrolike.protocol import (
     inflate,
 )
 from pyrolike.serializers import SerializerBase, get_serializer
-from pyrolike.transport import SocketConnection, connect_socket, transfer_fault, wait_readable
+from pyrolike.transport import (
+    CHUNK,
+    SocketConnection,
+    connect_socket,
+    transfer_fault,
+    wait_readable,
+)
 
-from .channel import CHUNK, Channel
+from .channel import Channel
 
 if TYPE_CHECKING:
     import socket

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING
 
 from pyrolike.errors import ProtocolError
 from pyrolike.protocol import MessageReader, MessageType
+from pyrolike.transport import CHUNK
 
 if TYPE_CHECKING:
     from pyrolike.protocol import Message
     from pyrolike.transport import SocketConnection
-
-CHUNK = 64 * 1024
-"""Bytes asked of a socket at once: most requests come with one system call."""
 
 HANDSHAKE_SIZE = 1024 * 1024
 """Most bytes of a CONNECT message: the peer may be anybody, and has no need for more."""

@@ -36,9 +36,9 @@ from pyrolike.protocol import (
     inflate,
 )
 from pyrolike.serializers import get_serializer, serializers
-from pyrolike.transport import transfer_fault
+from pyrolike.transport import CHUNK, JOINABLE, transfer_fault
 
-from .inbox import CHUNK, DONT_WAIT, HANDSHAKE_SIZE, Inbox
+from .inbox import DONT_WAIT, HANDSHAKE_SIZE, Inbox
 from .oneway import OnewayQueue
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pyrolike.server")
 
-JOINABLE = 32 * 1024
-"""Payloads up to this size are joined to their header: a copy costs less than a longer call."""
-
+PONG = b"pong"
 AFTERWARDS = frozenset({MessageType.INVOKE, MessageType.PING})
 UNUSUAL = Flag.ONEWAY | Flag.COMPRESSED
 
@@ -174,13 +172,12 @@ class Session(Inbox):
 
     def _answer_ping(self, settings: ServingSettings, message: Message) -> None:
         try:
-            self._reply(settings, MessageType.PING, message, 0, b"pong", None)
+            self._reply(settings, MessageType.PING, message, 0, PONG, None)
         except (ConnectionClosedError, TimeoutError):
             raise
         except Exception:  # the hook for annotations is the program's; a ping is answered without
             log.exception("the daemon's annotations cannot be sent")
-            number, seq = message.serializer_id, message.seq
-            self.connection.send(V502.write_head(MessageType.PING, number, 0, seq, 4) + b"pong")
+            self.connection.send(_pack_pong(message))
 
     def _answer_unusual(
         self, settings: ServingSettings, codec: SerializerBase, message: Message
@@ -264,10 +261,7 @@ class Session(Inbox):
         elif not self.is_open:
             self._refuse_connect(settings, message, serializers["marshal"], BUSY)
         elif message.type == MessageType.PING:
-            self._send_at_once(
-                V502.write_head(MessageType.PING, message.serializer_id, 0, message.seq, 4)
-                + b"pong"
-            )
+            self._send_at_once(_pack_pong(message))
         elif message.flags & Flag.ONEWAY:
             log.error("a oneway call was dropped: %s", BUSY)
         else:
@@ -434,6 +428,12 @@ def _prepare(
         parts = (type, message.serializer_id, flags, message.seq, payload, annotations)
         log.debug("sending %s", describe(*parts))
     return flags, payload
+
+
+def _pack_pong(message: Message) -> bytes:
+    """Return the whole answer to a ping, without annotations of the program's."""
+    head = V502.write_head(MessageType.PING, message.serializer_id, 0, message.seq, len(PONG))
+    return head + PONG
 
 
 def _log_message(direction: str, message: Message) -> None:

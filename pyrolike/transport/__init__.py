@@ -12,7 +12,7 @@ from .classic import (
     find_probably_unused_port,
     interrupt_socket,
 )
-from .connection import SocketConnection
+from .connection import CHUNK, JOINABLE, SocketConnection
 from .faults import transfer_fault
 from .sockets import (
     connect_socket,
@@ -29,6 +29,8 @@ from .sockets import (
 )
 
 __all__ = [
+    "CHUNK",
+    "JOINABLE",
     "SocketConnection",
     "bind_unused_port",
     "connect_socket",

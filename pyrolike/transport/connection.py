@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pyrolike.transport")
 
+CHUNK = 64 * 1024
+"""Bytes asked of a socket at once: most messages come with one system call."""
+
+JOINABLE = 32 * 1024
+"""Payloads up to this size are joined to their header: a copy costs less than a longer call."""
+
 
 class SocketConnection:
     """An open connection, as programs see it in `current_context.client` and in daemon hooks.

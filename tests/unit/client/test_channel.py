@@ -14,9 +14,10 @@ import pytest
 
 from pyrolike import errors
 from pyrolike.client import channel as channel_module
-from pyrolike.client.channel import JOINABLE, UnsentError
+from pyrolike.client.channel import UnsentError
 from pyrolike.errors import ConnectionClosedError, MessageTooLargeError, ProtocolError
 from pyrolike.protocol.reader import LARGE_BODY
+from pyrolike.transport import JOINABLE
 from tests.support import wire
 from tests.support.channels import PATIENCE, Line, WatchedChannel, exchange, line, reply
 
