@@ -1,6 +1,7 @@
 """The name server under the name Pyro5 gives it; also ``python -m pyrolike.nameserver``."""
 
 from pyrolike.naming import (
+    BroadcastServer,
     MemoryStorage,
     NameServer,
     NameServerDaemon,
@@ -12,6 +13,7 @@ from pyrolike.naming.cli import main
 from pyrolike.naming.lookup import lookup, yplookup
 
 __all__ = [
+    "BroadcastServer",
     "MemoryStorage",
     "NameServer",
     "NameServerDaemon",

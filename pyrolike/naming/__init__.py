@@ -7,12 +7,14 @@ package `storage`.
 The functions of `lookup` that ask with patience stay in their module: one of them has its name.
 """
 
+from .announce import BroadcastServer
 from .daemon import NameServerDaemon, start_ns, start_ns_loop, startNS, startNSloop
 from .lookup import locate_ns, locateNS, resolve, type_meta
 from .server import NameServer
 from .storage import MemoryStorage, SqlStorage, Storage
 
 __all__ = [
+    "BroadcastServer",
     "MemoryStorage",
     "NameServer",
     "NameServerDaemon",

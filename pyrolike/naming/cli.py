@@ -1,6 +1,6 @@
 """The command line of the name server: ``python -m pyrolike.naming`` or ``pyrolike-ns``.
 
-The options are Pyro's ``pyro5-ns``. Those about broadcasts are missing, as broadcasts are.
+The options are those of Pyro's ``pyro5-ns``.
 """
 
 import argparse
@@ -54,6 +54,15 @@ def _parser() -> argparse.ArgumentParser:
         default="memory",
         help="where to keep the names: 'memory' (default) or 'sql:FILENAME'",
     )
+    add(
+        "-x",
+        "--nobc",
+        dest="enableBroadcast",
+        action="store_false",
+        help="do not answer clients that look for a name server by broadcast",
+    )
+    add("--bchost", metavar="HOST", help="address on which broadcasts arrive; default all")
+    add("--bcport", metavar="PORT", type=_port, help="their UDP port; default 9091")
     add("--nathost", help="host name to publish, if clients reach us by another one")
     add("--natport", type=_port, help="port to publish, 0 for the real one")
     return parser

@@ -14,6 +14,7 @@ from pyrolike.constants import NAMESERVER_NAME
 from pyrolike.server import Daemon
 from pyrolike.uri import URI
 
+from .announce import BroadcastServer
 from .server import OWN_TAGS, NameServer
 from .storage import Storage
 
@@ -89,15 +90,17 @@ def start_ns(
     nathost: str | None = None,
     natport: int | None = None,
     storage: Storage | str | None = None,
-) -> tuple[URI, NameServerDaemon, None]:
+) -> tuple[URI, NameServerDaemon, BroadcastServer | None]:
     """Make a name server, without serving it yet: that is the caller's `requestLoop`.
+
+    The broadcast server does not run yet either: call its ``runInThread``, or the daemon's
+    ``combine`` with it if that has the multiplex server.
 
     Args:
         host: As for `NameServerDaemon`, like all others but these three:
-        enableBroadcast: Accepted for Pyro's order of arguments, without effect: this version does
-            not answer broadcasts.
-        bchost: The same.
-        bcport: The same.
+        enableBroadcast: Answer those who look for a name server by broadcast.
+        bchost: Address on which broadcasts arrive, as for `BroadcastServer`.
+        bcport: Their UDP port, likewise.
         port: See `NameServerDaemon`.
         unixsocket: See there.
         nathost: See there.
@@ -105,13 +108,22 @@ def start_ns(
         storage: See there.
 
     Returns:
-        The published uri, the daemon, and None where Pyro hands over its broadcast server.
+        The published uri, the daemon, and the broadcast server; None instead of that if it is not
+        wanted, or pointless: on a Unix socket, or where only this machine can reach the daemon.
 
     Raises:
         OSError: As `NameServerDaemon`, like ValueError and NamingError.
     """
     daemon = NameServerDaemon(host, port, unixsocket, nathost, natport, storage)
-    return daemon.uriFor(daemon.nameserver), daemon, None
+    broadcaster = None
+    if enableBroadcast and _why_no_broadcast(daemon, ipv6_too=True) is None:
+        try:
+            internal = daemon.uriFor(daemon.nameserver, nat=False)
+            broadcaster = BroadcastServer(internal, bchost, bcport)
+        except BaseException:
+            daemon.close()
+            raise
+    return daemon.uriFor(daemon.nameserver), daemon, broadcaster
 
 
 def start_ns_loop(
@@ -131,8 +143,7 @@ def start_ns_loop(
     Args:
         host: As for `start_ns`, like all others but the last.
         port: See there.
-        enableBroadcast: Without effect but for one line: this version does not answer broadcasts,
-            and says so if they are wanted.
+        enableBroadcast: See there; not with IPv6.
         bchost: See there.
         bcport: See there.
         unixsocket: See there.
@@ -144,12 +155,16 @@ def start_ns_loop(
     Raises:
         OSError: As `start_ns`, like ValueError and NamingError; nothing is printed then.
     """
-    _, daemon, _ = start_ns(
+    _, daemon, broadcaster = start_ns(
         host, port, enableBroadcast, bchost, bcport, unixsocket, nathost, natport, storage
     )
-    with daemon:
+    with daemon, ExitStack() as closing:
+        if broadcaster is not None:
+            closing.callback(broadcaster.close)
         try:
-            for line in introduction(daemon, enableBroadcast):
+            if broadcaster is not None and _why_no_broadcast(daemon) is None:
+                broadcaster.runInThread()
+            for line in introduction(daemon, broadcaster, enableBroadcast):
                 print(line, flush=True)
             daemon.requestLoop(loopCondition)
         except KeyboardInterrupt:
@@ -157,22 +172,27 @@ def start_ns_loop(
     print("NS shut down.", flush=True)
 
 
-def introduction(daemon: NameServerDaemon, wants_broadcast: bool) -> list[str]:
+def introduction(
+    daemon: NameServerDaemon, broadcaster: BroadcastServer | None, wants_broadcast: bool
+) -> list[str]:
     """Return the lines with which a name server presents itself.
 
     Args:
         daemon: A daemon that listens.
-        wants_broadcast: Whether to say why broadcasts are not answered.
+        broadcaster: What answers broadcasts, if anything does.
+        wants_broadcast: Whether to say why nothing does.
 
     Source: nameserver.md section 3, "Output of the loop function".
     """
-    is_unix = URI.isUnixsockLocation(daemon.locationStr)
-    address = "" if is_unix else str(daemon.sock.getsockname()[0])
-    lines = [_no_broadcast(address)] if wants_broadcast and address else []
+    lines = []
+    if broadcaster is not None and broadcaster.running:
+        lines.append(f"Broadcast server running on {broadcaster.locationStr}")
+    elif wants_broadcast and (reason := _why_no_broadcast(daemon)):
+        lines.append(f"Not starting broadcast server for {reason}.")
     count = daemon.nameserver.count()
     if count > 1:
         lines.append(f"Persistent store contains {count} existing registrations.")
-    lines.append(f"NS running on {daemon.locationStr} ({address or 'Unix domain socket'})")
+    lines.append(f"NS running on {daemon.locationStr} ({_address(daemon) or 'Unix domain socket'})")
     uri = daemon.uriFor(daemon.nameserver)
     if not daemon.natLocationStr:
         return [*lines, f"URI = {uri}"]
@@ -180,13 +200,23 @@ def introduction(daemon: NameServerDaemon, wants_broadcast: bool) -> list[str]:
     return [*lines, f"internal URI = {internal}", f"external URI = {uri}"]
 
 
-def _no_broadcast(address: str) -> str:
-    """Say why no broadcast server is started: Pyro's words where Pyro would not start one."""
-    if ":" in address:
-        return "Not starting broadcast server for IPv6."
-    if address.startswith("127."):
-        return "Not starting broadcast server for localhost."
-    return "Not starting broadcast server: this version does not answer broadcasts."
+def _address(daemon: NameServerDaemon) -> str:
+    """Return the numeric address a daemon listens on; empty for a Unix socket."""
+    is_unix = URI.isUnixsockLocation(daemon.locationStr)
+    return "" if is_unix else str(daemon.sock.getsockname()[0])
+
+
+def _why_no_broadcast(daemon: NameServerDaemon, *, ipv6_too: bool = False) -> str | None:
+    """Return for what a broadcast server is of no use, in Pyro's words; None if it is of use.
+
+    Empty means that nothing is said about it.
+    """
+    address = _address(daemon)
+    if not address:
+        return ""
+    if ":" in address and not ipv6_too:
+        return "IPv6"
+    return "localhost" if address.startswith("127.") or address == "::1" else None
 
 
 startNS = start_ns

@@ -6,14 +6,16 @@ expectations honest.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from pyrolike.api import Proxy
+from pyrolike.api import Proxy, start_ns
 from tests.support.peers.cells import cells, check_cell
 from tests.support.peers.scenarios_names import NAME_SCENARIOS
 from tests.support.peers.starting import ClientPeer, name_server_peer, server_peer
+from tests.support.processes import Program
 
 pytestmark = pytest.mark.interop
 
@@ -84,3 +86,27 @@ def test_nobody_can_take_the_name_servers_own_name(our_name_server: str) -> None
         with pytest.raises(Exception, match=r"Pyro\.NameServer"):
             names.register("Pyro.NameServer", "PYRO:impostor@localhost:1")
         assert names.lookup("Pyro.NameServer") == own
+
+
+ASKER = """
+import sys
+import Pyro5.api
+config = Pyro5.api.config
+config.NS_HOST, config.NS_BCPORT = "nowhere.invalid", int(sys.argv[1])
+config.BROADCAST_ADDRS = ["127.0.0.1"]
+with Pyro5.api.locate_ns() as names:
+    print("FOUND", names._pyroUri.location, names.count(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_pyro5_client_finds_our_name_server_by_broadcast() -> None:
+    uri, daemon, broadcaster = start_ns("0.0.0.0", 0, bchost="127.0.0.1", bcport=0)
+    assert broadcaster is not None
+    with daemon, broadcaster:
+        broadcaster.runInThread()
+        threading.Thread(target=daemon.requestLoop, daemon=True).start()
+        asker = ["-c", ASKER, str(broadcaster.getPort())]
+        with Program(asker, ready=r"^FOUND (\S+) 1$") as program:
+            assert program.ready_match is not None
+            assert program.ready_match[1] == f"127.0.0.1:{uri.port}"

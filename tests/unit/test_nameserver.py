@@ -3,7 +3,7 @@ from pyrolike.naming import cli, lookup
 
 
 def test_pyro5s_names_are_the_objects_of_the_package_naming() -> None:
-    shared = {"MemoryStorage", "NameServer", "NameServerDaemon", "SqlStorage"}
+    shared = {"BroadcastServer", "MemoryStorage", "NameServer", "NameServerDaemon", "SqlStorage"}
     shared |= {"start_ns", "start_ns_loop"}
     assert set(nameserver.__all__) == shared | {"lookup", "main", "yplookup"}
     for name in shared:

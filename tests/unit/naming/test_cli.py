@@ -14,6 +14,9 @@ NOTHING_GIVEN = {
     "storage": "memory",
     "nathost": None,
     "natport": None,
+    "enableBroadcast": True,
+    "bchost": None,
+    "bcport": None,
 }
 
 
@@ -55,6 +58,10 @@ def test_without_options_everything_has_its_default(loop: Loop) -> None:
         (["--storage", "sql:names.db"], "storage", "sql:names.db"),
         (["--nathost", "outside"], "nathost", "outside"),
         (["--natport", "99"], "natport", 99),
+        (["-x"], "enableBroadcast", False),
+        (["--nobc"], "enableBroadcast", False),
+        (["--bchost", "192.168.1.5"], "bchost", "192.168.1.5"),
+        (["--bcport", "0"], "bcport", 0),
     ],
 )
 def test_each_option_becomes_one_argument(

@@ -1,6 +1,7 @@
 """The daemon that serves a name server, and what the start functions print and return."""
 
 import logging
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,7 +13,13 @@ import pytest
 from pyrolike.configure import config
 from pyrolike.constants import NAMESERVER_NAME
 from pyrolike.errors import NamingError, PyroError
-from pyrolike.naming import NameServerDaemon, daemon as daemon_module, start_ns, start_ns_loop
+from pyrolike.naming import (
+    BroadcastServer,
+    NameServerDaemon,
+    daemon as daemon_module,
+    start_ns,
+    start_ns_loop,
+)
 from pyrolike.naming.storage import MemoryStorage, SqlStorage
 from pyrolike.uri import URI
 
@@ -46,7 +53,7 @@ class ClosableStorage(MemoryStorage):
 
 
 def introduce(daemon: NameServerDaemon, wants_broadcast: bool = True) -> list[str]:
-    return daemon_module.introduction(daemon, wants_broadcast)
+    return daemon_module.introduction(daemon, None, wants_broadcast)
 
 
 class TestTheDaemon:
@@ -149,10 +156,14 @@ class TestTheIntroduction:
     def test_without_broadcast_there_is_nothing_to_explain(self, make: Make) -> None:
         assert introduce(make(), wants_broadcast=False)[0].startswith("NS running on")
 
-    @pytest.mark.parametrize("address", ["192.168.1.5", "0.0.0.0"])
-    def test_for_other_addresses_it_is_honest(self, address: str) -> None:
-        line = daemon_module._no_broadcast(address)
-        assert line == "Not starting broadcast server: this version does not answer broadcasts."
+    def test_where_others_can_ask_it_says_where_broadcasts_are_heard(self, make: Make) -> None:
+        daemon = make(host="0.0.0.0")
+        uri = daemon.uriFor(daemon.nameserver)
+        with BroadcastServer(uri, "127.0.0.1", 0) as broadcaster:
+            assert not any("roadcast" in line for line in introduce(daemon))
+            broadcaster.runInThread()
+            lines = daemon_module.introduction(daemon, broadcaster, wants_broadcast=True)
+            assert lines[0] == f"Broadcast server running on {broadcaster.locationStr}"
 
     def test_for_ipv6_it_says_so_as_pyro_does(self, make: Make) -> None:
         try:
@@ -196,6 +207,52 @@ class TestStarting:
         with daemon:
             assert uri == URI(f"PYRO:{NAMESERVER_NAME}@{daemon.locationStr}")
             assert broadcast_server is None
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+    def test_where_only_this_machine_can_ask_nobody_listens_for_broadcasts(self, host: str) -> None:
+        try:
+            _, daemon, broadcast_server = start_ns(host, 0, bcport=0)
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        daemon.close()
+        assert broadcast_server is None
+
+    def test_start_ns_gives_a_broadcast_server_that_knows_the_internal_address(self) -> None:
+        uri, daemon, broadcast_server = start_ns("0.0.0.0", 0, bcport=0, nathost="out", natport=9)
+        assert broadcast_server is not None
+        with daemon, broadcast_server:
+            assert uri.location == "out:9"
+            assert broadcast_server.nsUri.location == daemon.locationStr
+            assert not broadcast_server.running
+
+    def test_broadcasts_can_be_declined(self) -> None:
+        _, daemon, broadcast_server = start_ns("0.0.0.0", 0, enableBroadcast=False)
+        daemon.close()
+        assert broadcast_server is None
+
+    def test_if_broadcasts_cannot_be_heard_nothing_is_left_open(self) -> None:
+        storage = ClosableStorage()
+        with pytest.raises(OSError, match="assign"):
+            start_ns("0.0.0.0", 0, bchost="192.0.2.1", bcport=0, storage=storage)
+        assert storage.closed
+
+    def test_the_loop_answers_broadcasts_while_it_runs(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def ask() -> bool:
+            """Stand in for the loop condition: ask once, and end the loop with the answer."""
+            printed = capsys.readouterr().out
+            place = re.search(r"Broadcast server running on 127\.0\.0\.1:(\d+)", printed)
+            assert place is not None
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+                asker.settimeout(20.0)
+                asker.sendto(b"GET_NSURI", ("127.0.0.1", int(place[1])))
+                answers.append(asker.recv(100).decode())
+            return False
+
+        answers: list[str] = []
+        start_ns_loop("0.0.0.0", 0, bchost="127.0.0.1", bcport=0, loopCondition=ask)
+        assert re.fullmatch(r"PYRO:Pyro\.NameServer@127\.0\.0\.1:\d+", answers[0])
 
     def test_pyros_order_of_arguments_is_kept(self) -> None:
         storage = MemoryStorage()
