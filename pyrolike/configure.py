@@ -159,7 +159,7 @@ class Configuration:
     ITER_STREAM_LINGER: float = _item(
         SECONDS, 30.0, "seconds an item stream survives its connection", AT_TIMES
     )
-    JSON_MODULE: str = _item(TEXT, "json", "module of the json serializer", "when it is first used")
+    JSON_MODULE: str = _item(TEXT, "json", "module of the json serializer", AT_USE)
     LOGFILE: str = _item(TEXT, "pyrolike.log", "log file, or {stderr}", AT_IMPORT)
     LOGLEVEL: str | None = _item(OPTIONAL_TEXT, None, "level of logging; None is silent", AT_IMPORT)
     LOGWIRE: bool = _item(BOOL, False, "log every message at debug level", AT_CALL)

@@ -91,7 +91,9 @@ class WireSettings:
         """
         name = serializer_name or config.SERIALIZER
         revision = config.revision  # first: a change meanwhile is then noticed at the next call
-        codec = get_serializer(name, bytes_repr=config.SERPENT_BYTES_REPR)
+        codec = get_serializer(
+            name, bytes_repr=config.SERPENT_BYTES_REPR, json_module=config.JSON_MODULE
+        )
         compress, log_wire = config.COMPRESSION, config.LOGWIRE
         return cls(
             revision,

@@ -5,7 +5,6 @@ Plain values in, plain values out; the way over the wire is somebody else's.
 
 from __future__ import annotations
 
-import marshal
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pyrolike.errors import ProtocolError
@@ -31,7 +30,7 @@ def pack_blob(
     payload keeps the object id and method of its first hop, which nobody looks at; where it goes
     now stands in the annotation.
     """
-    annotations = {BLOB_INFO: marshal.dumps((blob.info, object_id, method))}
+    annotations = {BLOB_INFO: blob.pack_address(object_id, method)}
     message = blob.message
     if message is not None:
         return message.serializer_id, message.payload, annotations

@@ -7,6 +7,7 @@ in: only the small *info* is decoded. Source: the wire page of the reference, se
 
 from __future__ import annotations
 
+import marshal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pyrolike.errors import SerializeError
@@ -67,6 +68,20 @@ class SerializedBlob:
         """
         return None if self.message is None else self.message.serializer_id
 
+    def pack_address(self, object_id: str, method: str) -> bytes:
+        """Return what stands on the outside of the blob: its info, and for whom it is.
+
+        Raises:
+            SerializeError: The info is not plain.
+        """
+        try:
+            return marshal.dumps((self.info, object_id, method))
+        except ValueError as fault:
+            raise SerializeError(
+                f"the info of a SerializedBlob must be plain data that marshal can write, not "
+                f"{self.info!r:.60}: {fault}"
+            ) from fault
+
     def deserialized(self) -> Any:
         """Return the arguments of the call.
 
@@ -81,7 +96,10 @@ class SerializedBlob:
         return vargs
 
     def __getstate__(self) -> NoReturn:
-        raise SerializeError("a SerializedBlob must be the only argument of a call")
+        raise SerializeError(
+            "a SerializedBlob must be the only argument of a call; among others, by keyword, in a "
+            "batch or as a result send what is in it"
+        )
 
     def __repr__(self) -> str:
         inside = "data" if self.message is None else "a message"

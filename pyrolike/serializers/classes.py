@@ -156,6 +156,11 @@ def has_replacements() -> bool:
     return bool(_replacements)
 
 
+def is_replaceable(cls: type) -> bool:
+    """Say whether something may be sent instead of instances of *cls*."""
+    return any(base in _replacements for base in cls.__mro__)
+
+
 def replace(obj: object) -> Any:
     """Return what is sent instead of *obj*; *obj* itself if nothing is."""
     if _replacements:

@@ -52,6 +52,13 @@ _PYRO_MODULES = frozenset({"Pyro5.errors", "Pyro4.errors"})
 _BUILTIN_MODULES = frozenset({"builtins", "exceptions"})  # the second is what Python 2 peers say
 
 
+_ONLY_HERE = frozenset({"partialData", "pyroMsg"})
+"""Attributes of Pyro's errors that mean something only beside the connection they came from.
+
+Most serializers could not carry them, and the error would not arrive for their sake.
+"""
+
+
 class ExceptionWrapper:
     """Stands for an exception among the results of a batch.
 
@@ -80,12 +87,15 @@ def exception_to_dict(exception: BaseException, tags: str) -> dict[str, object]:
         exception: Any exception; whether the peer can make it again is not checked.
         tags: The family of names for Pyro's own classes, ``"Pyro5"`` or ``"Pyro4"``.
     """
+    local = _ONLY_HERE if isinstance(exception, errors.CommunicationError) else ()
     return {
         "__class__": _tag(type(exception), tags),
         "__exception__": True,
         "args": exception.args,
         # Notes live in a dunder attribute. Ours hold the remote traceback, which travels anyway.
-        "attributes": {k: v for k, v in vars(exception).items() if not k.startswith("__")},
+        "attributes": {
+            k: v for k, v in vars(exception).items() if not k.startswith("__") and k not in local
+        },
     }
 
 

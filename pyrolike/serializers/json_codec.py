@@ -19,6 +19,7 @@ from pyrolike.errors import SerializeError
 from .base import Buffer, Call, SerializerBase
 from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
+from .json_modules import JsonModule, UnfitModuleError
 from .recreation import TOO_DEEP, names_class, recreate
 
 if TYPE_CHECKING:
@@ -28,26 +29,45 @@ _decoder = json.JSONDecoder()
 _raw_decode = _decoder.raw_decode
 
 
+STANDARD = "json"
+"""Name of the standard module."""
+
+
 class JsonSerializer(SerializerBase):
-    """JSON text in UTF-8."""
+    """JSON text in UTF-8.
+
+    Args:
+        module: Name of the module that writes and reads it, see `json_modules`; it is imported
+            when the serializer is first used.
+        options: Those of every serializer.
+
+    Attributes:
+        module: See above.
+    """
 
     name = "json"
     serializer_id = 3
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, module: str = STANDARD, **options: Any) -> None:
         super().__init__(**options)
-        self._encode = _make_encode(self._default)
+        self.module = module
+        self._encode: Callable[[Any], str] = self._encode_first
+        self._load: Callable[[Buffer], Any] = self._load_first
+        if module == STANDARD:
+            self._encode, self._load = _make_encode(self._default), _load
 
     def dumps(self, data: Any) -> bytes:
         """Encode a value, such as a result."""
         try:
             return self._encode(data).encode()
+        except UnfitModuleError:
+            raise
         except FAULTS as exc:
             raise explain([("the value", data)], self._try, exc) from exc
 
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
-        value = _load(data)
+        value = self._load(data)
         return recreate(value) if names_class(data) else value
 
     def dumpsCall(
@@ -57,12 +77,14 @@ class JsonSerializer(SerializerBase):
         call = {"object": obj, "method": method, "params": vargs, "kwargs": kwargs}
         try:
             return self._encode(call).encode()
+        except UnfitModuleError:
+            raise
         except FAULTS as exc:
             raise explain(name_arguments(vargs, kwargs), self._try, exc) from exc
 
     def loadsCall(self, data: Buffer) -> Call:
         """Decode a call."""
-        call = _load(data)
+        call = self._load(data)
         try:
             obj, method, vargs, kwargs = (
                 call["object"], call["method"], call["params"], call["kwargs"]
@@ -75,6 +97,20 @@ class JsonSerializer(SerializerBase):
 
     def _try(self, value: object) -> None:
         self._encode(value).encode()
+
+    def _encode_first(self, value: Any) -> str:
+        self._use_module()
+        return self._encode(value)
+
+    def _load_first(self, data: Buffer) -> Any:
+        self._use_module()
+        return self._load(data)
+
+    def _use_module(self) -> None:
+        """Take the module into use, once it is asked for; in several threads at once, perhaps."""
+        module = JsonModule(self.module, self._default)
+        self._encode = module.encode
+        self._load = lambda data: _load_with(module.decode, data)
 
     def _default(self, obj: Any) -> Any:
         """Return what is sent in place of something that JSON does not know."""
@@ -117,10 +153,20 @@ def _load(data: Buffer) -> Any:
         pass  # perhaps only because of white space around it
     except RecursionError:
         raise SerializeError(TOO_DEEP) from None
+    return _decode_with(_decoder.decode, text)
+
+
+def _load_with(decode: Callable[[str], Any], data: Buffer) -> Any:
+    return _decode_with(decode, _decode(data))
+
+
+def _decode_with(decode: Callable[[str], Any], text: str) -> Any:
     try:
-        return _decoder.decode(text)
+        return decode(text)
     except ValueError as exc:
         raise SerializeError(f"invalid json data: {exc}") from exc
+    except RecursionError:
+        raise SerializeError(TOO_DEEP) from None
 
 
 def _decode(data: Buffer) -> str:

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import PyroError, SecurityError, SerializeError
+from pyrolike.tracebacks import remote_note
 
 from .classes import find_dict_converter, find_maker, register_maker
 from .exceptions import create_exception, find_exception_class, wrapper_from_dict
@@ -24,6 +25,9 @@ names_class = re.compile(rb"__class__").search
 
 A pattern, because it is the quickest of all ways to search, and takes views as well as bytes.
 """
+
+TRACEBACK = "_pyroTraceback"
+"""Attribute with the remote traceback of an exception, a list of text."""
 
 TOO_DEEP = "the data is nested too deeply"
 
@@ -47,7 +51,11 @@ def dict_to_class(data: dict[str, Any]) -> Any:
     if converter is not None:
         return converter(name, data)
     if "__" in name:
-        raise SecurityError(f"refused to create {_short(name)}; its name has two underscores")
+        refusal = SecurityError(
+            f"refused to create {_short(name)}; its name has two underscores, so that only a "
+            "converter for exactly this name (register_dict_to_class) can allow it"
+        )
+        raise _with_traceback(refusal, data)
     try:
         return _create(name, data)
     except PyroError:
@@ -78,14 +86,30 @@ def _create(name: str, data: dict[str, Any]) -> object:
         return make(data)
     exception_class = find_exception_class(name, data)
     if exception_class is None:
-        raise SerializeError(
+        unknown = SerializeError(
             f"unknown class {_short(name)}; register a converter with register_dict_to_class",
             class_name=_short(name),
         )
+        raise _with_traceback(unknown, data)
     if issubclass(exception_class, BaseExceptionGroup):
         # These are made of other exceptions, which must be there before them.
         data = {**data, "args": recreate(data["args"], "args")}
     return create_exception(exception_class, name, data)
+
+
+def _with_traceback(error: PyroError, data: dict[str, Any]) -> PyroError:
+    """Return *error* with what is known of the remote exception that cannot be made again here.
+
+    Its text and its place are in its traceback; without it nobody could say what has happened.
+    """
+    attributes = data.get("attributes")
+    if data.get("__exception__") and isinstance(attributes, dict):
+        lines = attributes.get(TRACEBACK)
+        if isinstance(lines, list | tuple) and lines:
+            told = [str(line) for line in lines]
+            setattr(error, TRACEBACK, told)
+            error.add_note(remote_note(told))
+    return error
 
 
 def _make_wrapper(data: dict[str, Any]) -> object:
@@ -164,9 +188,13 @@ def located(exc: PyroError, where: str | None) -> PyroError:
         return exc
     problem, separator, advice = str(exc).partition("; ")
     text = f"{problem} at {where}{separator}{advice}"
+    moved: PyroError = SecurityError(text)
     if isinstance(exc, SerializeError):
-        return SerializeError(text, class_name=exc.class_name, where=where)
-    return SecurityError(text)
+        moved = SerializeError(text, class_name=exc.class_name, where=where)
+    for name in (TRACEBACK, "__notes__"):
+        if hasattr(exc, name):
+            setattr(moved, name, getattr(exc, name))
+    return moved
 
 
 def find_part(value: object, is_wanted: Callable[[object], bool], where: str) -> str | None:

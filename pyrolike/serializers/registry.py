@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyrolike.errors import SerializeError
 
 from .classes import TAGS, register_maker
-from .json_codec import JsonSerializer
+from .json_codec import STANDARD, JsonSerializer
 from .marshal_codec import MarshalSerializer
 from .msgpack_codec import MsgpackSerializer
 from .pickle_codec import PickleSerializer
@@ -46,14 +46,20 @@ serializers_by_id: dict[int, SerializerBase] = {
 """The same by their numbers in Pyro5's protocol; 200 and above are ours."""
 
 _with_bytes_repr = SerpentSerializer(bytes_repr=True)
+_with_modules: dict[str, JsonSerializer] = {}
 
 
-def get_serializer(name: str, *, bytes_repr: bool = False) -> SerializerBase:
-    """Return the serializer of that name; always the same object.
+def get_serializer(
+    name: str, *, bytes_repr: bool = False, json_module: str = STANDARD
+) -> SerializerBase:
+    """Return the serializer of that name; always the same object for the same arguments.
 
     Args:
         name: Such as ``"serpent"``.
         bytes_repr: Have serpent write bytes as Python writes them, not as dicts of base64.
+            Means nothing to the other serializers.
+        json_module: Name of the module by which json is written and read. It is imported when the
+            serializer is first used, which fails with a SerializeError if it is not fit for that.
             Means nothing to the other serializers.
 
     Raises:
@@ -64,6 +70,9 @@ def get_serializer(name: str, *, bytes_repr: bool = False) -> SerializerBase:
         raise UnknownSerializerError(_missing(name))
     if bytes_repr and type(serializer) is SerpentSerializer:
         return _with_bytes_repr
+    if json_module != STANDARD and type(serializer) is JsonSerializer:
+        made = _with_modules.get(json_module)
+        return made or _with_modules.setdefault(json_module, JsonSerializer(module=json_module))
     return serializer
 
 

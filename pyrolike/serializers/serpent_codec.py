@@ -118,7 +118,12 @@ def _convert(obj: Any, tags: str) -> Any:
     if replacement is not obj:
         return replacement
     convert = classes.find_special(obj, tags, serpent=True)
-    return obj if convert is None else convert(obj)
+    if convert is not None:
+        return convert(obj)
+    if classes.is_replaceable(type(obj)) and "_pyroDaemon" in getattr(obj, "__dict__", ()):
+        # A registered object that is not replaced: the library would go on into its daemon.
+        return classes.class_to_dict(obj, tags)
+    return obj
 
 
 # ── the serpent library ──────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ import pytest
 
 from pyrolike.errors import SerializeError
 from pyrolike.protocol import Message, MessageType
-from pyrolike.serializers import SerializedBlob, serializers
+from pyrolike.serializers import SerializedBlob, load_marshal, serializers
 
 SAFE = ["serpent", "json", "marshal", "msgpack"]
 
@@ -58,3 +58,10 @@ def test_a_blob_among_other_arguments_is_refused(name: str) -> None:
 def test_a_blob_is_not_pickled() -> None:
     with pytest.raises(SerializeError, match="only argument"):
         pickle.dumps(SerializedBlob("info", [1]))
+
+
+def test_the_address_of_a_blob_needs_a_plain_info() -> None:
+    packed = SerializedBlob({"a": [1]}, [1]).pack_address("obj", "method")
+    assert load_marshal(packed) == ({"a": [1]}, "obj", "method")
+    with pytest.raises(SerializeError, match=r"info of a SerializedBlob must be plain.*object"):
+        SerializedBlob(object(), [1]).pack_address("obj", "method")

@@ -54,6 +54,17 @@ def test_an_exception_is_sent_as_class_arguments_and_attributes() -> None:
     ]
 
 
+def test_what_belongs_to_a_connection_stays_behind() -> None:
+    closed = errors.ConnectionClosedError("gone", partial_data=b"half")
+    refused = errors.MessageTooLargeError("large", announced=5, limit=3)
+    refused.pyroMsg = object()
+    assert exception_to_dict(closed, "Pyro5")["attributes"] == {}
+    assert exception_to_dict(refused, "Pyro5")["attributes"] == {"announced": 5, "limit": 3}
+    own = OwnError()
+    own.partialData = 1  # type: ignore[attr-defined]  # any attribute, with a name of Pyro's
+    assert exception_to_dict(own, "Pyro5")["attributes"] == {"partialData": 1}
+
+
 def test_notes_stay_behind() -> None:
     error = KeyError("k")
     error.add_note("a note")

@@ -119,6 +119,32 @@ def test_a_group_that_would_end_the_program_is_a_remote_error() -> None:
     assert isinstance(dict_to_class(data), RemoteError)
 
 
+@pytest.mark.parametrize("name", ["mypkg.OwnError", "__main__.OwnError"])
+def test_an_exception_that_cannot_be_made_leaves_its_traceback(name: str) -> None:
+    lines = ["Traceback:\n", "mypkg.OwnError: the text\n"]
+    data = {
+        "__class__": name,
+        "__exception__": True,
+        "args": (),
+        "attributes": {"_pyroTraceback": lines},
+    }
+    for literal in (data, [1, {"k": data}]):
+        with pytest.raises((SerializeError, SecurityError)) as caught:
+            recreate(literal)
+        assert getattr(caught.value, "_pyroTraceback", None) == lines
+        assert "OwnError: the text" in "".join(caught.value.__notes__)
+
+
+@pytest.mark.parametrize(
+    "attributes", [None, 3, {}, {"_pyroTraceback": None}, {"_pyroTraceback": 3}, {b"a": 1}]
+)
+def test_an_exception_without_a_traceback_leaves_none(attributes: object) -> None:
+    data = {"__class__": "a.B", "__exception__": True, "args": (), "attributes": attributes}
+    with pytest.raises(SerializeError, match=r"unknown class a\.B") as caught:
+        dict_to_class(data)
+    assert not hasattr(caught.value, "_pyroTraceback")
+
+
 # -- whole data
 
 

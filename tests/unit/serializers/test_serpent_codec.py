@@ -6,6 +6,7 @@ import gc
 import io
 import math
 import uuid
+import weakref
 from typing import Any
 
 import pytest
@@ -250,3 +251,23 @@ def test_class_dicts_are_opened_with_their_place(codec: SerpentSerializer) -> No
     unknown = codec.dumpsCall("o", "m", (), {"k": [{"__class__": "a.B"}]})
     with pytest.raises(SerializeError, match=r"unknown class a\.B at kwargs\['k'\]\[0\]"):
         codec.loadsCall(unknown)
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_a_registered_object_that_goes_as_data_leaves_its_daemon_at_home(is_nested: bool) -> None:
+    class Daemon:
+        pass
+
+    class Thing:
+        def __init__(self) -> None:
+            self.size = 1
+
+    register_type_replacement(Thing, lambda thing: thing)  # as if AUTOPROXY were off
+    daemon, thing = Daemon(), Thing()
+    thing._pyroDaemon = weakref.proxy(daemon)  # type: ignore[attr-defined]  # as registering does
+    value: Any = collections.OrderedDict(thing=thing) if is_nested else thing
+    for _ in range(2):
+        text = SerpentSerializer().dumps(value).decode()
+        assert "'size':1" in text
+        assert "'_pyroDaemon':None" in text
+        daemon = None  # type: ignore[assignment]  # and when it is gone, that is no trouble either

@@ -79,6 +79,12 @@ def test_serpent_writes_bytes_as_the_setting_says(config: Configuration) -> None
     assert literal is get_serializer("serpent", bytes_repr=True)
 
 
+def test_json_is_written_by_the_module_of_the_setting(config: Configuration) -> None:
+    config.JSON_MODULE = "some_other"
+    codecs = ServingSettings.take(config, ALL).codecs
+    assert codecs[3] is get_serializer("json", json_module="some_other")
+
+
 def test_msgpack_is_left_out_where_it_is_not_installed(
     config: Configuration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
