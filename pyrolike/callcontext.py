@@ -18,13 +18,12 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import PyroError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pyrolike.protocol import Message
 
 
@@ -186,7 +185,7 @@ class CallContext:
 
     @annotations.setter
     def annotations(self, annotations: dict[str, Any]) -> None:
-        _thread.state.outgoing = annotations
+        _thread.state.outgoing = _checked(annotations)
 
     @property
     def response_annotations(self) -> Any:
@@ -205,7 +204,7 @@ class CallContext:
     @response_annotations.setter
     def response_annotations(self, annotations: dict[str, Any]) -> None:
         state = _thread.state
-        state.response = annotations
+        state.response = _checked(annotations)
         state.response_received = None
 
     @property
@@ -270,6 +269,16 @@ class CallContext:
         if client is None:
             raise PyroError("resources can be tracked only while a daemon serves a call")
         return client
+
+
+def _checked(annotations: Any) -> Any:
+    """Refuse what are no annotations here, where the mistake is made; ids and values come later."""
+    if not isinstance(annotations, Mapping):
+        raise TypeError(
+            "annotations are a dictionary of ids (4 ASCII letters) and bytes, not "
+            f"{type(annotations).__name__}"
+        )
+    return annotations
 
 
 _FIELDS = (

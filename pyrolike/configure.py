@@ -219,6 +219,12 @@ class Configuration:
     HANDSHAKE_TIMEOUT: float = _item(
         SECONDS, 10.0, "seconds a new connection may take to say hello", AT_ACCEPT
     )
+    ITER_STREAM_LIMIT: int = _item(
+        POSITIVE, 1000, "item streams that one client may have open", AT_CALL
+    )
+    ITER_STREAM_WINDOW: int = _item(
+        POSITIVE, 1, "items that a client fetches per round trip", "when a stream is opened"
+    )
     REMOTE_TRACEBACKS: bool = _item(BOOL, True, "send tracebacks to clients", AT_CALL)
     THREADPOOL_LINGER: float = _item(
         SECONDS, 0.02, "seconds a thread stays with a silent connection", AT_ACCEPT

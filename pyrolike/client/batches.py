@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
+from pyrolike.errors import PyroError
 from pyrolike.objects.calls import raise_remote
 from pyrolike.serializers import ExceptionWrapper
 
@@ -46,6 +47,7 @@ class BatchProxy:
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
         self._calls: list[tuple[str, Any, Any]] = []
+        self._was_called = False
 
     def __getattr__(self, name: str) -> RecordedMethod:
         if name.startswith("__") and name.endswith("__"):
@@ -94,10 +96,18 @@ class BatchProxy:
         Raises:
             CommunicationError: The exchange failed; the recorded calls are forgotten all the same.
             AttributeError: One of the names is not exposed: none of the results can be had.
+            PyroError: The batch was called before, and no call was recorded since.
 
-        Pyro: keeps the calls if sending failed, so that a reused batch repeats them.
+        Pyro: keeps the calls if sending failed, so that a reused batch repeats them; and makes an
+        empty batch of a second call. An empty first one is fine here too.
         """
+        if self._was_called and not self._calls:
+            raise PyroError(
+                "this batch was called already and has forgotten its calls: record new ones first, "
+                "or keep the results of the first time in a list"
+            )
         calls, self._calls = self._calls, []
+        self._was_called = True
         results = self._proxy._pyroInvokeBatch(calls, oneway)
         return None if oneway else _unwrapped(results)
 

@@ -34,6 +34,7 @@ perhaps a lock, it takes the channel with it: nobody needs the locks of a channe
 from __future__ import annotations
 
 import builtins
+import contextlib
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -51,9 +52,18 @@ if TYPE_CHECKING:
 REPLIES = frozenset({MessageType.RESULT})
 INVOKE = MessageType.INVOKE
 
+SHORTEST_SEND = 0.001
+"""Seconds a large call is given to be sent, however late it is: 0 would mean not to wait at all."""
+
 
 class UnsentError(ConnectionClosedError):
-    """A call found its channel closed before anything was sent: it is safe to try another one."""
+    """A call found its channel closed before anything was sent: it is safe to try another one.
+
+    Attributes:
+        deadline: Until when the call had to be done, on the monotonic clock; None for no limit.
+    """
+
+    deadline: float | None = None
 
 
 class _Waiter:
@@ -168,10 +178,16 @@ class Channel:
         try:
             if deadline is not None and self._send_lock.locked():
                 self._wait_for_turn(deadline)
-            seq = self._post(serializer_id, flags, payload, annotations, correlation_id, True)
+            seq = self._post(
+                serializer_id, flags, payload, annotations, correlation_id, True, deadline
+            )
             if self._read_lock.acquire(False):
                 return self._lead(seq, deadline)
             return self._follow(seq, deadline)
+        except UnsentError as fault:
+            fault.deadline = deadline
+            self._leave(None)
+            raise
         except Exception:
             self._leave(seq)
             raise
@@ -220,6 +236,7 @@ class Channel:
         annotations: Mapping[str, Any] | None,
         correlation_id: bytes | None,
         has_reply: bool,
+        deadline: float | None = None,
     ) -> int:
         """Take a number and send. Returns the number; it is in the table if a reply will come."""
         size = len(payload)
@@ -239,7 +256,7 @@ class Channel:
                 if size <= JOINABLE:
                     self._send(head + payload)
                 else:
-                    self.connection.send_parts(head, payload)
+                    self._send_large(head, payload, deadline)
             except OSError as fault:
                 self._fail(transfer_fault(fault, "sending"))
                 raise transfer_fault(fault, "sending") from fault
@@ -249,9 +266,25 @@ class Channel:
                 raise
         return seq
 
+    def _send_large(self, head: bytes, payload: bytes, deadline: float | None) -> None:
+        """Send what may take its time: it must not take more than the call has left."""
+        connection = self.connection
+        if deadline is None:
+            connection.send_parts(head, payload)
+            return
+        usual = connection.gettimeout()
+        connection.settimeout(max(deadline - monotonic(), SHORTEST_SEND))
+        own = connection.gettimeout()
+        try:
+            connection.send_parts(head, payload)
+        finally:
+            with contextlib.suppress(OSError):  # it was closed meanwhile
+                if connection.gettimeout() == own:  # else the proxy was given another one
+                    connection.settimeout(usual)
+
     def _wait_for_turn(self, deadline: float) -> None:
         """Wait until nobody is sending; others may send much, to a peer that takes it slowly."""
-        if not self._send_lock.acquire(timeout=_time_left(deadline)):
+        if not self._send_lock.acquire(timeout=seconds_until(deadline)):
             raise TimeoutError("sending: timeout, other calls are being sent")
         self._send_lock.release()
 
@@ -308,7 +341,7 @@ class Channel:
                 raise
 
     def _sleep(self, waiter: _Waiter, deadline: float | None) -> None:
-        if not waiter.wake.acquire(timeout=_time_left(deadline)):
+        if not waiter.wake.acquire(timeout=seconds_until(deadline)):
             raise TimeoutError("receiving: timeout")
 
     def _receive(self, deadline: float | None) -> Message:
@@ -457,7 +490,7 @@ def _failure_for_others(fault: BaseException) -> CommunicationError:
     return ConnectionClosedError(f"connection lost: {fault!r}")
 
 
-def _time_left(deadline: float | None) -> float:
+def seconds_until(deadline: float | None) -> float:
     """Return the seconds until *deadline* as a lock wants them: -1 to wait for ever."""
     if deadline is None:
         return -1

@@ -27,9 +27,9 @@ from pyrolike.protocol import (
     Message,
     MessageReader,
     MessageType,
-    compress,
     describe,
     inflate,
+    squeeze,
 )
 from pyrolike.serializers import SerializerBase, get_serializer
 from pyrolike.transport import (
@@ -44,9 +44,10 @@ from .channel import Channel
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pyrolike.configure import Configuration
+    from pyrolike.protocol.message import Bytes
     from pyrolike.uri import URI
 
 log = logging.getLogger("pyrolike.client")
@@ -106,8 +107,20 @@ class WireSettings:
         )
 
 
+def get_deadline(seconds: float | None) -> float | None:
+    """Return the moment *seconds* from now on the monotonic clock; None for None and 0."""
+    return monotonic() + seconds if seconds else None
+
+
 def open_channel(
-    uri: URI, handshake: Any, settings: WireSettings, *, timeout: float, seq: int = 0
+    uri: URI,
+    handshake: Any,
+    settings: WireSettings,
+    *,
+    deadline: float | None,
+    seq: int = 0,
+    annotations: Mapping[str, Any] | None = None,
+    on_annotations: Callable[[Mapping[str, Any], int], None] | None = None,
 ) -> tuple[Channel, SocketConnection, dict[str, Any]]:
     """Connect to the daemon at *uri* and shake hands.
 
@@ -115,8 +128,10 @@ def open_channel(
         uri: Of protocol PYRO.
         handshake: Any serializable value for the daemon's ``validateHandshake``.
         settings: How to write and read.
-        timeout: Seconds for all of it.
+        deadline: Moment on the monotonic clock until which all of it must be done; None for never.
         seq: The sequence number to begin with.
+        annotations: To send along, beside those of the context.
+        on_annotations: Called with those of the answer, if it has any, and its message type.
 
     Returns:
         The channel, its connection, and the daemon's answer: a dictionary with the keys "handshake"
@@ -129,14 +144,17 @@ def open_channel(
     """
     if config.SSL:
         raise PyroError("SSL is not available in this version; nothing is sent without it")
+    timeout = _time_left(deadline, "connecting")
     sock = connect_socket(uri, timeout=timeout, nodelay=True, ip_version=config.PREFER_IP_VERSION)
     connection = SocketConnection(sock, str(uri.object))
-    deadline = monotonic() + timeout
     try:
-        connection.settimeout(timeout)
+        connection.settimeout(_time_left(deadline, "sending the handshake"))
         reader = MessageReader(settings.max_size, ANSWERS)
-        _send_connect(connection, settings, seq, {"handshake": handshake, "object": uri.object})
+        content = {"handshake": handshake, "object": uri.object}
+        _send_connect(connection, settings, seq, content, annotations)
         answer = _receive_answer(connection, reader, deadline)
+        if on_annotations is not None and answer.annotations:
+            on_annotations(answer.annotations, answer.type)
         content = _read_answer(answer, settings, uri)
     except BaseException:
         connection.close()
@@ -155,27 +173,35 @@ def adopt_socket(
 
 
 def _send_connect(
-    connection: SocketConnection, settings: WireSettings, seq: int, content: dict[str, Any]
+    connection: SocketConnection,
+    settings: WireSettings,
+    seq: int,
+    content: dict[str, Any],
+    more_annotations: Mapping[str, Any] | None,
 ) -> None:
     state = get_state()
-    flags, payload = 0, settings.codec.dumps(content)
+    annotations: Mapping[str, Any] | None = state.outgoing
+    if more_annotations:
+        annotations = {**(annotations or {}), **more_annotations}
+    flags = 0
+    payload: Bytes = settings.codec.dumps(content)
     if settings.compress:
-        squeezed = compress(payload, V502)
-        if squeezed is not payload:
-            flags, payload = Flag.COMPRESSED, bytes(squeezed)
+        flags, payload = squeeze(flags, payload, V502)
+    correlation_id = state.get_correlation()
     head = V502.write_head(
         MessageType.CONNECT,
         settings.number,
         flags,
         seq,
         len(payload),
-        state.outgoing,
-        state.get_correlation(),
+        annotations,
+        correlation_id,
     )
-    check_size("the handshake", payload, state.outgoing, settings.max_size)
+    check_size("the handshake", payload, annotations, settings.max_size)
     if settings.log_wire:
-        log_message("sending", MessageType.CONNECT, settings.number, flags, seq, payload)
-    connection.send(head + payload)
+        parts = settings.number, flags, seq, payload, annotations, correlation_id
+        log_message("sending", MessageType.CONNECT, *parts)
+    connection.send(head + bytes(payload))
 
 
 def check_size(
@@ -199,19 +225,34 @@ def check_size(
         )
 
 
+def _time_left(deadline: float | None, what: str) -> float | None:
+    """Return the seconds until *deadline*, more than 0; None if there is none.
+
+    Raises:
+        TimeoutError: It has passed.
+    """
+    if deadline is None:
+        return None
+    remaining = deadline - monotonic()
+    if remaining <= 0:
+        raise TimeoutError(f"{what}: timeout")
+    return remaining
+
+
 def _receive_answer(
-    connection: SocketConnection, reader: MessageReader, deadline: float
+    connection: SocketConnection, reader: MessageReader, deadline: float | None
 ) -> Message:
     message = None
+    what = "receiving the answer to the handshake"
     while message is None:
         # By the deadline, and not by the socket's timeout: the bytes may come one by one.
-        remaining = deadline - monotonic()
-        if remaining <= 0 or not wait_readable(connection.sock, remaining):
-            raise TimeoutError("receiving the answer to the handshake: timeout")
+        remaining = _time_left(deadline, what)
+        if remaining is not None and not wait_readable(connection.sock, remaining):
+            raise TimeoutError(f"{what}: timeout")
         try:
             data = connection.sock.recv(CHUNK)
         except OSError as fault:
-            raise transfer_fault(fault, "receiving the answer to the handshake") from fault
+            raise transfer_fault(fault, what) from fault
         if not data:
             raise ConnectionClosedError(
                 "the other side closed the connection during the handshake; is a Pyro daemon "

@@ -18,7 +18,7 @@ from pyrolike.objects.calls import raise_remote
 from pyrolike.protocol import Flag, inflate
 from pyrolike.uri import URI
 
-from .connecting import SAFE_SERIALIZERS, WireSettings, codec_of, open_channel
+from .connecting import SAFE_SERIALIZERS, WireSettings, codec_of, get_deadline, open_channel
 
 if TYPE_CHECKING:
     import ipaddress
@@ -34,21 +34,26 @@ class NameServerLine:
 
     Args:
         uri: Where it is.
+        deadline: Moment on the monotonic clock until which every question must be answered; None
+            for COMMTIMEOUT or CONNECT_TIMEOUT seconds for each.
 
     Raises:
         CommunicationError: There is none, or it refuses.
     """
 
-    def __init__(self, uri: URI) -> None:
+    def __init__(self, uri: URI, deadline: float | None = None) -> None:
         self.uri = uri
         name = config.SERIALIZER if config.SERIALIZER in SAFE_SERIALIZERS else "serpent"
         self._settings = WireSettings.take(config, name)
-        self._timeout = config.COMMTIMEOUT or config.CONNECT_TIMEOUT
+        self._deadline = deadline
         self._is_closed = False
         self._channel = self._open()
 
     def _open(self) -> Channel:
-        return open_channel(self.uri, "hello", self._settings, timeout=self._timeout)[0]
+        return open_channel(self.uri, "hello", self._settings, deadline=self._get_deadline())[0]
+
+    def _get_deadline(self) -> float | None:
+        return self._deadline or get_deadline(config.COMMTIMEOUT or config.CONNECT_TIMEOUT)
 
     def ask(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a method of the name server and return its result."""
@@ -56,7 +61,9 @@ class NameServerLine:
         if not self._channel.is_usable and not self._is_closed:
             self._channel = self._open()  # the last question was not answered in time
         payload = settings.codec.dumpsCall(NAMESERVER_NAME, method, args, kwargs)
-        reply = self._channel.exchange(settings.number, 0, payload, None, None, self._timeout)
+        deadline = self._get_deadline()
+        timeout = None if deadline is None else deadline - time.monotonic()
+        reply = self._channel.exchange(settings.number, 0, payload, None, None, timeout)
         if reply.flags & Flag.COMPRESSED:
             inflate(reply, settings.max_size)
         codec = codec_of(reply, settings)
@@ -71,13 +78,16 @@ class NameServerLine:
 
 
 def find_name_server(
-    host: str | ipaddress.IPv4Address | ipaddress.IPv6Address = "", port: int | None = None
+    host: str | ipaddress.IPv4Address | ipaddress.IPv6Address = "",
+    port: int | None = None,
+    deadline: float | None = None,
 ) -> NameServerLine:
     """Return a line to the first name server that answers.
 
     Args:
         host: Where to look, or a Unix socket as "./u:path"; empty for the setting NS_HOST.
         port: Its port; None for the setting NS_PORT.
+        deadline: As for `NameServerLine`.
 
     Raises:
         NamingError: None answers; the cause is the error at the likeliest place.
@@ -85,7 +95,7 @@ def find_name_server(
     attempts: list[CommunicationError] = []
     for uri in _candidates(str(host or ""), port):
         try:
-            return NameServerLine(uri)
+            return NameServerLine(uri, deadline)
         except CommunicationError as fault:
             attempts.append(fault)
     raise NamingError(
@@ -106,12 +116,14 @@ def locate_uri(
     return line.uri
 
 
-def resolve_uri(uri: URI, delay: float = 0.0) -> URI:
+def resolve_uri(uri: URI, delay: float = 0.0, *, deadline: float | None = None) -> URI:
     """Turn a PYRONAME or PYROMETA uri into the PYRO uri it stands for now; PYRO stays as it is.
 
     Args:
         uri: What to resolve.
         delay: Seconds to go on asking while the name is unknown; 0 for the setting NS_LOOKUP_DELAY.
+        deadline: Moment on the monotonic clock until which an answer is worth something; None
+            limits each question by itself.
 
     Raises:
         NamingError: The name, or an object with all the tags, is unknown; or there is no name
@@ -120,10 +132,13 @@ def resolve_uri(uri: URI, delay: float = 0.0) -> URI:
     if uri.protocol == "PYRO":
         return uri
     host = f"./u:{uri.sockname}" if uri.sockname else uri.host
-    line = find_name_server(host or "", uri.port)
+    line = find_name_server(host or "", uri.port, deadline)
+    delay = delay or config.NS_LOOKUP_DELAY
+    if deadline is not None:
+        delay = min(delay, max(0.0, deadline - time.monotonic()))
     try:
         look = _look_up_tags if uri.protocol == "PYROMETA" else _look_up_name
-        found: URI = patiently(lambda: look(line, uri), delay or config.NS_LOOKUP_DELAY)
+        found: URI = patiently(lambda: look(line, uri), delay)
     finally:
         line.close()
     if found.protocol != "PYRO":
@@ -142,17 +157,25 @@ def patiently(look_up: Callable[[], Any], delay: float) -> Any:
         delay: Seconds to go on trying; 0 tries exactly once.
 
     Raises:
-        NamingError, TimeoutError: The last attempt's.
+        NamingError: The name was unknown to the end.
+        TimeoutError: There never was an answer.
     """
     end = time.monotonic() + delay
     pause = max(0.2, delay / 5)
+    unknown: NamingError | None = None
     while True:
         try:
             return look_up()
-        except (NamingError, TimeoutError):
+        except (NamingError, TimeoutError) as fault:
+            if isinstance(fault, NamingError):
+                unknown = fault
             remaining = end - time.monotonic()
             if delay <= 0 or remaining <= 0:
-                raise
+                # There may have been no time for the last question: the answer before tells more.
+                try:
+                    raise unknown or fault from None
+                finally:
+                    unknown = None  # its traceback refers to this frame
             time.sleep(min(pause, remaining))
 
 

@@ -36,9 +36,8 @@ class RemoteMethod:
 
     def __getattr__(self, name: str) -> RemoteMethod:
         if name.startswith("__"):
-            raise AttributeError(
-                name
-            )  # or copying, pickling, inspecting a method would seem possible
+            # Or copying, pickling, inspecting a method would seem possible.
+            raise AttributeError(name)
         return RemoteMethod(self._link, self._invoke, f"{self._name}.{name}")
 
     def __reduce__(self) -> NoReturn:
@@ -48,10 +47,19 @@ class RemoteMethod:
         return f"<remote method {self._name} of {self._link.uri}>"
 
     def _call_patiently(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        for _ in range(self._link.max_retries):
-            try:
-                return self._invoke(self._name, args, kwargs)
-            except (ConnectionClosedError, TimeoutError) as fault:
-                if hasattr(fault, "_pyroTraceback"):
-                    raise  # the method itself raised it: the call was made, and answered
-        return self._invoke(self._name, args, kwargs)
+        return repeat(self._link.max_retries, lambda: self._invoke(self._name, args, kwargs))
+
+
+def repeat(count: int, call: Callable[[], Any]) -> Any:
+    """Return what *call* returns, making it *count* times more if its connection is lost or late.
+
+    Raises:
+        Exception: What the last attempt raised, or what the remote side raised at any.
+    """
+    for _ in range(count):
+        try:
+            return call()
+        except (ConnectionClosedError, TimeoutError) as fault:
+            if hasattr(fault, "_pyroTraceback"):
+                raise  # the method itself raised it: the call was made, and answered
+    return call()

@@ -11,8 +11,10 @@ import contextlib
 import itertools
 import time
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from pyrolike.configure import config
 from pyrolike.errors import CommunicationError, ConnectionClosedError, PyroError
 from pyrolike.objects import is_private_attribute
 from pyrolike.objects.calls import BATCH, GET_ATTRIBUTE, SET_ATTRIBUTE
@@ -21,6 +23,7 @@ from pyrolike.serializers import register_pyro_class
 from pyrolike.uri import URI
 
 from .batches import BatchProxy
+from .binding import CONNECTED_SOCKET
 from .connecting import SAFE_SERIALIZERS
 from .link import Link
 from .methods import RemoteMethod
@@ -35,6 +38,14 @@ if TYPE_CHECKING:
 OWN_PREFIX = "_pyro"
 NEVER_REMOTE = frozenset({"__getnewargs_ex__"})
 """What Python asks of an object to copy or pickle it, and Pyro's list of private names lacks."""
+
+OVERRIDABLE = (
+    "_pyroInvoke",
+    "_pyroValidateHandshake",
+    "_pyroAnnotations",
+    "_pyroResponseAnnotations",
+)
+"""Methods on the way of a call that subclasses may override."""
 
 LONGEST_PAUSE = 2.0
 """Most seconds between two attempts of ``_pyroReconnect``; Pyro always waits that long."""
@@ -67,14 +78,11 @@ class Proxy:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls._pyroIsPlain = (
-            cls._pyroInvoke is Proxy._pyroInvoke
-            and cls._pyroValidateHandshake is Proxy._pyroValidateHandshake
-        )
+        cls._pyroIsPlain = all(getattr(cls, name) is getattr(Proxy, name) for name in OVERRIDABLE)
 
     def __init__(self, uri: str | URI, connected_socket: socket.socket | None = None) -> None:
         if connected_socket is not None:
-            uri = URI(f"PYRO:{uri}@<<connected-socket>>:0")
+            uri = URI(f"PYRO:{uri}@{CONNECTED_SOCKET}:0")
         if not isinstance(uri, (str, URI)):
             raise TypeError(f"expected a URI or its text, not {type(uri).__name__}")
         self._pyroSetUp(URI(uri))
@@ -85,9 +93,21 @@ class Proxy:
         link = Link(uri)
         link.is_plain = self._pyroIsPlain
         object.__setattr__(self, "_pyroLink", link)
-        if type(self)._pyroValidateHandshake is not Proxy._pyroValidateHandshake:
-            hook = weakref.WeakMethod(self._pyroValidateHandshake)
-            link.on_connected = lambda response: _call_hook(hook, response)
+        if not self._pyroIsPlain:
+            self._pyroHookUp(link)
+
+    def _pyroHookUp(self, link: Link) -> None:
+        """Have the link call the hooks that this proxy's class overrides."""
+
+        def hook(name: str) -> Any:
+            if getattr(type(self), name) is getattr(Proxy, name):
+                return None
+            # Weakly: the link must not keep the proxy.
+            return partial(_call_hook, weakref.WeakMethod(getattr(self, name)))
+
+        link.owner = weakref.ref(self)
+        link.on_connected = hook("_pyroValidateHandshake")
+        link.set_annotation_hooks(hook("_pyroAnnotations"), hook("_pyroResponseAnnotations"))
 
     # -- the remote object ------------------------------------------------------------------------
 
@@ -103,6 +123,8 @@ class Proxy:
                 f"{type(self).__name__!r} has no attribute {name!r}, and it is private"
             )
         if not link.has_metadata:
+            if not config.METADATA:
+                return RemoteMethod(link, self._pyroInvoke, name)
             link.ensure_metadata()
             return self.__getattr__(name)
         if name in link.attrs:
@@ -114,27 +136,38 @@ class Proxy:
             object.__setattr__(self, name, value)
             return
         link = self._pyroLink
-        if not (is_private_attribute(name) or name in NEVER_REMOTE):
+        if not (is_private_attribute(name) or name in NEVER_REMOTE or link.has_metadata):
+            if not config.METADATA:
+                object.__setattr__(self, name, value)  # as in Pyro4: nobody knows what is remote
+                return
             link.ensure_metadata()
         if name not in link.attrs:
             kind = (
-                "is a method" if name in link.methods else "has no exposed attribute of that name"
+                f"it is a method of the remote object at {link.uri}"
+                if name in link.methods
+                else f"remote object at {link.uri} has no exposed attribute of that name"
             )
-            raise AttributeError(f"cannot set {name!r}: remote object at {link.uri} {kind}")
+            raise AttributeError(f"cannot set {name!r}: {kind}")
         self._pyroInvoke(SET_ATTRIBUTE, (name, value), None)
 
     def __dir__(self) -> list[str]:
         link = self._pyroLink
         with contextlib.suppress(PyroError):  # a listing of names must not fail because of it
-            link.ensure_metadata()
+            if config.METADATA:
+                link.ensure_metadata()
         return sorted({*object.__dir__(self), *link.methods, *link.attrs})
 
     def __len__(self) -> int:
-        if not self._pyroOffers("__len__"):
-            # TypeError, because list() and others ask for a length first and go on without it.
-            raise TypeError(f"remote object at {self._pyroUri} does not expose __len__")
-        length: int = self._pyroInvoke("__len__", (), {})
-        return length
+        if self._pyroOffers("__len__"):
+            try:
+                length: int = self._pyroInvoke("__len__", (), {})
+            except AttributeError:
+                if self._pyroLink.has_metadata:
+                    raise  # of the method itself; without metadata we had only hoped that it exists
+            else:
+                return length
+        # TypeError, because list() and others ask for a length first and go on without it.
+        raise TypeError(f"remote object at {self._pyroUri} does not expose __len__")
 
     def __getitem__(self, key: Any) -> Any:
         return self.__getattr__("__getitem__")(key)
@@ -147,16 +180,32 @@ class Proxy:
 
     def __iter__(self) -> Iterator[Any]:
         if self._pyroOffers("__iter__"):
-            return iter(self._pyroInvoke("__iter__", (), {}))
+            try:
+                return iter(self._pyroInvoke("__iter__", (), {}))
+            except AttributeError:
+                if self._pyroLink.has_metadata:
+                    raise
         return _iterate_by_index(self.__getattr__("__getitem__"))
+
+    def __contains__(self, item: Any) -> bool:
+        if self._pyroOffers("__contains__"):
+            try:
+                return bool(self._pyroInvoke("__contains__", (item,), {}))
+            except AttributeError:
+                if self._pyroLink.has_metadata:
+                    raise
+        return any(item is other or item == other for other in self)
 
     def __bool__(self) -> bool:
         return True
 
     def _pyroOffers(self, name: str) -> bool:
         """Whether the remote object exposes such a method; connects if that is not known."""
-        self._pyroLink.ensure_metadata()
-        return name in self._pyroLink.methods
+        link = self._pyroLink
+        if not config.METADATA and not link.has_metadata:
+            return True  # perhaps; the daemon knows
+        link.ensure_metadata()
+        return name in link.methods
 
     # -- identity ---------------------------------------------------------------------------------
 
@@ -218,6 +267,7 @@ class Proxy:
         other._pyroTimeout = self._pyroTimeout
         other._pyroMaxRetries = self._pyroMaxRetries
         other._pyroRawWireResponse = self._pyroRawWireResponse
+        other._pyroStreamWindow = self._pyroStreamWindow
         return other
 
     # -- Pyro's names -----------------------------------------------------------------------------
@@ -327,6 +377,24 @@ class Proxy:
     def _pyroTimeout(self, timeout: float | None) -> None:
         self._pyroLink.set_timeout(timeout)
 
+    @property
+    def _pyroStreamWindow(self) -> int | None:
+        """Items of a remote iterator fetched per round trip; None for ITER_STREAM_WINDOW.
+
+        Looked at when an iterator arrives. 1 is Pyro's laziness: an item is produced when it is
+        asked for. With more, that many may be produced ahead, and round trips are saved: for
+        iterators that have their items at hand, not for those that wait for events. Works with
+        stock daemons too.
+        Assigning what is no whole number of 1 or more raises ValueError.
+        """
+        return self._pyroLink.stream_window
+
+    @_pyroStreamWindow.setter
+    def _pyroStreamWindow(self, window: int | None) -> None:
+        if window is not None and (type(window) is not int or window < 1):
+            raise ValueError(f"_pyroStreamWindow must be a whole number of items, not {window!r}")
+        self._pyroLink.stream_window = window
+
     def _pyroBind(self) -> bool:
         """Connect now, and let the proxy's uri be the resolved one from now on.
 
@@ -404,6 +472,21 @@ class Proxy:
         Raise anything to refuse the daemon: the connection is then closed.
         """
 
+    def _pyroAnnotations(self) -> Mapping[str, Any]:
+        """Return annotations for every message: 4 ASCII letters to bytes. Override it.
+
+        Called for the handshake and for each call. They win over those of `current_context`.
+        """
+        return {}
+
+    def _pyroResponseAnnotations(self, annotations: Mapping[str, Any], msgtype: int) -> None:
+        """Look at the annotations of an answer that has any. Override it.
+
+        Args:
+            annotations: 4 letters to a memoryview of bytes.
+            msgtype: The answer's message type: to a call, or to the handshake.
+        """
+
     def _pyroClaimOwnership(self) -> None:
         """Do nothing: a proxy may be used by any thread. For programs written for Pyro5."""
 
@@ -421,11 +504,11 @@ def _iterate_by_index(item_at: RemoteMethod) -> Iterator[Any]:
         yield item
 
 
-def _call_hook(hook: weakref.WeakMethod[Any], response: Any) -> None:
-    validate = hook()
-    if validate is None:
-        raise CommunicationError("the proxy that would have to look at the handshake is gone")
-    validate(response)
+def _call_hook(hook: weakref.WeakMethod[Any], *args: Any) -> Any:
+    method = hook()
+    if method is None:
+        raise CommunicationError("the proxy whose class has a say in this connection is gone")
+    return method(*args)
 
 
 def _from_state(state: Sequence[Any]) -> Proxy:

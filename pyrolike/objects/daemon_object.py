@@ -87,14 +87,30 @@ class DaemonObject:
         service = self.daemon._pyroService
         return service.table.get(objectId).get_members(service.require_expose).as_metadata()
 
-    def get_next_stream_item(self, streamId: str) -> Any:
+    def get_next_stream_item(self, streamId: str, position: int | None = None) -> Any:
         """Return the next item of an item stream.
+
+        Args:
+            streamId: The stream.
+            position: Of the item wanted, counted from 0, from clients that count: who did not get
+                the answer asks for the same one again. Stock daemons do not know this argument;
+                ours says with the stream that it does.
 
         Raises:
             PyroError: There is no such stream, or no more.
             StopIteration: There are no more items.
         """
-        return self.daemon._pyroService.streams.next_item(streamId, current_context.client)
+        streams = self.daemon._pyroService.streams
+        return streams.get_items(streamId, current_context.client, position)[0]
+
+    def get_stream_items(self, streamId: str, position: int, count: int) -> list[Any]:
+        """Return several items of an item stream, from *position* on: at least one.
+
+        Arguments and errors are those of `get_next_stream_item`; *count* is how many items are
+        wanted, and there may be fewer. Stock daemons do not have this method.
+        """
+        streams = self.daemon._pyroService.streams
+        return streams.get_items(streamId, current_context.client, position, count)
 
     @oneway
     def close_stream(self, streamId: str) -> None:

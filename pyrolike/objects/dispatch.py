@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pyrolike.errors import MessageTooLargeError, ProtocolError, PyroError
-from pyrolike.protocol import BLOB_INFO, STREAM_ID, Flag
+from pyrolike.protocol import BLOB_INFO, STREAM_ID, STREAM_WINDOW, Flag
 from pyrolike.serializers import ExceptionWrapper, SerializedBlob, load_marshal
 from pyrolike.tracebacks import format_local, remote_part
 
@@ -26,6 +26,7 @@ from .calls import GET_ATTRIBUTE, SET_ATTRIBUTE
 from .exposure import CALLBACK
 from .instances import obtain_instance
 from .members import find_method, get_property, set_property
+from .streams import MOST_ITEMS, close_iterator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,6 +44,13 @@ TRACEBACK = "_pyroTraceback"
 OWN_MODULES = ("pyrolike.objects", "pyrolike.server")
 ATTRIBUTE_ACCESS = frozenset({GET_ATTRIBUTE, SET_ATTRIBUTE})
 
+IS_ITERATOR = "result of call is an iterator"
+STREAMING_OFF = (
+    f"{IS_ITERATOR}, and this daemon does not stream items: its setting ITER_STREAMING is off. "
+    "Switch it on, or have the method return a list"
+)
+WINDOW = str(MOST_ITEMS).encode("ascii")
+
 PLAIN_RESULTS = frozenset(
     {type(None), bool, int, float, str, bytes, list, tuple, dict, set, frozenset}
 )
@@ -56,6 +64,7 @@ class CallPolicy:
     Attributes:
         require_expose: Only exposed members are remote.
         streaming: Iterators become item streams.
+        stream_limit: How many of them one client may have open.
         detailed_tracebacks: Tracebacks show local variables.
         send_tracebacks: Tracebacks are sent to clients.
         max_size: Most bytes of a reply.
@@ -63,6 +72,7 @@ class CallPolicy:
 
     require_expose: bool = True
     streaming: bool = True
+    stream_limit: int = 1000
     detailed_tracebacks: bool = False
     send_tracebacks: bool = True
     max_size: int = 1 << 30
@@ -224,18 +234,19 @@ class Dispatcher:
     def _open_stream(self, client: Any, codec: SerializerBase, iterator: Iterator[Any]) -> Reply:
         """Keep an iterator for the client to fetch from.
 
-        The reply is flagged as an exception too, although it is none: peers older than item
-            streams then
-        fail cleanly instead of taking the stream's id for the result.
+        The reply is flagged as an exception too, although it is none: peers older than item streams
+        then fail cleanly instead of taking the stream's id for the result.
+
+        Raises:
+            PyroError: The client has too many streams already.
         """
         flags = Flag.EXCEPTION | Flag.ITEMSTREAMRESULT
-        substitute = ProtocolError("result of call is an iterator")
-        setattr(substitute, TRACEBACK, None)
-        payload = codec.dumps(substitute)
         if not self.policy.streaming:
-            return flags, payload, None
-        stream_id = self._streams.open(iterator, client)
-        return flags, payload, {STREAM_ID: stream_id.encode("ascii")}
+            close_iterator(iterator)
+            return flags, codec.dumps(_plain_error(STREAMING_OFF)), None
+        payload = codec.dumps(_plain_error(IS_ITERATOR))
+        stream_id = self._streams.open(iterator, client, self.policy.stream_limit)
+        return flags, payload, {STREAM_ID: stream_id.encode("ascii"), STREAM_WINDOW: WINDOW}
 
     @contextlib.contextmanager
     def _dressed(self, fault: BaseException) -> Iterator[BaseException]:
@@ -272,6 +283,13 @@ class Dispatcher:
         detailed = self.policy.detailed_tracebacks
         trace = _skip_own_frames(fault.__traceback__, keep_last=detailed)
         return [*format_local(fault, trace, detailed=detailed), *remote_part(fault)]
+
+
+def _plain_error(text: str) -> ProtocolError:
+    """Return an error that was raised nowhere."""
+    error = ProtocolError(text)
+    setattr(error, TRACEBACK, None)
+    return error
 
 
 def _get_attribute(instance: object, require_expose: bool, name: str) -> Any:

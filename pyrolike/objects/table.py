@@ -11,7 +11,7 @@ import uuid
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from pyrolike.errors import DaemonError
+from pyrolike.errors import DaemonError, PyroError
 from pyrolike.uri import URI
 
 from .members import Members, get_members, reset_members
@@ -210,9 +210,16 @@ def check_object_id(object_id: str) -> None:
     Raises:
         PyroError: It has spaces or an @.
     """
-    URI(f"PYRO:{object_id}@localhost:1")
-    if "@" in object_id:
-        URI(object_id)
+    try:
+        URI(f"PYRO:{object_id}@localhost:1")
+        fits = "@" not in object_id
+    except PyroError:
+        fits = False
+    if not fits:
+        raise PyroError(
+            f"{object_id!r} cannot be an object id: it has to fit into a uri, and so must not "
+            "contain white space or an @"
+        )
 
 
 def _own_id(target: object) -> Any:
@@ -229,9 +236,10 @@ def _mark(target: object, object_id: str, owner: object) -> None:
         target._pyroId = object_id  # type: ignore[attr-defined]  # Pyro's public attributes
         target._pyroDaemon = owner  # type: ignore[attr-defined]
     except (AttributeError, TypeError) as fault:
-        name = f"{type(target).__module__}.{type(target).__qualname__}"
+        clazz = target if isinstance(target, type) else type(target)
+        name = f"{clazz.__module__}.{clazz.__qualname__}"
+        kind = f"the class {name}" if clazz is target else f"an object of class {name}"
         raise TypeError(
-            f"an object of class {name} cannot be registered, because attributes cannot be set "
-            "on it (__slots__, or a built-in type): register an object of a class of your own "
-            "that wraps it"
+            f"{kind} cannot be registered, because attributes cannot be set on it (__slots__, or "
+            "a built-in type): register a class of your own, or an object of one, that wraps it"
         ) from fault

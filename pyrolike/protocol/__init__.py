@@ -7,7 +7,7 @@ numbers in which versions of the protocol differ. What Pyro5 calls its protocol 
 
 from pyrolike.constants import PROTOCOL_VERSION
 
-from .annotations import BLOB_INFO, STREAM_ID
+from .annotations import BLOB_INFO, STREAM_ID, STREAM_WINDOW
 from .classic import (
     FLAGS_BATCH,
     FLAGS_COMPRESSED,
@@ -26,7 +26,7 @@ from .classic import (
     SendingMessage,
     recv_stub,
 )
-from .compression import compress, inflate
+from .compression import compress, inflate, squeeze
 from .dialect import Dialect
 from .message import Flag, Message, MessageType, UnexpectedTypeError
 from .reader import MessageReader, recognise
@@ -50,6 +50,7 @@ __all__ = [
     "MSG_RESULT",
     "PROTOCOL_VERSION",
     "STREAM_ID",
+    "STREAM_WINDOW",
     "V502",
     "Dialect",
     "Flag",
@@ -64,4 +65,5 @@ __all__ = [
     "inflate",
     "recognise",
     "recv_stub",
+    "squeeze",
 ]

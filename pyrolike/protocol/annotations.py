@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 STREAM_ID = "STRM"
 """In a reply with Flag.ITEMSTREAMRESULT: the id of the item stream, as ASCII text."""
 
+STREAM_WINDOW = "STRW"
+"""Beside STRM, from our daemons only: how many items one fetch gives at most, in ASCII digits. It
+tells that items can be asked for by position and in numbers; stock peers pass it over."""
+
 BLOB_INFO = "BLBI"
 """In a request with Flag.KEEPSERIALIZED: marshal of (blob info, object id, method name)."""
 
@@ -68,7 +72,8 @@ def write_chunks(annotations: Mapping[Any, Any], chunk_header: Struct) -> bytes:
                 f"annotation {key!r} must be bytes, bytearray or memoryview, "
                 f"not {type(value).__name__}"
             )
-        size = value.nbytes if isinstance(value, memoryview) else len(value)
-        parts.append(chunk_header.pack(key.encode("ascii"), size))
+        if isinstance(value, memoryview):
+            value = value.tobytes()  # it may be of larger items, or with gaps between them
+        parts.append(chunk_header.pack(key.encode("ascii"), len(value)))
         parts.append(value)
     return b"".join(parts)

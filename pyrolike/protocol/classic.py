@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pyrolike.errors import MessageTooLargeError, ProtocolError
 
-from .compression import compress, inflate
+from .compression import inflate, squeeze
 from .dialect import TAG
 from .message import PING_SERIALIZER, Flag, Message, MessageType, UnexpectedTypeError
 from .reader import recognise
@@ -86,9 +86,7 @@ class SendingMessage:
     ) -> None:
         flags &= ~Flag.COMPRESSED
         if compress_payload:
-            squeezed = compress(payload, V502)
-            if squeezed is not payload:
-                payload, flags = squeezed, flags | Flag.COMPRESSED
+            flags, payload = squeeze(flags, payload, V502)
         self.type = msgtype
         self.seq = seq
         self.serializer_id = serializer_id

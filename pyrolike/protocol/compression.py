@@ -30,6 +30,12 @@ def compress(payload: Bytes, dialect: Dialect) -> Bytes:
     return squeezed if len(squeezed) < len(payload) else payload
 
 
+def squeeze(flags: int, payload: Bytes, dialect: Dialect) -> tuple[int, Bytes]:
+    """Return flags and payload of a message, compressed where that makes it smaller."""
+    squeezed = compress(payload, dialect)
+    return (flags, payload) if squeezed is payload else (flags | Flag.COMPRESSED, squeezed)
+
+
 def inflate(message: Message, limit: int) -> None:
     """Open the compressed payload of *message* in place and clear its flag.
 

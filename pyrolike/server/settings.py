@@ -47,6 +47,7 @@ class ServingSettings:
         policy = CallPolicy(
             require_expose=config.REQUIRE_EXPOSE,
             streaming=config.ITER_STREAMING,
+            stream_limit=config.ITER_STREAM_LIMIT,
             detailed_tracebacks=config.DETAILED_TRACEBACK,
             send_tracebacks=config.REMOTE_TRACEBACKS,
             max_size=config.MAX_MESSAGE_SIZE,

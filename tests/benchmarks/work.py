@@ -124,6 +124,23 @@ def stream(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
 
 
 @contextmanager
+def window(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
+    """The same, with 100 items a round trip where the library can do that."""
+    with _proxy(api, uri, serializer) as proxy, ExitStack() as reset:
+        # As a setting, not on the proxy: to other libraries that would be a remote attribute.
+        if hasattr(api.config, "ITER_STREAM_WINDOW"):
+            reset.callback(setattr, api.config, "ITER_STREAM_WINDOW", 1)
+            api.config.ITER_STREAM_WINDOW = 100
+        _expect(list(proxy.count(3)), [0, 1, 2])
+
+        def run() -> None:
+            for _ in proxy.count(STREAM):
+                pass
+
+        yield run
+
+
+@contextmanager
 def connect(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
     """A new proxy connects, makes one small call and lets go of its connection."""
 
@@ -192,6 +209,7 @@ WORKS = (
     ),
     Work("batch", "batch of 100 calls", ("serpent", "msgpack"), BATCH, "calls", batch),
     Work("stream", "stream of items", ("serpent", "msgpack"), STREAM, "items", stream),
+    Work("window", "stream, 100 items a trip", ("serpent", "msgpack"), STREAM, "items", window),
     Work("connect", "connect, call, release", ("serpent",), 1, "connections", connect),
     Work("megabyte", "1 MB echoed", ALL, 1, "MB", megabyte, raw_bytes=MEGABYTE),
     Work("records", "1000 records echoed", ALL, 1, "lists", records, raw_bytes=RECORDS_SIZE),

@@ -82,9 +82,18 @@ class RawPeer:
 
     # -- as a server
 
-    def accept_handshake(self, metadata: Mapping[str, list[str]] = METADATA) -> RawMessage:
-        """Answer a client's handshake, and return what it said."""
+    def accept_handshake(
+        self,
+        metadata: Mapping[str, list[str]] = METADATA,
+        requests: list[RawMessage] | None = None,
+    ) -> RawMessage:
+        """Answer a client's handshake, and return what it said.
+
+        *requests* takes it down before the answer: the client may go on to the next connection.
+        """
         message = self.read_message()
+        if requests is not None:
+            requests.append(message)
         assert message.type == wire.CONNECT
         answer = serpent({"handshake": "hello", "meta": dict(metadata)})
         self.send(wire.message(wire.CONNECTOK, answer, seq=message.seq))

@@ -1,4 +1,4 @@
-"""A relay between a client and a server: it writes down what passes, and cuts it into pieces."""
+"""A relay between client and server: it writes down what passes, cuts it in pieces, or off."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []
+        self._cuts = 0  # connections still to be cut instead of passing a reply on
         self.records: list[Record] = []
         self.location = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._start(self._accept)
@@ -51,6 +52,18 @@ class Relay:
             thread.join(PATIENCE)
         for sock in (self._listener, *self._sockets):
             sock.close()
+
+    def cut_at_next_reply(self, times: int = 1) -> None:
+        """Cut the connection on which the server speaks next, instead of passing that on.
+
+        Args:
+            times: How many connections, one after the other, shall fare so.
+        """
+        self._cuts = times
+
+    def _must_cut(self) -> bool:
+        self._cuts -= 1
+        return self._cuts >= 0
 
     def _start(self, target: object, *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]  # one of ours
@@ -71,12 +84,18 @@ class Relay:
                 # Pieces shall arrive as they are cut, not be put together again on the way.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sockets.append(sock)
-            self._start(self._pass_on, client, server, record.sent)
-            self._start(self._pass_on, server, client, record.received)
+            self._start(self._pass_on, client, server, record.sent, False)
+            self._start(self._pass_on, server, client, record.received, True)
 
-    def _pass_on(self, source: socket.socket, target: socket.socket, record: bytearray) -> None:
+    def _pass_on(
+        self, source: socket.socket, target: socket.socket, record: bytearray, is_reply: bool
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
+                if is_reply and self._cuts > 0 and self._must_cut():
+                    for sock in (source, target):
+                        sock.shutdown(socket.SHUT_RDWR)
+                    return
                 record += data
                 step = self._step or len(data)
                 for start in range(0, len(data), step):

@@ -12,7 +12,7 @@ import pytest
 
 from pyrolike.api import BatchProxy, Proxy, expose
 from pyrolike.client import batch
-from pyrolike.errors import CommunicationError
+from pyrolike.errors import CommunicationError, PyroError
 from pyrolike.serializers import ExceptionWrapper
 from tests.support.daemon import RunningDaemon, running_daemon
 
@@ -73,8 +73,36 @@ def test_a_batch_is_empty_after_it_was_sent() -> None:
     calls = batch(proxy)
     calls.add(1, 2)
     calls()
+    assert "0 calls" in repr(calls)
+    calls.add(3, 4)
+    calls.add(5, 6)
     calls()
-    assert [len(sent) for sent, _ in proxy._pyroSent] == [1, 0]
+    assert [len(sent) for sent, _ in proxy._pyroSent] == [1, 2]
+
+
+@pytest.mark.parametrize("oneway", [False, True])
+def test_a_batch_that_has_forgotten_its_calls_is_not_sent_again(oneway: bool) -> None:
+    """With a stock Pyro the second call is an empty batch, which hides a mistake."""
+    proxy = Recorder()
+    calls = batch(proxy)
+    calls.add(1, 2)
+    calls(oneway)
+    for _ in range(2):
+        with pytest.raises(PyroError, match="forgotten its calls"):
+            calls(oneway)
+    calls.add(3, 4)
+    calls(oneway)
+    assert [len(sent) for sent, _ in proxy._pyroSent] == [1, 1]
+
+
+def test_a_batch_of_nothing_can_be_sent_once() -> None:
+    proxy = Recorder()
+    calls = batch(proxy)
+    assert list(calls()) == []
+    with pytest.raises(PyroError, match="forgotten its calls"):
+        calls()
+    assert list(copy.copy(calls)()) == []  # a copy is a new batch
+    assert proxy._pyroSent == [([], False)] * 2
 
 
 def test_a_batch_is_empty_after_it_could_not_be_sent() -> None:
@@ -84,6 +112,8 @@ def test_a_batch_is_empty_after_it_could_not_be_sent() -> None:
         with pytest.raises(CommunicationError):
             calls()
         assert "0 calls" in repr(calls)
+        with pytest.raises(PyroError, match="forgotten its calls"):
+            calls()
 
 
 def test_a_recorder_that_is_kept_goes_on_recording() -> None:

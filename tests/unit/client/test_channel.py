@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import queue
 import socket
 import threading
 import weakref
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from pyrolike.protocol.reader import LARGE_BODY
 from pyrolike.transport import JOINABLE
 from tests.support import wire
 from tests.support.channels import PATIENCE, Line, WatchedChannel, exchange, line, reply
+from tests.support.wire import RawMessage
 
 HUGE = 8 * 1024 * 1024
 """More than the buffers of two connected sockets hold."""
@@ -423,6 +426,35 @@ def test_a_late_reply_is_dropped_and_the_last_to_leave_closes(opened: Line) -> N
     opened.peer.wait_closed()
 
 
+class SlowToGo(WatchedChannel):
+    """Gives a call up, and lets the test do something before its thread is told so."""
+
+    __slots__ = ("in_between",)
+
+    def _leave(self, seq: int | None) -> None:
+        super()._leave(seq)
+        in_between, self.in_between = getattr(self, "in_between", None), None
+        if in_between is not None:
+            in_between()
+
+
+def test_a_late_reply_may_come_just_when_its_call_is_given_up() -> None:
+    def answer_both() -> None:
+        opened.peer.send(reply(given_up.get(timeout=PATIENCE)) + reply(request))
+        leader.wait()  # now the late one is dropped
+
+    given_up: queue.Queue[RawMessage] = queue.Queue()
+    with line(SlowToGo) as opened:
+        leader, request = opened.lead(b"patient")
+        assert isinstance(opened.channel, SlowToGo)
+        opened.channel.in_between = answer_both
+        follower, late = opened.follow(b"impatient", SOON)
+        given_up.put(late)
+        assert leader.answer() == b"PATIENT"
+        assert isinstance(follower.wait(), errors.TimeoutError)
+        assert not opened.channel._pending
+
+
 def test_a_leader_whose_time_is_over_leaves_the_others_waiting(opened: Line) -> None:
     impatient, one = opened.lead(b"impatient", SOON)
     patient, two = opened.follow(b"patient")
@@ -447,6 +479,53 @@ def test_a_request_that_nobody_takes_ends_with_the_timeout_of_the_socket(opened:
         opened.ask(b"x" * HUGE, timeout=SOON)
     with pytest.raises(UnsentError):
         opened.ask()
+
+
+@pytest.mark.parametrize("usual", [None, PATIENCE])
+def test_a_large_request_that_nobody_takes_ends_with_the_time_of_the_call(
+    opened: Line, usual: float | None
+) -> None:
+    """The socket's timeout is not looked at: it begins anew with each attempt to send."""
+    opened.channel.connection.settimeout(usual)
+    with pytest.raises(errors.TimeoutError, match="sending"):
+        opened.ask(b"x" * HUGE, timeout=SOON)
+    with pytest.raises(UnsentError):
+        opened.ask()
+
+
+def test_a_large_request_without_any_time_ends_at_once(opened: Line) -> None:
+    with pytest.raises(errors.TimeoutError, match="sending"):
+        opened.ask(b"x" * HUGE, timeout=-1.0)
+
+
+@pytest.mark.slow
+def test_a_large_request_may_take_longer_than_the_timeout_of_the_socket(opened: Line) -> None:
+    opened.channel.connection.settimeout(SOON)
+    call = opened.run(opened.ask, b"x" * HUGE, PATIENCE)
+    in_time = call.is_over(3 * SOON)
+    request = opened.peer.read_message()
+    opened.peer.send(reply(request, b"done"))
+    assert call.answer() == b"done"
+    assert not in_time
+    assert opened.channel.connection.gettimeout() == SOON
+
+
+def test_a_timeout_that_is_set_while_a_large_request_goes_out_stays(opened: Line) -> None:
+    call = opened.run(opened.ask, b"x" * HUGE, PATIENCE)
+    opened.peer.receive(wire.HEADER_SIZE)  # it is going out
+    opened.channel.connection.settimeout(7.5)
+    opened.peer.receive(HUGE)
+    opened.peer.send(wire.message(wire.RESULT, b"done", seq=1))
+    assert call.answer() == b"done"
+    assert opened.channel.connection.gettimeout() == 7.5
+
+
+def test_a_large_request_without_a_limit_leaves_the_socket_as_it_is(opened: Line) -> None:
+    opened.channel.connection.settimeout(None)
+    call, request = opened.call(b"x" * HUGE)
+    opened.peer.send(reply(request, b"done"))
+    assert call.answer() == b"done"
+    assert opened.channel.connection.gettimeout() is None
 
 
 @pytest.mark.slow
@@ -920,6 +999,18 @@ def test_a_sender_that_fails_ends_every_call(kind: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1, HUGE])
+def test_an_interrupted_sender_without_reply_ends_every_call(size: int) -> None:
+    with line(socket_class=FragileSocket) as opened:
+        leader, _ = opened.lead()
+        opened.sock.send_fault = Interrupt("Ctrl-C")
+        # With a timeout the first part of a large request goes out by another way.
+        opened.channel.connection.settimeout(PATIENCE)
+        with pytest.raises(Interrupt):
+            opened.post(b"x" * size)
+        assert type(leader.wait()) is ConnectionClosedError
+
+
+@pytest.mark.parametrize("size", [1, HUGE])
 def test_a_call_to_a_peer_that_has_gone_is_told_so(opened: Line, size: int) -> None:
     opened.peer.sock.close()
     with pytest.raises(ConnectionClosedError, match="sending"):
@@ -976,3 +1067,62 @@ def test_a_channel_says_what_state_it_is_in(opened: Line) -> None:
     leader.answer()
     opened.channel.close()
     assert "<Channel closed, 0 calls" in repr(opened.channel)
+
+
+# -- what becomes of the time of a call that was not sent
+
+
+@pytest.mark.parametrize("timeout", [None, 7.5])
+def test_a_call_that_was_not_sent_tells_until_when_it_had_to_be_done(
+    opened: Line, timeout: float | None
+) -> None:
+    opened.channel.close()
+    before = monotonic()
+    with pytest.raises(UnsentError) as caught:
+        opened.ask(timeout=timeout)
+    if timeout is None:
+        assert caught.value.deadline is None
+    else:
+        assert caught.value.deadline is not None
+        assert before + timeout <= caught.value.deadline <= monotonic() + timeout
+    with pytest.raises(UnsentError) as caught:
+        opened.post()
+    assert caught.value.deadline is None
+
+
+# -- sockets that others closed
+
+
+class ClosedBehind(socket.socket):
+    """Is closed by somebody else when a call was sent."""
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        super().sendall(data, flags)
+        self.close()
+
+
+@pytest.mark.parametrize("timeout", [None, PATIENCE])
+def test_a_socket_that_somebody_else_closed_is_a_lost_connection(timeout: float | None) -> None:
+    with line(socket_class=ClosedBehind) as opened, pytest.raises(ConnectionClosedError):
+        opened.ask(timeout=timeout)
+
+
+class Impatient(socket.socket):
+    """Its own time is over once in the middle of a large reply."""
+
+    fault: BaseException | None = None
+
+    def recv_into(self, *args: Any) -> int:
+        fault, self.fault = self.fault, None
+        if fault is not None:
+            raise fault
+        return super().recv_into(*args)
+
+
+def test_the_timeout_of_the_socket_does_not_end_a_large_reply() -> None:
+    with line(socket_class=Impatient) as opened:
+        opened.sock.fault = TimeoutError("timed out")
+        call, request = opened.call()
+        opened.peer.send(reply(request, b"x" * HUGE))
+        assert call.answer() == b"x" * HUGE
+        assert opened.sock.fault is None

@@ -8,7 +8,8 @@ import socket
 import threading
 import uuid
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from pyrolike.client.connecting import (
     WireSettings,
     adopt_socket,
     codec_of,
+    get_deadline,
     log_received,
     open_channel,
 )
@@ -39,6 +41,7 @@ from tests.support import wire
 from tests.support.channels import Channel, exchange
 from tests.support.daemon import changed_settings
 from tests.support.rawpeer import METADATA, PATIENCE, RawPeer, scripted_server, serpent
+from tests.support.wire import RawMessage
 
 NUMBERS = {"serpent": 1, "marshal": 2, "json": 3, "msgpack": 4}
 
@@ -66,10 +69,13 @@ def connect(
     location: str,
     handshake: Any = "hello",
     serializer: str | None = None,
-    timeout: float = PATIENCE,
-    seq: int = 0,
+    timeout: float | None = PATIENCE,
+    **options: Any,
 ) -> Opened:
-    return open_channel(uri_at(location), handshake, settings(serializer), timeout=timeout, seq=seq)
+    deadline = get_deadline(timeout)
+    return open_channel(
+        uri_at(location), handshake, settings(serializer), deadline=deadline, **options
+    )
 
 
 def answering(
@@ -116,6 +122,12 @@ def test_bytes_may_be_wanted_as_python_writes_them() -> None:
         assert b"b'x'" in settings().codec.dumps(b"x")
 
 
+def test_json_is_written_by_the_module_of_the_setting() -> None:
+    with changed_settings(JSON_MODULE="some_other"):
+        assert settings("json").codec is get_serializer("json", json_module="some_other")
+        assert settings("serpent").codec is get_serializer("serpent")
+
+
 def test_an_unknown_serializer_is_refused() -> None:
     with pytest.raises(SerializeError, match="no-such"):
         settings("no-such")
@@ -150,10 +162,10 @@ def test_the_handshake_names_the_object_and_says_what_it_is_told_to(serializer: 
 
 
 def test_annotations_and_correlation_id_of_the_thread_go_out(own_context: ContextState) -> None:
-    requests = []
+    requests: list[RawMessage] = []
 
     def script(peer: RawPeer) -> None:
-        requests.append(peer.accept_handshake())
+        peer.accept_handshake(requests=requests)
 
     correlation = uuid.uuid4().bytes
     own_context.outgoing = {"ABCD": b"note"}
@@ -165,11 +177,48 @@ def test_annotations_and_correlation_id_of_the_thread_go_out(own_context: Contex
     assert (request.flags, request.correlation_id) == (wire.CORR_ID, correlation)
 
 
-def test_a_method_that_connects_carries_its_correlation_id_on(own_context: ContextState) -> None:
-    requests = []
+def test_annotations_of_the_call_win_over_those_of_the_thread(own_context: ContextState) -> None:
+    requests: list[RawMessage] = []
 
     def script(peer: RawPeer) -> None:
-        requests.append(peer.accept_handshake())
+        peer.accept_handshake(requests=requests)
+
+    with scripted_server(script, script, script) as location:
+        connect(location, annotations={"HOOK": b"only"})[0].close()
+        own_context.outgoing = {"ABCD": b"thread", "BOTH": b"thread"}
+        connect(location, annotations={"HOOK": b"hook", "BOTH": b"hook"})[0].close()
+        connect(location, annotations={})[0].close()
+    assert [request.annotations for request in requests] == [
+        {"HOOK": b"only"},
+        {"ABCD": b"thread", "BOTH": b"hook", "HOOK": b"hook"},
+        {"ABCD": b"thread", "BOTH": b"thread"},
+    ]
+    assert own_context.outgoing == {"ABCD": b"thread", "BOTH": b"thread"}
+
+
+@pytest.mark.parametrize("name", ["ABC", "ÄÖÜß"])
+def test_annotations_that_cannot_be_sent_end_the_attempt(name: str) -> None:
+    with (
+        scripted_server(RawPeer.wait_closed) as location,
+        pytest.raises(ProtocolError, match="annotation"),
+    ):
+        connect(location, annotations={name: b"x"})
+
+
+def test_annotations_count_for_the_size_of_the_handshake() -> None:
+    with (
+        changed_settings(MAX_MESSAGE_SIZE=1000),
+        scripted_server(RawPeer.wait_closed) as location,
+        pytest.raises(MessageTooLargeError),
+    ):
+        connect(location, annotations={"ABCD": b"x" * 1000})
+
+
+def test_a_method_that_connects_carries_its_correlation_id_on(own_context: ContextState) -> None:
+    requests: list[RawMessage] = []
+
+    def script(peer: RawPeer) -> None:
+        peer.accept_handshake(requests=requests)
 
     own_context.client = object()  # a request is being served
     with scripted_server(script) as location:
@@ -179,10 +228,10 @@ def test_a_method_that_connects_carries_its_correlation_id_on(own_context: Conte
 
 
 def test_a_long_handshake_is_compressed_if_that_is_wanted() -> None:
-    requests = []
+    requests: list[RawMessage] = []
 
     def script(peer: RawPeer) -> None:
-        requests.append(peer.accept_handshake())
+        peer.accept_handshake(requests=requests)
 
     with changed_settings(COMPRESSION=True), scripted_server(script, script) as location:
         connect(location, "x" * 1000)[0].close()
@@ -270,6 +319,45 @@ def test_annotations_of_the_answer_can_be_read_in_the_context(own_context: Conte
         assert own_context.response_received == {"ABCD": b"note"}
         connect(location)[0].close()
         assert not own_context.response_received
+
+
+class Seen:
+    """Writes down the annotations it is shown."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.shown: list[tuple[dict[str, bytes], int]] = []
+        self._error = error
+
+    def __call__(self, annotations: Mapping[str, Any], type: int) -> None:
+        self.shown.append(({name: bytes(value) for name, value in annotations.items()}, type))
+        if self._error is not None:
+            raise self._error
+
+
+def test_annotations_of_the_answer_are_shown_to_who_wants_to_see_them() -> None:
+    seen = Seen()
+    with scripted_server(answering(annotations={"ABCD": b"note"}), answering()) as location:
+        connect(location, on_annotations=seen)[0].close()
+        connect(location, on_annotations=seen)[0].close()  # there are none
+    assert seen.shown == [({"ABCD": b"note"}, wire.CONNECTOK)]
+
+
+def test_annotations_of_a_refusal_are_shown_before_it_is_raised() -> None:
+    seen = Seen()
+    script = answering(serpent("go away"), wire.CONNECTFAIL, annotations={"ABCD": b"why"})
+    with scripted_server(script) as location, pytest.raises(CommunicationError, match="go away"):
+        connect(location, on_annotations=seen)
+    assert seen.shown == [({"ABCD": b"why"}, wire.CONNECTFAIL)]
+
+
+def test_who_sees_the_annotations_may_refuse_the_connection() -> None:
+    """The script waits until it is left: a connection that stayed open would be noticed."""
+    seen = Seen(PermissionError("unsigned"))
+    with (
+        scripted_server(answering(annotations={"ABCD": b"note"})) as location,
+        pytest.raises(PermissionError, match="unsigned"),
+    ):
+        connect(location, on_annotations=seen)
 
 
 # -- bad answers
@@ -413,6 +501,45 @@ def test_a_peer_that_says_it_slowly_is_given_up_as_well() -> None:
                 connect(location, timeout=0.2)[0].close()
         finally:
             left.set()
+
+
+def test_a_deadline_that_has_passed_does_not_connect() -> None:
+    with pytest.raises(errors.TimeoutError, match="connecting"):
+        open_channel(uri_at("127.0.0.1:1"), "hello", settings(), deadline=monotonic() - 1.0)
+
+
+def test_a_handshake_that_is_not_taken_in_time_is_given_up() -> None:
+    """More than the system's buffers hold, for a peer that reads nothing."""
+    over = threading.Event()
+
+    def script(peer: RawPeer) -> None:
+        assert over.wait(PATIENCE)
+
+    with scripted_server(script) as location:
+        try:
+            with pytest.raises(errors.TimeoutError):
+                connect(location, "x" * 20_000_000, timeout=0.1)
+        finally:
+            over.set()
+
+
+def test_without_a_deadline_the_answer_is_waited_for() -> None:
+    with scripted_server(answering()) as location:
+        channel, connection, _ = connect(location, timeout=None)
+        assert connection.gettimeout() is None
+        channel.close()
+
+
+@pytest.mark.parametrize("seconds", [None, 0, 0.0])
+def test_no_time_limit_is_no_deadline(seconds: float | None) -> None:
+    assert get_deadline(seconds) is None
+
+
+def test_a_deadline_is_so_many_seconds_away() -> None:
+    before = monotonic()
+    deadline = get_deadline(7.5)
+    assert deadline is not None
+    assert before + 7.5 <= deadline <= monotonic() + 7.5
 
 
 # -- sockets of others

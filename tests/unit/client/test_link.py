@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import marshal
-import queue
 import socket
 import threading
 import weakref
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -24,12 +23,10 @@ from pyrolike.client.iterator import StreamResultIterator
 from pyrolike.client.link import Link
 from pyrolike.constants import DAEMON_NAME
 from pyrolike.errors import (
-    CommunicationError,
     ConnectionClosedError,
     MessageTooLargeError,
     NamingError,
     ProtocolError,
-    PyroError,
     SecurityError,
     SerializeError,
 )
@@ -37,12 +34,22 @@ from pyrolike.protocol import Message
 from pyrolike.serializers import SerializedBlob, get_serializer
 from pyrolike.uri import URI
 from tests.support import wire
+from tests.support.answers import (
+    SERIALIZERS,
+    Answers,
+    Hall,
+    Slow,
+    answering,
+    contents,
+    failure,
+    named,
+    value,
+)
 from tests.support.channels import Call
 from tests.support.daemon import changed_settings
-from tests.support.rawpeer import METADATA, PATIENCE, RawPeer, Script, scripted_server, serpent
+from tests.support.rawpeer import METADATA, PATIENCE, RawPeer, scripted_server, serpent
 from tests.support.wire import RawMessage
 
-SERIALIZERS = {"serpent": 1, "marshal": 2, "json": 3, "msgpack": 4}
 STREAM_ID = "0d8b9f3c-6c0c-4f0e-9d0b-1f6a7c1e2d3f"
 
 
@@ -59,59 +66,6 @@ def link_to(location: str) -> Link:
     link = Link(URI(f"PYRO:calc@{location}"))
     link.set_timeout(PATIENCE)
     return link
-
-
-def contents(request: RawMessage) -> Any:
-    """Return what is in the request of a call: object, method, arguments, keyword arguments."""
-    name = next(name for name, number in SERIALIZERS.items() if number == request.serializer)
-    return get_serializer(name).loadsCall(request.payload)
-
-
-Answers = Callable[[RawMessage], bytes]
-
-
-def answering(
-    *answers: Answers | None,
-    metadata: Mapping[str, list[str]] = METADATA,
-    requests: list[RawMessage] | None = None,
-) -> Script:
-    """Return a script that answers one call after the other; None answers nothing.
-
-    *requests* takes down all that was asked, the handshake included.
-    """
-
-    def script(peer: RawPeer) -> None:
-        heard = [] if requests is None else requests
-        heard.append(peer.accept_handshake(metadata))
-        for answer in answers:
-            heard.append(peer.read_message())
-            if answer is not None:
-                peer.send(answer(heard[-1]))
-        peer.wait_closed()
-
-    return script
-
-
-def value(result: Any, **options: Any) -> Answers:
-    """Return an answer with this value."""
-    return lambda request: wire.message(
-        wire.RESULT,
-        serpent(result),
-        seq=request.seq,
-        serializer=options.pop("serializer", request.serializer),
-        **options,
-    )
-
-
-def failure(class_name: str, *args: Any) -> Answers:
-    """Return an answer that is an exception."""
-    state = {
-        "__class__": class_name,
-        "__exception__": True,
-        "args": args,
-        "attributes": {"_pyroTraceback": ["remote line\n"]},
-    }
-    return value(state, flags=wire.EXCEPTION)
 
 
 def serve_call(link: Link, method: str = "call", *args: Any, **kwargs: Any) -> Any:
@@ -147,28 +101,6 @@ def test_a_call_is_written_in_the_serializer_that_is_wanted(serializer: str) -> 
     assert (call.serializer, again.serializer) == (SERIALIZERS[serializer],) * 2
     object_id, method, vargs, kwargs = contents(call)
     assert (object_id, method, list(vargs), kwargs) == ("calc", "call", [1], {"two": 2})
-
-
-def test_numbers_go_on_from_one_connection_to_the_next() -> None:
-    requests: list[RawMessage] = []
-    script = answering(value(1), value(2), requests=requests)
-    with scripted_server(script, script) as location:
-        link = link_to(location)
-        assert link.last_seq == 0
-        link.last_seq = 7
-        assert link.last_seq == 7
-        link.last_seq = 0
-        serve_call(link)
-        serve_call(link)
-        assert link.last_seq == 2
-        link.release()
-        assert link.last_seq == 2
-        serve_call(link)
-        link.last_seq = 65534
-        serve_call(link)
-        assert link.last_seq == 65535
-        link.release()
-    assert [request.seq for request in requests] == [0, 1, 2, 2, 3, 65535]
 
 
 def test_a_oneway_method_is_not_waited_for() -> None:
@@ -216,7 +148,8 @@ def test_behind_an_error_of_pyro_the_next_call_connects_anew(
         link = link_to(location)
         with pytest.raises(expected, match="bad"):
             serve_call(link)
-        assert link.connection is None
+        assert link.connection is not None
+        assert link.connection.is_closed
         assert serve_call(link) == 2
         assert serve_call(link) == 3
         link.release()
@@ -308,6 +241,132 @@ def test_a_stream_becomes_an_iterator() -> None:
         assert result.streamId == STREAM_ID
         result.close()
         link.release()
+
+
+def stream_of(most: bytes | None) -> Answers:
+    """Return the answer that is a stream, with the number of items one can get at once."""
+    annotations = {"STRM": STREAM_ID.encode()}
+    if most is not None:
+        annotations["STRW"] = most
+    return value(None, flags=wire.EXCEPTION | wire.ITEMSTREAM, annotations=annotations)
+
+
+STOCK = (DAEMON_NAME, "get_next_stream_item", [STREAM_ID], {})
+COUNTED = (DAEMON_NAME, "get_next_stream_item", [STREAM_ID, 0], {})
+BATCH = (DAEMON_NAME, "<batch>", [("get_next_stream_item", (STREAM_ID,), {})] * 5, None)
+
+
+def window_of(count: int) -> tuple[str, str, list[Any], dict[str, Any]]:
+    return (DAEMON_NAME, "get_stream_items", [STREAM_ID, 0, count], {})
+
+
+@pytest.mark.parametrize(
+    ("most", "window", "expected"),
+    [
+        (None, 1, STOCK),
+        (b"1000", 1, COUNTED),
+        (b"1000", 5, window_of(5)),
+        (b"1000", 3000, window_of(1000)),
+        (b"5", 5, window_of(5)),
+        (b"4", 5, window_of(4)),
+        (b"1", 5, COUNTED),
+        (b"0", 5, COUNTED),
+        (b"0007", 5, window_of(5)),
+        (b"9" * 18, 5, window_of(5)),
+        # What is no count of items says nothing.
+        (None, 5, BATCH),
+        (b"", 5, BATCH),
+        (b"-4", 5, BATCH),
+        (b"4.0", 5, BATCH),
+        (b" 4", 5, BATCH),
+        (b"4_0", 5, BATCH),
+        (b"many", 5, BATCH),
+        (b"\xb2\xff", 5, BATCH),
+        ("٣".encode(), 5, BATCH),
+        (b"9" * 19, 5, BATCH),
+        (b"9" * 100_000, 5, BATCH),
+    ],
+    ids=lambda part: repr(part)[:20],
+)
+def test_the_daemon_says_how_items_can_be_fetched(
+    most: bytes | None, window: int, expected: Any
+) -> None:
+    requests: list[RawMessage] = []
+    lists = expected in (BATCH, *map(window_of, (4, 5, 1000)))
+    script = answering(stream_of(most), value(["item"] if lists else "item"), requests=requests)
+    with scripted_server(script) as location:
+        link = link_to(location)
+        link.stream_window = window
+        items = serve_call(link)
+        assert next(items) == "item"
+        link.release()
+    object_id, method, vargs, kwargs = contents(requests[2])
+    assert (object_id, method, list(vargs), kwargs) == expected
+    assert requests[2].flags == (wire.BATCH if expected is BATCH else 0)
+
+
+def test_the_window_is_that_of_the_setting_when_the_stream_arrived() -> None:
+    requests: list[RawMessage] = []
+    script = answering(stream_of(b"1000"), value(["item"]), requests=requests)
+    with scripted_server(script) as location:
+        link = link_to(location)
+        assert link.stream_window is None
+        with changed_settings(ITER_STREAM_WINDOW=7):
+            items = serve_call(link)
+        assert next(items) == "item"
+        link.release()
+    assert list(contents(requests[2])[2]) == [STREAM_ID, 0, 7]
+
+
+def test_a_stream_keeps_the_owner_of_the_link_if_it_has_one() -> None:
+    class Owner:
+        def _pyroInvoke(self) -> None:
+            """Stand for the proxy's."""
+
+    with scripted_server(answering(stream_of(None), None, stream_of(b"9"))) as location:
+        link = link_to(location)
+        owner: Owner | None = Owner()
+        link.owner = weakref.ref(owner)
+        items = serve_call(link)
+        owner = None
+        assert link.owner() is not None
+        del items
+        assert link.owner() is None
+        assert isinstance(serve_call(link), StreamResultIterator)  # the owner has gone before
+        link.release()
+
+
+@pytest.mark.parametrize("failing", ["Pyro5.errors.SerializeError", "lost"])
+def test_a_stream_goes_on_where_it_was_after_connecting_again(failing: str) -> None:
+    requests: list[RawMessage] = []
+
+    def leave(peer: RawPeer) -> None:
+        peer.accept_handshake(requests=requests)
+        for answer in (stream_of(b"9"), value(["a", "b"])):
+            requests.append(peer.read_message())
+            peer.send(answer(requests[-1]))
+        requests.append(peer.read_message())
+        if failing != "lost":
+            peer.send(failure(failing, "bad")(requests[-1]))
+            peer.wait_closed()
+
+    again = answering(*[failure(failing, "bad")] * (failing != "lost"), requests=requests)
+    last = answering(value(["c"]), requests=requests)
+    scripts = [leave, again, last] if failing != "lost" else [leave, last]
+    with scripted_server(*scripts) as location:
+        link = link_to(location)
+        link.stream_window = 2
+        items = serve_call(link)
+        assert [next(items), next(items)] == ["a", "b"]
+        with pytest.raises((SerializeError, ConnectionClosedError)):
+            next(items)
+        link.connect()
+        assert next(items) == "c"
+        link.release()
+    calls = [contents(request) for request in requests if request.type == wire.INVOKE]
+    positions = [list(vargs)[1] for _, method, vargs, _ in calls if method != "call"]
+    # The item that cannot be sent was looked for alone, and is then passed over.
+    assert positions == ([0, 2, 2] if failing == "lost" else [0, 2, 2, 3])
 
 
 class LeavingChannel:
@@ -534,6 +593,114 @@ def test_a_blob_must_be_the_only_argument() -> None:
         link.release()
 
 
+# -- hooks
+
+
+class Hooks:
+    """Adds an annotation to each message, and writes down those of the answers."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.asked = 0
+        self.shown: list[tuple[dict[str, bytes], int]] = []
+        self._error = error
+
+    def give(self) -> Mapping[str, Any]:
+        self.asked += 1
+        return {"HOOK": b"hook", "BOTH": b"hook"}
+
+    def see(self, annotations: Mapping[str, Any], kind: int) -> None:
+        self.shown.append(({name: bytes(data) for name, data in annotations.items()}, kind))
+        if self._error is not None:
+            raise self._error
+
+
+def test_hooks_annotate_every_message_and_win(own_context: ContextState) -> None:
+    requests: list[RawMessage] = []
+    hooks = Hooks()
+    own_context.outgoing = {"BOTH": b"thread", "MINE": b"thread"}
+    script = answering(
+        value(1, annotations={"BACK": b"note"}), value(2), None, value([]), requests=requests
+    )
+    with scripted_server(script) as location:
+        link = link_to(location)
+        link.set_annotation_hooks(hooks.give, hooks.see)
+        assert serve_call(link) == 1
+        assert own_context.response_received == {"BACK": b"note"}
+        assert serve_call(link) == 2
+        assert link.invoke("call", (), {}, wire.ONEWAY) is None
+        assert link.invoke("<batch>", [], None, wire.BATCH) == []
+        link.release()
+    everything = {"MINE": b"thread", "HOOK": b"hook", "BOTH": b"hook"}
+    assert [request.annotations for request in requests] == [everything] * 5
+    assert hooks.asked == 5
+    assert hooks.shown == [({"BACK": b"note"}, wire.RESULT)]
+    assert own_context.outgoing == {"BOTH": b"thread", "MINE": b"thread"}
+
+
+def test_each_hook_works_without_the_other() -> None:
+    requests: list[RawMessage] = []
+    hooks = Hooks()
+    noted = value(1, annotations={"BACK": b"note"})
+    with scripted_server(answering(*[noted] * 3, requests=requests)) as location:
+        link = link_to(location)
+        link.connect()
+        link.set_annotation_hooks(hooks.give, None)
+        serve_call(link)
+        link.set_annotation_hooks(None, hooks.see)
+        serve_call(link)
+        link.set_annotation_hooks(None, None)
+        serve_call(link)
+        link.release()
+    assert [bool(request.annotations) for request in requests] == [False, True, False, False]
+    assert (hooks.asked, len(hooks.shown)) == (1, 1)
+
+
+def test_hooks_do_not_spoil_a_blob() -> None:
+    requests: list[RawMessage] = []
+    with scripted_server(answering(value(1), requests=requests)) as location:
+        link = link_to(location)
+        link.set_annotation_hooks(lambda: {"BLBI": b"not this", "HOOK": b"hook"}, None)
+        assert serve_call(link, "call", SerializedBlob("info", [1])) == 1
+        link.release()
+    annotations = requests[1].annotations
+    assert annotations["HOOK"] == b"hook"
+    assert marshal.loads(annotations["BLBI"]) == ("info", "calc", "call")
+
+
+def test_annotations_of_an_exception_are_shown_before_it_is_raised() -> None:
+    hooks = Hooks()
+
+    def refuse(request: RawMessage) -> bytes:
+        state = {"__class__": "builtins.ValueError", "__exception__": True, "args": ("bad",)}
+        return value(
+            {**state, "attributes": {}}, flags=wire.EXCEPTION, annotations={"BACK": b"why"}
+        )(request)
+
+    with scripted_server(answering(refuse)) as location:
+        link = link_to(location)
+        link.set_annotation_hooks(None, hooks.see)
+        with pytest.raises(ValueError, match="bad"):
+            serve_call(link)
+        link.release()
+    assert hooks.shown == [({"BACK": b"why"}, wire.RESULT)]
+
+
+def test_a_hook_that_fails_fails_the_call_and_the_connection_stays() -> None:
+    hooks = Hooks(PermissionError("unsigned"))
+    noted = value(1, annotations={"BACK": b"note"})
+    with scripted_server(answering(noted, value(2))) as location:
+        link = link_to(location)
+        link.set_annotation_hooks(None, hooks.see)
+        with pytest.raises(PermissionError, match="unsigned"):
+            serve_call(link)
+        link.set_annotation_hooks(lambda: {}["no key"], None)
+        with pytest.raises(KeyError):
+            serve_call(link)
+        link.set_annotation_hooks(None, None)
+        assert serve_call(link) == 2
+        link.release()
+
+
 # -- raw replies
 
 
@@ -545,7 +712,9 @@ def test_a_raw_reply_is_the_message_uncompressed() -> None:
     replies = [compressed, value("plain"), failure("builtins.ValueError", "bad")]
     with scripted_server(answering(*replies)) as location:
         link = link_to(location)
+        assert not link.wants_raw_replies
         link.wants_raw_replies = True
+        assert link.wants_raw_replies
         first, second, third = (serve_call(link) for _ in replies)
         assert (bytes(first.payload), first.flags) == (serpent("result"), 0)
         assert bytes(second.payload) == serpent("plain")
@@ -554,35 +723,6 @@ def test_a_raw_reply_is_the_message_uncompressed() -> None:
 
 
 # -- metadata
-
-
-@pytest.mark.parametrize("kind", [list, tuple, set])
-def test_metadata_may_come_in_any_collection(kind: type) -> None:
-    link = Link(URI("PYRO:calc@127.0.0.1:1"))
-    assert not link.has_metadata
-    link.set_metadata({"methods": kind(["a", "b"]), "attrs": kind(["c"]), "oneway": kind("b")})
-    assert link.has_metadata
-    assert (link.methods, link.attrs, link.oneway) == ({"a", "b"}, {"c"}, {"b"})
-    link.ensure_metadata()  # known: nobody is asked
-
-
-@pytest.mark.parametrize(
-    "metadata", [{}, {"methods": ["a"], "attrs": []}, {"methods": 1, "attrs": [], "oneway": []}, 1]
-)
-def test_what_is_no_metadata_is_refused(metadata: Any) -> None:
-    link = Link(URI("PYRO:calc@127.0.0.1:1"))
-    with pytest.raises(ProtocolError, match="malformed"):
-        link.set_metadata(metadata)
-    assert not link.has_metadata
-
-
-def test_an_object_that_exposes_nothing_cannot_be_connected_to() -> None:
-    nothing: dict[str, list[str]] = {"methods": [], "attrs": [], "oneway": []}
-    with scripted_server(answering(metadata=nothing)) as location:
-        link = link_to(location)
-        with pytest.raises(PyroError, match="exposes nothing"):
-            link.connect()
-        assert link.channel is link.connection is None
 
 
 def test_metadata_that_was_forgotten_is_fetched_again() -> None:
@@ -620,31 +760,151 @@ def test_metadata_can_be_fetched_by_name_before_anything_else() -> None:
     assert list(contents(requests[1])[2]) == ["calc"]
 
 
-# -- connecting
+def test_where_metadata_is_off_a_borrowed_socket_is_not_asked_for_it() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, RawPeer(theirs) as peer, changed_settings(METADATA=False):
+        link = Link(URI("PYRO:calc@<<connected-socket>>:0"))
+        link.set_timeout(PATIENCE)
+        link.adopt(ours)
+        assert not link.has_metadata
+        call = Call(lambda: serve_call(link))
+        peer.answer(peer.read_message(), "result")
+        assert call.answer() == "result"
+        link.release()
 
 
-def named(uri: str, times: int = 1) -> Any:
-    """Run a name server that says *uri* whatever it is asked, to so many clients."""
-
-    def script(peer: RawPeer) -> None:
-        peer.accept_handshake()
-        peer.answer(peer.read_message(), uri)
-        peer.wait_closed()
-
-    return scripted_server(*[script] * times)
+def test_metadata_that_is_known_is_not_asked_for() -> None:
+    link = Link(URI("PYRO:calc@127.0.0.1:1"))
+    link.set_metadata(METADATA)
+    link.ensure_metadata()
 
 
-def test_there_is_one_connection() -> None:
+def test_the_name_of_the_serializer_is_that_of_the_next_call() -> None:
+    link = Link(URI("PYRO:calc@127.0.0.1:1"))
+    assert link.codec_name == "serpent"
+    with changed_settings(SERIALIZER="marshal"):
+        assert link.codec_name == "marshal"
+    assert link.codec_name == "serpent"
+    link.serializer_name = "json"
+    assert link.codec_name == "json"
+
+
+# -- time
+
+
+TIMEOUT, LONG = 0.25, 0.17
+"""One long answer is in time, two are not."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "times",
+    [(LONG, 0.0, 0.0, LONG), (0.0, LONG, 0.0, LONG), (0.0, 0.0, LONG, LONG)],
+    ids=repr,
+)
+def test_finding_connecting_and_calling_share_one_timeout(
+    times: tuple[float, float, float, float],
+) -> None:
+    """None of them is too slow for itself: the name server twice, the daemon, and the method."""
+    shaking, asking, connecting, calling = times
+    with (
+        closing(Slow()) as slow,
+        scripted_server(slow.daemon(connecting, calling)) as location,
+        scripted_server(
+            slow.name_server(lambda: f"PYRO:calc@{location}", shaking, asking)
+        ) as name_server,
+    ):
+        link = Link(URI(f"PYRONAME:some.name@{name_server}"))
+        link.set_timeout(TIMEOUT)
+        with closing(slow), pytest.raises((errors.TimeoutError, NamingError)) as caught:
+            serve_call(link)
+        assert isinstance(caught.value.__cause__ or caught.value, errors.TimeoutError)
+        link.release()
+
+
+def test_a_call_may_have_a_deadline_of_its_own() -> None:
+    with scripted_server(answering(value(1), None)) as location:
+        link = link_to(location)
+        soon = monotonic() + PATIENCE
+        assert link.invoke("call", (), {}, deadline=soon) == 1  # connects
+        with pytest.raises(errors.TimeoutError, match="receiving"):
+            link.invoke("call", (), {}, deadline=monotonic() + 0.05)
+        link.release()
+
+
+def test_a_call_whose_time_is_over_before_it_begins_is_not_made() -> None:
+    with scripted_server(answering(value(1), value(2))) as location:
+        link = link_to(location)
+        assert serve_call(link) == 1
+        with pytest.raises(errors.TimeoutError, match="the call was not made"):
+            link.invoke("call", (), {}, deadline=monotonic() - 1.0)
+        assert serve_call(link) == 2
+        link.release()
+
+
+def test_a_hook_that_takes_all_the_time_leaves_none_for_the_call() -> None:
+    requests: list[RawMessage] = []
+    with scripted_server(answering(value(1), requests=requests)) as location:
+        link = link_to(location)
+        link.timeout = 0.05
+        link.on_connected = lambda response: threading.Event().wait(0.06) and None
+        with pytest.raises(errors.TimeoutError, match="the call was not made"):
+            serve_call(link)
+        link.timeout = PATIENCE
+        assert serve_call(link) == 1  # the connection is as good as any
+        link.release()
+    assert len(requests) == 2
+
+
+def test_a_call_that_waits_for_others_to_be_sent_keeps_its_time() -> None:
     with scripted_server(answering(value(1))) as location:
         link = link_to(location)
         channel = link.connect()
-        assert link.connect() is channel is link.channel
-        assert link.bind() is False
+        link.timeout = 0.05
+        with channel._send_lock, pytest.raises(errors.TimeoutError, match="other calls"):
+            serve_call(link)
+        link.timeout = PATIENCE
         assert serve_call(link) == 1
-        assert link.channel is channel
         link.release()
-        assert link.channel is link.connection is None
+
+
+def test_a_call_that_nobody_takes_ends_with_its_time() -> None:
+    """More than the system's buffers hold, to a peer that reads nothing."""
+    with scripted_server((hall := Hall()).script) as location, closing(hall):
+        link = link_to(location)
+        link.connect()
+        with pytest.raises(errors.TimeoutError, match="sending"):
+            link.invoke("call", ("x" * 20_000_000,), {}, deadline=monotonic() + 0.1)
         link.release()
+
+
+@pytest.mark.parametrize("timeout", [None, 0.1])
+def test_a_call_that_is_made_on_a_new_connection_keeps_its_time(timeout: float | None) -> None:
+    """It has lost some when its first channel left it; there is no second helping."""
+    requests: list[RawMessage] = []
+
+    class Late(LeavingChannel):
+        def exchange(self, *args: Any) -> Any:
+            self.is_usable = False
+            fault = UnsentError("gone")
+            fault.deadline = monotonic() - 1.0 if timeout else None
+            raise fault
+
+    with scripted_server(answering(*[value(1)] * (timeout is None), requests=requests)) as location:
+        link = link_to(location)
+        link.set_timeout(timeout)
+        link.channel = Late()  # type: ignore[assignment]  # has what a link needs
+        if timeout is None:
+            assert serve_call(link) == 1
+        else:
+            with pytest.raises(errors.TimeoutError):
+                serve_call(link)
+            link.set_timeout(PATIENCE)
+            link.connect()
+        link.release()
+
+
+# -- connecting
 
 
 def test_a_lost_connection_is_replaced_with_the_next_call() -> None:
@@ -658,133 +918,6 @@ def test_a_lost_connection_is_replaced_with_the_next_call() -> None:
             serve_call(link)
         assert serve_call(link) == 1
         link.release()
-
-
-def test_binding_keeps_the_uri_a_name_stands_for() -> None:
-    with scripted_server(answering(value(1))) as location:
-        with named(f"PYRO:calc@{location}") as name_server:
-            link = Link(URI(f"PYRONAME:some.name@{name_server}"))
-            link.set_timeout(PATIENCE)
-            assert link.bind() is True
-            assert link.uri == URI(f"PYRO:calc@{location}")
-        assert serve_call(link) == 1
-        link.release()
-
-
-def test_connecting_otherwise_keeps_the_name() -> None:
-    requests: list[RawMessage] = []
-    script = answering(value(1), requests=requests)
-    with (
-        scripted_server(script, script) as location,
-        named(f"PYRO:calc@{location}", times=2) as name_server,
-    ):
-        uri = URI(f"PYRONAME:some.name@{name_server}")
-        link = Link(uri)
-        link.set_timeout(PATIENCE)
-        for _ in range(2):
-            serve_call(link)
-            assert link.uri == uri
-            link.release()
-    assert contents(requests[1])[0] == "calc"
-
-
-def test_binding_that_fails_keeps_the_name() -> None:
-    """The object may come back elsewhere; the name will tell where."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        nobody = f"127.0.0.1:{listener.getsockname()[1]}"
-    with named(f"PYRO:calc@{nobody}") as name_server:
-        uri = URI(f"PYRONAME:some.name@{name_server}")
-        link = Link(uri)
-        link.set_timeout(PATIENCE)
-        with pytest.raises(CommunicationError):
-            link.bind()
-        assert link.uri == uri
-
-
-def test_the_name_of_a_name_cannot_be_connected_to() -> None:
-    with named("PYRONAME:another.name") as name_server:
-        link = Link(URI(f"PYRONAME:some.name@{name_server}"))
-        with pytest.raises(NamingError, match="name again"):
-            link.connect()
-
-
-def test_the_hook_sees_the_connection_and_may_call() -> None:
-    seen = []
-
-    def hook(response: Any) -> None:
-        assert link.connection is not None
-        seen.append((response, link.invoke("call", (), {}), link.methods))
-
-    with scripted_server(answering(value("in the hook"), value("after"))) as location:
-        link = link_to(location)
-        link.on_connected = hook
-        assert serve_call(link) == "after"
-        link.release()
-    assert seen == [("hello", "in the hook", {"call"})]
-
-
-def test_the_hook_may_refuse() -> None:
-    class RefusedError(Exception):
-        pass
-
-    def hook(response: Any) -> None:
-        raise RefusedError(response)
-
-    with scripted_server(answering(), answering()) as location:
-        link = link_to(location)
-        link.on_connected = hook
-        for _ in range(2):
-            with pytest.raises(RefusedError):
-                link.connect()
-            assert link.channel is link.connection is None
-
-
-def test_a_timeout_holds_for_the_connection_there_is() -> None:
-    with scripted_server(answering(None), answering(value(1))) as location:
-        link = link_to(location)
-        link.connect()
-        link.set_timeout(0.05)
-        assert link.connection is not None
-        assert link.connection.timeout == 0.05
-        with pytest.raises(errors.TimeoutError):
-            serve_call(link)
-        link.set_timeout(PATIENCE)  # the connection is closed by now
-        assert serve_call(link) == 1
-        link.set_timeout(0)
-        assert link.timeout is None
-        assert link.connection.timeout is None
-        link.release()
-
-
-def test_without_a_timeout_connecting_has_one_of_its_own() -> None:
-    def silent(peer: RawPeer) -> None:
-        peer.read_message()
-        peer.wait_closed()
-
-    with changed_settings(CONNECT_TIMEOUT=0.05), scripted_server(silent) as location:
-        link = Link(URI(f"PYRO:calc@{location}"))
-        assert link.timeout is None
-        with pytest.raises(errors.TimeoutError):
-            link.connect()
-
-
-class Hall:
-    """Where the far ends of connections wait for a test, their handshakes done."""
-
-    def __init__(self) -> None:
-        self._peers: queue.Queue[RawPeer] = queue.Queue()
-        self._is_over = threading.Event()
-
-    def script(self, peer: RawPeer) -> None:
-        peer.accept_handshake()
-        self._peers.put(peer)
-        assert self._is_over.wait(PATIENCE)
-
-    def next_peer(self) -> RawPeer:
-        return self._peers.get(timeout=PATIENCE)
-
-    def close(self) -> None:
-        self._is_over.set()
 
 
 def test_a_call_in_flight_survives_that_another_gave_up() -> None:
@@ -865,11 +998,23 @@ def test_a_forgotten_stream_is_closed_with_the_next_call() -> None:
     assert contents(two) == (DAEMON_NAME, "close_stream", ["two"], {})
 
 
-def test_releasing_forgets_the_forgotten() -> None:
-    link = Link(URI("PYRO:calc@127.0.0.1:1"))
-    link.forgotten_streams.append("one")
-    link.release()
-    assert not link.forgotten_streams
+def test_a_stream_that_was_closed_without_a_connection_is_told_with_the_next() -> None:
+    requests: list[RawMessage] = []
+    scripts = [
+        answering(stream_of(None), requests=requests),
+        answering(None, value(1), requests=requests),
+    ]
+    with scripted_server(*scripts) as location:
+        link = link_to(location)
+        items = serve_call(link)
+        link.release()
+        items.close()
+        assert list(link.forgotten_streams) == [STREAM_ID]
+        link.release()
+        assert serve_call(link) == 1
+        assert not link.forgotten_streams
+        link.release()
+    assert contents(requests[3]) == (DAEMON_NAME, "close_stream", [STREAM_ID], {})
 
 
 class Contested(deque[str]):
@@ -902,24 +1047,3 @@ def test_a_stream_that_cannot_be_closed_does_not_harm_the_call() -> None:
         peer.answer(peer.read_message(), "result")
         assert call.answer() == "result"
         link.release()
-
-
-# -- the end
-
-
-def test_the_last_reference_closes_the_connection() -> None:
-    gc.disable()
-    try:
-        with scripted_server(answering(value(1))) as location:
-            link = link_to(location)
-            serve_call(link)
-            connection = weakref.ref(link.connection)
-            del link
-            assert connection() is None
-    finally:
-        gc.enable()
-
-
-def test_without_its_serializer_there_is_no_link() -> None:
-    with changed_settings(SERIALIZER="no-such"), pytest.raises(SerializeError, match="no-such"):
-        Link(URI("PYRO:calc@127.0.0.1:1"))

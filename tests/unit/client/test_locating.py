@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import re
 import socket
 import sys
+import weakref
 import zlib
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -294,7 +298,26 @@ def test_a_name_that_appears_in_time_is_found(clock: Clock, by_setting: bool) ->
     assert len(requests) == 3
 
 
-def test_a_name_server_that_was_too_slow_once_may_answer_the_next_time(clock: Clock) -> None:
+class Hasty:
+    """The real time, but nobody sleeps."""
+
+    monotonic = staticmethod(monotonic)
+
+    def __init__(self) -> None:
+        self.pauses: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> Hasty:
+    hasty = Hasty()
+    monkeypatch.setattr(locating, "time", hasty)
+    return hasty
+
+
+def test_a_name_server_that_was_too_slow_once_may_answer_the_next_time(hasty: Hasty) -> None:
     """A channel whose call was given up takes no other: the next attempt needs a new line."""
 
     def silent(peer: RawPeer) -> None:
@@ -307,6 +330,109 @@ def test_a_name_server_that_was_too_slow_once_may_answer_the_next_time(clock: Cl
         scripted_server(silent, name_server(CALC)) as location,
     ):
         assert resolve_uri(URI(f"PYRONAME:calc@{location}"), delay=5.0) == URI(CALC)
+    assert hasty.pauses == [1.0]
+
+
+def test_a_name_server_may_take_for_ever_if_no_setting_says_otherwise() -> None:
+    """The one that is asked has no limit, either; it answers here."""
+    with (
+        changed_settings(COMMTIMEOUT=0.0, CONNECT_TIMEOUT=0.0),
+        scripted_server(name_server(CALC)) as location,
+    ):
+        assert resolve_uri(URI(f"PYRONAME:calc@{location}")) == URI(CALC)
+
+
+# -- deadlines
+
+
+def test_all_questions_end_with_the_deadline() -> None:
+    """The settings would give each of them ages."""
+    with (
+        scripted_server(name_server(CALC, None)) as location,
+        closing(NameServerLine(name_server_uri(*host_and_port(location)), soon())) as line,
+    ):
+        assert line.ask("lookup", "calc") == CALC
+        with pytest.raises(errors.TimeoutError, match="receiving"):
+            line.ask("lookup", "calc")
+        # Nobody is called any more: this server would not pick up a second time.
+        with pytest.raises(errors.TimeoutError, match="connecting"):
+            line.ask("lookup", "calc")
+
+
+def soon() -> float:
+    return monotonic() + 0.2
+
+
+def test_a_name_server_that_does_not_pick_up_is_waited_for_until_the_deadline() -> None:
+    def silent(peer: RawPeer) -> None:
+        peer.read_message()
+        peer.wait_closed()
+
+    with scripted_server(silent) as location, pytest.raises(NamingError) as caught:
+        find_name_server(*host_and_port(location), soon())
+    assert isinstance(caught.value.__cause__, errors.TimeoutError)
+
+
+def test_a_name_server_that_does_not_answer_is_waited_for_until_the_deadline() -> None:
+    with (
+        scripted_server(name_server(None)) as location,
+        pytest.raises(errors.TimeoutError),
+    ):
+        resolve_uri(URI(f"PYRONAME:calc@{location}"), deadline=soon())
+
+
+def test_a_deadline_in_the_past_asks_nobody(clock: Clock) -> None:
+    with pytest.raises(NamingError) as caught:
+        resolve_uri(URI("PYRONAME:calc@127.0.0.1:1"), 5.0, deadline=monotonic() - 1.0)
+    assert isinstance(caught.value.__cause__, errors.TimeoutError)
+    assert clock.pauses == []
+
+
+def test_patience_ends_with_the_deadline(hasty: Hasty) -> None:
+    """And what was said last is told: the name is unknown, which is more than that time is up."""
+
+    def script(peer: RawPeer) -> None:
+        peer.accept_handshake()
+        with suppress(EOFError, ConnectionError):  # asked no more
+            while True:
+                seq = peer.read_message().seq
+                peer.send(UNKNOWN.replace(b"SQ", seq.to_bytes(2, "big")))
+
+    with scripted_server(script) as location, pytest.raises(NamingError, match="unknown name"):
+        resolve_uri(URI(f"PYRONAME:calc@{location}"), 1000.0, deadline=soon())
+    assert hasty.pauses
+    assert max(hasty.pauses) <= 0.2  # no pause goes beyond it
+
+
+def test_the_last_answer_tells_more_than_that_the_time_is_up(clock: Clock) -> None:
+    failures = [NamingError("unknown"), errors.TimeoutError("late"), errors.TimeoutError("late")]
+
+    def look_up() -> None:
+        raise failures.pop(0)
+
+    with pytest.raises(NamingError, match="unknown") as caught:
+        patiently(look_up, 0.3)
+    assert failures == []
+    assert caught.value.__cause__ is None
+    assert len(clock.pauses) == 2
+
+
+def test_an_answer_that_is_told_later_needs_no_garbage_collector(clock: Clock) -> None:
+    class Mark:
+        pass
+
+    def look() -> weakref.ref[Mark]:
+        mark = Mark()
+        attempts = Attempts(1000, NamingError)
+        with pytest.raises(NamingError):
+            patiently(lambda: (attempts(), mark), 0.5)
+        return weakref.ref(mark)
+
+    gc.disable()
+    try:
+        assert look()() is None
+    finally:
+        gc.enable()
 
 
 # -- locating

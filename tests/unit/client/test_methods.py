@@ -10,7 +10,7 @@ import pytest
 
 from pyrolike import errors
 from pyrolike.client.link import Link
-from pyrolike.client.methods import RemoteMethod
+from pyrolike.client.methods import RemoteMethod, repeat
 from pyrolike.errors import ConnectionClosedError, ProtocolError
 from pyrolike.uri import URI
 
@@ -116,4 +116,22 @@ def test_what_the_method_itself_raised_is_not_a_reason_to_repeat(
     calls = Calls(remote(error))
     with pytest.raises(type(error)):
         RemoteMethod(link, calls, "add")()
+    assert len(calls.made) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_anything_can_be_repeated(count: int) -> None:
+    attempts = Calls(*[ConnectionClosedError("lost")] * count)
+    assert repeat(count, lambda: attempts("fetch", (), {})) == "answer"
+    assert len(attempts.made) == count + 1
+    attempts = Calls(*[ConnectionClosedError("lost")] * (count + 1))
+    with pytest.raises(ConnectionClosedError):
+        repeat(count, lambda: attempts("fetch", (), {}))
+    assert len(attempts.made) == count + 1
+
+
+def test_the_end_of_an_iteration_is_an_answer_too() -> None:
+    calls = Calls(StopIteration())
+    with pytest.raises(StopIteration):
+        repeat(5, lambda: calls("fetch", (), {}))
     assert len(calls.made) == 1

@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -272,6 +272,120 @@ def test_private_names_cannot_be_set_and_do_not_connect(name: str) -> None:
         setattr(proxy, name, 1)
 
 
+@pytest.fixture
+def no_metadata() -> Iterator[None]:
+    with changed_settings(METADATA=False):
+        yield
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_without_metadata_every_name_is_a_method_and_no_look_at_it_connects(
+    running: RunningDaemon, proxy: Proxy
+) -> None:
+    add, missing = proxy.add, proxy.missing
+    assert hasattr(proxy, "label")
+    assert "add" not in dir(proxy)
+    assert proxy._pyroConnection is None
+    assert add("d") == 4
+    assert proxy._pyroMethods == set()
+    with pytest.raises(AttributeError, match="missing"):
+        missing()
+    with pytest.raises(AttributeError, match="private"):
+        _ = proxy._secret
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_without_metadata_a_written_attribute_stays_here(
+    running: RunningDaemon, proxy: Proxy
+) -> None:
+    proxy.label = "mine"
+    assert proxy.label == "mine"
+    assert proxy._pyroConnection is None
+    with pytest.raises(AttributeError):
+        proxy._secret = 1
+    shelf = running.daemon.objectsById["calc"]
+    assert shelf._label == "books"
+
+
+def test_metadata_that_is_known_holds_where_none_is_asked_for(
+    running: RunningDaemon, proxy: Proxy
+) -> None:
+    proxy._pyroBind()
+    with changed_settings(METADATA=False):
+        assert proxy.label == "books"
+        proxy.label = "new"
+        assert proxy.label == "new"
+        with pytest.raises(AttributeError, match="no exposed attribute"):
+            _ = proxy.missing
+        with pytest.raises(AttributeError, match="cannot set"):
+            proxy.missing = 1
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_without_metadata_operators_try_what_they_can(running: RunningDaemon) -> None:
+    with running.proxy() as shelf:
+        assert len(shelf) == 3
+        assert list(shelf) == ["a", "b", "c"]
+        assert "b" in shelf
+        assert "z" not in shelf
+    with running.proxy("row") as row:
+        assert list(row) == [0, 1, 4]
+        assert 4 in row
+        assert 5 not in row
+        with pytest.raises(TypeError, match="does not expose __len__"):
+            len(row)
+    with running.proxy("plain") as plain:
+        for use in (lambda: list(plain), lambda: 1 in plain, lambda: plain[0]):
+            with pytest.raises(AttributeError):
+                use()
+
+
+class Broken:
+    """Has operators that fail in the way a missing one does."""
+
+    @expose
+    def __len__(self) -> int:
+        raise AttributeError("own")
+
+    @expose
+    def __iter__(self) -> Iterator[int]:
+        raise AttributeError("own")
+
+    @expose
+    def __contains__(self, item: object) -> bool:
+        raise AttributeError("own")
+
+
+@pytest.mark.parametrize("use", [len, iter, lambda proxy: 1 in proxy])
+def test_an_operator_that_is_there_may_raise_what_it_likes(use: Callable[[Any], Any]) -> None:
+    with (
+        running_daemon({"calc": Broken()}) as running,
+        running.proxy() as proxy,
+        pytest.raises(AttributeError, match="own"),
+    ):
+        use(proxy)
+
+
+class Listed:
+    """Can be iterated, and not be asked what is in it."""
+
+    @expose
+    def __iter__(self) -> Iterator[float]:
+        return iter([1.0, float("nan"), 2.0])
+
+
+def test_in_asks_the_object_or_looks_through_its_items(
+    running: RunningDaemon, proxy: Proxy
+) -> None:
+    before = proxy._pyroSeq
+    assert "b" in proxy
+    assert "z" not in proxy
+    assert proxy._pyroSeq == before + 2  # a call each
+    with running_daemon({"calc": Listed()}) as other, other.proxy() as listed:
+        assert 2.0 in listed
+        assert 3.0 not in listed
+
+
 def test_the_first_look_at_a_name_connects() -> None:
     proxy = Proxy(NOWHERE)
     for use in (
@@ -423,6 +537,7 @@ def configured(uri: Any) -> Proxy:
     proxy._pyroRawWireResponse = True
     proxy._pyroSerializer = "json"
     proxy._pyroHandshake = "secret"
+    proxy._pyroStreamWindow = 7
     proxy._pyroMethods, proxy._pyroAttrs, proxy._pyroOneway = {"a", "b"}, {"c"}, {"b"}
     return proxy
 
@@ -443,6 +558,7 @@ def test_a_copy_has_all_but_the_connection() -> None:
     assert other._pyroTimeout == 7.5
     assert other._pyroMaxRetries == 3
     assert other._pyroRawWireResponse is True
+    assert other._pyroStreamWindow == 7
     other._pyroOneway.add("x")
     assert "x" not in proxy._pyroOneway
 
@@ -556,6 +672,18 @@ def test_the_handshake_reaches_the_daemon(running: RunningDaemon, proxy: Proxy) 
     assert running.daemon.seen == {"user": "me"}  # type: ignore[attr-defined]  # it looks
 
 
+def test_the_window_of_streams_can_be_chosen(proxy: Proxy) -> None:
+    assert proxy._pyroStreamWindow is None
+    for window in (1, 10, 10**9, None):
+        proxy._pyroStreamWindow = window
+        assert proxy._pyroStreamWindow == window
+        assert list(proxy.stream()) == ["a", "b", "c"]
+    for wrong in (0, -1, 1.0, True, "10"):
+        with pytest.raises(ValueError, match="whole number of items"):
+            proxy._pyroStreamWindow = wrong
+    assert proxy._pyroStreamWindow is None
+
+
 class Patience:
     """A clock for `_pyroReconnect`: sleeping is only written down."""
 
@@ -611,8 +739,10 @@ def test_a_connection_of_somebody_else_is_used_and_left_open() -> None:
                 assert proxy.call() == "result"
                 assert "connected Unix" in repr(proxy)
             assert ours.fileno() != -1
-            with pytest.raises(CommunicationError):
+            with pytest.raises(ConnectionClosedError, match=r"Proxy\(name, connected_socket"):
                 proxy.call()
+        with pytest.raises(ConnectionClosedError, match="or is a copy"):
+            copy.copy(proxy).call()
 
 
 def test_a_connection_of_somebody_else_is_left_open_when_it_does_not_work() -> None:
@@ -672,20 +802,99 @@ def test_copies_of_a_subclass_look_at_the_handshake_too(running: RunningDaemon) 
         assert proxy._pyroWelcome == ["welcome", "hello"]
 
 
-def test_a_stream_that_outlives_its_proxy_does_not_connect_unguarded(
+def test_a_stream_keeps_the_proxy_that_looks_at_whoever_answers_next(
     running: RunningDaemon,
 ) -> None:
-    """Whoever answers at the old place now was looked at by nobody."""
     proxy = Guarded(running.uri())
     items = proxy.stream()
     assert next(items) == "a"
-    connection = proxy._pyroConnection
+    connection, reference = proxy._pyroConnection, weakref.ref(proxy)
+    proxy._pyroHandshake = "refuse"
     del proxy
     assert connection is not None
     connection.sock.shutdown(socket.SHUT_RDWR)
-    for _ in range(3):
-        with pytest.raises(CommunicationError):
-            next(items)
+    with pytest.raises(CommunicationError):
+        next(items)
+    with pytest.raises(PermissionError):
+        next(items)
+    kept = reference()
+    assert kept is not None
+    kept._pyroHandshake = "please"
+    kept._pyroBind()
+    assert list(items) == ["b", "c"]
+    assert kept._pyroWelcome == ["welcome", "please"]
+    kept._pyroRelease()
+
+
+def test_nothing_connects_unguarded_when_the_proxy_is_gone(running: RunningDaemon) -> None:
+    link = Guarded(running.uri())._pyroLink
+    for _ in range(2):
+        with pytest.raises(CommunicationError, match="is gone"):
+            link.connect()
+        assert link.connection is None
+
+
+class Annotated(Proxy):
+    """Signs what it sends, and looks at what comes back."""
+
+    def __init__(self, uri: Any) -> None:
+        super().__init__(uri)
+        self._pyroSeen: list[tuple[dict[str, bytes], int]] = []
+
+    def _pyroAnnotations(self) -> Mapping[str, Any]:
+        return {**super()._pyroAnnotations(), "SIGN": self._pyroHandshake.encode()}
+
+    def _pyroResponseAnnotations(self, annotations: Mapping[str, Any], msgtype: int) -> None:
+        super()._pyroResponseAnnotations(annotations, msgtype)
+        self._pyroSeen.append(({name: bytes(data) for name, data in annotations.items()}, msgtype))
+
+
+class AnnotatingDaemon(Daemon):
+    """Sends back what it got, as an annotation of another name."""
+
+    def annotations(self) -> dict[str, bytes]:
+        return {"BACK": bytes(current_context.annotations.get("SIGN", b"unsigned"))}
+
+
+def test_a_subclass_may_annotate_everything_and_see_what_comes_back() -> None:
+    with running_daemon({"calc": Shelf()}, daemon_class=AnnotatingDaemon) as running:
+        with Annotated(running.uri()) as proxy:
+            proxy._pyroTimeout = PATIENCE
+            proxy._pyroHandshake = "me"
+            assert proxy.add("d") == 4
+            (shaken, called) = proxy._pyroSeen
+            assert (shaken[1], called[1]) == (wire.CONNECTOK, wire.RESULT)
+            assert called[0]["BACK"] == b"me"
+            calls = proxy._pyroBatch()
+            calls.add("e")
+            assert list(calls()) == [5]
+            assert list(proxy.stream()) == ["a", "b", "c", "d", "e"]
+            assert {annotations["BACK"] for annotations, _ in proxy._pyroSeen[1:]} == {b"me"}
+            before = len(proxy._pyroSeen)
+            with copy.copy(proxy) as other:
+                other._pyroSeen = []
+                assert other.add("f") == 6
+                assert len(other._pyroSeen) == 2
+            assert len(proxy._pyroSeen) == before
+        with running.proxy() as plain:
+            assert plain.add("g") == 7
+            assert current_context.response_annotations["BACK"] == b"unsigned"
+            assert plain._pyroAnnotations() == {}
+            plain._pyroResponseAnnotations({}, wire.RESULT)  # not overridden, it does nothing
+
+
+@pytest.mark.parametrize("name", ["_pyroInvoke", "_pyroValidateHandshake", "_pyroAnnotations"])
+def test_only_what_is_overridden_is_called(running: RunningDaemon, name: str) -> None:
+    special = type(
+        "Special", (Proxy,), {name: lambda self, *args: getattr(Proxy, name)(self, *args)}
+    )
+    with special(running.uri()) as proxy:
+        assert not proxy._pyroLink.is_plain
+        link = proxy._pyroLink
+        assert (link.on_connected is not None) == (name == "_pyroValidateHandshake")
+        assert (link.get_annotations is not None) == (name == "_pyroAnnotations")
+        assert link.on_annotations is None
+        assert proxy.add("d") == 4
 
 
 class Logging(Proxy):

@@ -1,5 +1,6 @@
 """The object called Pyro.Daemon: what a daemon tells its clients about itself."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ class Service:
         self.table = ObjectTable()
         self.streams = StreamTable(lambda: 0.0)
         self.require_expose = require_expose
+        self.server_type = "of some kind"
 
 
 class SomeDaemon:
@@ -69,6 +71,7 @@ def test_it_exposes_what_pyro_promises() -> None:
         "info",
         "get_metadata",
         "get_next_stream_item",
+        "get_stream_items",
         "close_stream",
     }
     assert members.oneway == {"close_stream"}
@@ -95,7 +98,7 @@ def test_the_description_says_where_and_how_many(nat: str | None) -> None:
     daemon = daemon_with("one", "two")
     daemon.natLocationStr = nat
     info = DaemonObject(daemon).info()
-    for part in "SomeDaemon", "here:1", f"NAT {nat}", "2 objects", "thread":
+    for part in "SomeDaemon", "here:1", f"NAT {nat}", "2 objects", "Servertype: of some kind":
         assert part in info
 
 
@@ -117,22 +120,64 @@ def test_metadata_of_an_unknown_object_is_an_error() -> None:
         DaemonObject(SomeDaemon()).get_metadata("nobody")
 
 
-def test_items_of_a_stream_are_fetched_in_the_name_of_the_caller() -> None:
-    daemon, caller = SomeDaemon(), Client()
+@pytest.fixture
+def caller() -> Iterator[Client]:
+    """Make the test a call of this client's."""
+    before, caller = get_state(), Client()
+    set_state(ContextState(caller))
+    yield caller
+    set_state(before)
+
+
+def test_items_of_a_stream_are_fetched_in_the_name_of_the_caller(caller: Client) -> None:
+    daemon = SomeDaemon()
     streams: StreamTable = daemon._pyroService.streams
     stream_id = streams.open(iter([1]), Client(has_gone=True))
-    before = get_state()
-    set_state(ContextState(caller))
-    try:
-        thing = DaemonObject(daemon)
-        assert thing.get_next_stream_item(stream_id) == 1
-        assert streams.as_dict()[stream_id][0] is caller
+    thing = DaemonObject(daemon)
+    assert thing.get_next_stream_item(stream_id) == 1
+    assert streams.as_dict()[stream_id][0] is caller
+    with pytest.raises(StopIteration):
+        thing.get_next_stream_item(stream_id)
+    with pytest.raises(PyroError, match="item stream terminated"):
+        thing.get_next_stream_item(stream_id)
+
+
+def test_an_item_can_be_fetched_by_its_position_again_and_again(caller: Client) -> None:
+    daemon = SomeDaemon()
+    stream_id = daemon._pyroService.streams.open(iter([[1, 2], "b"]), caller)
+    thing = DaemonObject(daemon)
+    # The item may be a list itself; it comes as it is.
+    assert [thing.get_next_stream_item(stream_id, 0) for _ in range(2)] == [[1, 2], [1, 2]]
+    assert thing.get_next_stream_item(stream_id, position=1) == "b"
+    for _ in range(2):
         with pytest.raises(StopIteration):
-            thing.get_next_stream_item(stream_id)
-        with pytest.raises(PyroError, match="item stream terminated"):
-            thing.get_next_stream_item(stream_id)
-    finally:
-        set_state(before)
+            thing.get_next_stream_item(stream_id, 2)
+
+
+def test_several_items_can_be_fetched_at_once(caller: Client) -> None:
+    daemon = SomeDaemon()
+    streams: StreamTable = daemon._pyroService.streams
+    stream_id = streams.open(iter([1, 2, 3]), Client(has_gone=True))
+    thing = DaemonObject(daemon)
+    assert [thing.get_stream_items(stream_id, 0, 2) for _ in range(2)] == [[1, 2], [1, 2]]
+    assert streams.as_dict()[stream_id][0] is caller
+    assert thing.get_stream_items(stream_id, position=2, count=2) == [3]
+    for _ in range(2):
+        with pytest.raises(StopIteration):
+            thing.get_stream_items(stream_id, 3, 2)
+
+
+def test_a_stream_of_another_client_cannot_be_fetched_from(caller: Client) -> None:
+    daemon = SomeDaemon()
+    stream_id = daemon._pyroService.streams.open(iter([1]), Client())
+    thing = DaemonObject(daemon)
+    for fetch in (
+        lambda: thing.get_next_stream_item(stream_id),
+        lambda: thing.get_next_stream_item(stream_id, 0),
+        lambda: thing.get_stream_items(stream_id, 0, 1),
+    ):
+        with pytest.raises(PyroError, match="belongs to another connection"):
+            fetch()
 
 
 def test_a_stream_can_be_closed_and_unknown_ones_too() -> None:

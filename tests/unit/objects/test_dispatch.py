@@ -20,6 +20,7 @@ from pyrolike.objects import (
     dispatch,
 )
 from pyrolike.objects.exposure import callback, expose, oneway
+from pyrolike.objects.streams import MOST_ITEMS
 from pyrolike.protocol import Flag, Message, MessageType
 from pyrolike.serializers import ExceptionWrapper, SerializedBlob, get_serializer
 
@@ -42,6 +43,7 @@ class Calc:
     def __init__(self) -> None:
         self._size = 7
         self.blob: Any = None
+        self.iterator: Any = None
 
     @expose
     def add(self, a: Any, b: Any = 100) -> Any:
@@ -79,6 +81,11 @@ class Calc:
     @expose
     def count(self, end: int) -> Iterator[int]:
         yield from range(end)
+
+    @expose
+    def iterate(self) -> Iterator[int]:
+        iterator: Iterator[int] = self.iterator
+        return iterator
 
     @expose
     def unsendable(self) -> Any:
@@ -466,7 +473,42 @@ def test_an_iterator_becomes_a_stream(house: House) -> None:
     stream_id = annotations["STRM"].decode("ascii")
     assert uuid.UUID(stream_id).version == 4
     assert house.streams.as_dict()[stream_id][0] is house.client
-    assert [house.streams.next_item(stream_id, house.client) for _ in range(2)] == [0, 1]
+    # Behind the id, what our clients need to know: they may count, and ask for several.
+    assert annotations["STRW"] == str(MOST_ITEMS).encode("ascii")
+    assert house.streams.get_items(stream_id, house.client, 0, 9) == [0, 1]
+
+
+class Watched:
+    """An iterator that knows whether it was closed, and may not like it."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.closed = 0
+        self._error = error
+
+    def __iter__(self) -> Iterator[int]:
+        return self
+
+    def __next__(self) -> int:
+        return 1
+
+    def close(self) -> None:
+        self.closed += 1
+        if self._error is not None:
+            raise self._error
+
+
+def test_a_client_with_too_many_streams_gets_an_error_and_no_stream() -> None:
+    house = House(CallPolicy(stream_limit=2))
+    for _ in range(2):
+        assert "STRM" in stream_of(house, "count", 2)[2]
+    house.calc.iterator = Watched()
+    error = house.call("iterate")
+    assert type(error) is PyroError
+    assert "ITER_STREAM_LIMIT" in str(error)
+    assert house.calc.iterator.closed == 1
+    assert len(house.streams) == 2
+    house.client = Client()  # another one has room
+    assert "STRM" in stream_of(house, "iterate")[2]
 
 
 def test_an_iterator_of_a_property_becomes_a_stream_too(house: House) -> None:
@@ -479,9 +521,25 @@ def test_where_streaming_is_off_there_is_no_stream() -> None:
     house = House(CallPolicy(streaming=False))
     flags, value, annotations = stream_of(house, "count", 2)
     assert flags == Flag.EXCEPTION | Flag.ITEMSTREAMRESULT
-    assert isinstance(value, ProtocolError)
+    assert type(value) is ProtocolError
+    assert str(value).startswith("result of call is an iterator, and ")  # Pyro's words first
+    assert "ITER_STREAMING" in str(value)
+    assert "return a list" in str(value)
+    assert value._pyroTraceback is None  # type: ignore[attr-defined]  # as on the wire
     assert annotations is None
     assert len(house.streams) == 0
+
+
+@pytest.mark.parametrize("error", [None, ValueError("sticky")])
+def test_where_streaming_is_off_the_iterator_is_closed(
+    error: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = House(CallPolicy(streaming=False))
+    house.calc.iterator = Watched(error)
+    _, value, _ = stream_of(house, "iterate")
+    assert "ITER_STREAMING" in str(value)
+    assert house.calc.iterator.closed == 1
+    assert ("failed to close" in caplog.text) == (error is not None)
 
 
 # -- blobs

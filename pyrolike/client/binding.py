@@ -1,0 +1,279 @@
+"""To which object a proxy is bound: its uri, what it exposes, and its connection.
+
+This is the half of a `Link` that makes and ends connections; the calls are in the other half. Here
+everything happens once per connection.
+
+All of it is measured against one deadline: that of the call which needs the connection, or of the
+connecting itself. Waiting for another thread that is connecting, asking the name server, connecting
+and shaking hands share it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from pyrolike.configure import config
+from pyrolike.errors import ConnectionClosedError, ProtocolError, PyroError, TimeoutError
+
+from .channel import seconds_until
+from .connecting import WireSettings, adopt_socket, get_deadline, open_channel
+from .locating import resolve_uri
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from pyrolike.transport import SocketConnection
+    from pyrolike.uri import URI
+
+    from .channel import Channel
+
+log = logging.getLogger("pyrolike.client")
+
+CONNECTED_SOCKET = "<<connected-socket>>"
+"""Host in the uri of a proxy that was given a connected socket; Pyro's words."""
+
+
+class Binding:
+    """A remote object and the way to it.
+
+    Any thread may use it, several at once.
+
+    Args:
+        uri: Where the object is; PYRONAME and PYROMETA are resolved at each connect.
+
+    Attributes:
+        uri: See above.
+        methods, attrs, oneway: Names the object exposes, empty before the first connect.
+        handshake: Sent when connecting, for the daemon's ``validateHandshake``.
+        timeout: Seconds a call may take, or None. Change it by `set_timeout`.
+        channel: The live channel, or None.
+        connection: Its connection, or None.
+        on_connected: Called with the daemon's handshake answer at each connect, or None. It may
+            raise to refuse the connection.
+        get_annotations: Returns annotations to send with each message, or None.
+        on_annotations: Called with the annotations of an answer, if it has any, and the type of the
+            message; or None.
+    """
+
+    __slots__ = (
+        "_connect_lock",
+        "_last_seq",
+        "_object_id",
+        "_serializer_name",
+        "_settings",
+        "_unproven",
+        "attrs",
+        "channel",
+        "connection",
+        "get_annotations",
+        "handshake",
+        "methods",
+        "on_annotations",
+        "on_connected",
+        "oneway",
+        "timeout",
+        "uri",
+    )
+
+    def __init__(self, uri: URI) -> None:
+        self.channel: Channel | None = None
+        self.connection: SocketConnection | None = None
+        self.uri = uri
+        self.methods: set[str] = set()
+        self.attrs: set[str] = set()
+        self.oneway: set[str] = set()
+        self.handshake: Any = "hello"
+        self.timeout: float | None = config.COMMTIMEOUT or None
+        self.on_connected: Callable[[Any], None] | None = None
+        self.get_annotations: Callable[[], Mapping[str, Any]] | None = None
+        self.on_annotations: Callable[[Mapping[str, Any], int], None] | None = None
+        self._object_id: Any = uri.object  # the text of a PYRO uri, once it is resolved
+        self._last_seq = 0
+        self._serializer_name: str | None = None
+        self._settings = WireSettings.take(config, None)
+        # Guards channel, connection and metadata while a connection is made. The one connecting
+        # may come in again from `on_connected`, and then gets the channel that is not proven yet.
+        self._connect_lock = threading.RLock()
+        self._unproven: Channel | None = None
+
+    def __del__(self) -> None:
+        # The last of the proxy, its methods and its iterators is gone. Nothing is sent here.
+        channel = getattr(self, "channel", None)
+        if channel is not None:
+            channel.close()
+
+    # -- settings ---------------------------------------------------------------------------------
+
+    @property
+    def serializer_name(self) -> str | None:
+        """Overrides the setting SERIALIZER; None follows it."""
+        return self._serializer_name
+
+    @serializer_name.setter
+    def serializer_name(self, name: str | None) -> None:
+        self._settings = WireSettings.take(config, name)
+        self._serializer_name = name
+
+    def set_timeout(self, timeout: float | None) -> None:
+        """Limit calls to *timeout* seconds from now on; None and 0 wait for ever.
+
+        Raises:
+            ValueError: It is no number of seconds.
+        """
+        seconds: Any = timeout  # whatever the program has assigned
+        if timeout is not None and not (isinstance(seconds, (int, float)) and seconds >= 0):
+            raise ValueError(f"a timeout is a number of seconds or None, not {timeout!r}")
+        self.timeout = timeout or None
+        connection = self.connection
+        if connection is not None and not connection.is_closed:
+            connection.settimeout(self.timeout)
+
+    def _refresh_settings(self) -> WireSettings:
+        self._settings = settings = WireSettings.take(config, self._serializer_name)
+        channel = self.channel
+        if channel is not None:
+            channel.set_max_message_size(settings.max_size)
+        return settings
+
+    # -- metadata ---------------------------------------------------------------------------------
+
+    @property
+    def has_metadata(self) -> bool:
+        """Whether it is known what the object exposes."""
+        return bool(self.methods or self.attrs)
+
+    def set_metadata(self, metadata: Mapping[str, Collection[str]]) -> None:
+        """Take over what a daemon says about the object.
+
+        Raises:
+            PyroError: It exposes nothing.
+            ProtocolError: It is no metadata.
+        """
+        try:
+            methods, attrs, oneway = (set(metadata[key]) for key in ("methods", "attrs", "oneway"))
+        except (KeyError, TypeError) as fault:
+            raise ProtocolError(
+                f"metadata of {self.uri} is malformed: {metadata!r:.200}"
+            ) from fault
+        if not methods and not attrs:
+            raise PyroError(
+                f"the remote object at {self.uri} exposes nothing; is @expose missing on its class?"
+            )
+        self.methods, self.attrs, self.oneway = methods, attrs, oneway
+
+    # -- connection -------------------------------------------------------------------------------
+
+    @property
+    def last_seq(self) -> int:
+        """The last sequence number used, 0 before the first call."""
+        channel = self.channel
+        return channel.seq if channel is not None else self._last_seq
+
+    @last_seq.setter
+    def last_seq(self, seq: int) -> None:
+        self._last_seq = seq
+        channel = self.channel
+        if channel is not None:
+            channel.seq = seq
+
+    def connect(self, deadline: float | None = None) -> Channel:
+        """Return the channel, connecting and shaking hands first where there is none.
+
+        Args:
+            deadline: Moment on the monotonic clock until which it must be there; None for the
+                timeout from now on.
+
+        Raises:
+            CommunicationError: The daemon cannot be reached or refuses.
+            NamingError: The name cannot be resolved.
+            TimeoutError: The deadline has passed.
+        """
+        with self._connecting(deadline) as deadline:
+            if self._unproven is not None:
+                return self._unproven
+            channel = self.channel
+            if channel is None or not channel.is_usable:
+                channel = self._open_channel(resolve_uri(self.uri, deadline=deadline), deadline)
+            return channel
+
+    def bind(self) -> bool:
+        """Connect, and keep the resolved uri instead of a logical one.
+
+        Returns:
+            Whether a connection was made; False if there was one.
+        """
+        with self._connecting(None) as deadline:
+            if self.channel is not None and self.channel.is_usable:
+                return False
+            uri = resolve_uri(self.uri, deadline=deadline)
+            self._open_channel(uri, deadline)
+            self.uri = uri
+            return True
+
+    def adopt(self, sock: socket.socket) -> None:
+        """Use a socket that somebody else connected: no handshake, and it is never closed here."""
+        self.channel, self.connection = adopt_socket(sock, self._object_id, self._settings)
+        self.connection.settimeout(self.timeout)
+
+    def release(self) -> None:
+        """Close the connection, if there is one. Calls in flight fail; the next connects anew."""
+        channel, self.channel, self.connection = self.channel, None, None
+        if channel is not None:
+            self._last_seq = channel.seq
+            channel.close()
+
+    @contextlib.contextmanager
+    def _connecting(self, deadline: float | None) -> Iterator[float | None]:
+        """Hold the connect lock; gives the deadline for what is done under it."""
+        if deadline is None and self.timeout is not None:
+            deadline = monotonic() + self.timeout
+        if not self._connect_lock.acquire(timeout=seconds_until(deadline)):
+            raise TimeoutError("connecting: timeout, while another thread was connecting")
+        try:
+            yield deadline
+        finally:
+            self._connect_lock.release()
+
+    def _open_channel(self, uri: URI, deadline: float | None) -> Channel:
+        """Make a new connection to *uri*, a resolved one. The connect lock is held."""
+        if uri.host == CONNECTED_SOCKET:
+            raise ConnectionClosedError(
+                "this proxy was made on a connected socket and is released, or is a copy: make a "
+                "new one, Proxy(name, connected_socket=...), on the same socket"
+            )
+        former, self.channel, self.connection = self.channel, None, None
+        if former is not None:
+            self._last_seq = former.seq
+            former.retire()  # not closed: other calls may still be in flight on it
+        channel, connection, answer = open_channel(
+            uri,
+            self.handshake,
+            self._refresh_settings(),
+            deadline=deadline or get_deadline(config.CONNECT_TIMEOUT),
+            seq=self._last_seq,
+            annotations=self.get_annotations() if self.get_annotations is not None else None,
+            on_annotations=self.on_annotations,
+        )
+        try:
+            connection.settimeout(self.timeout)
+            self._object_id = uri.object
+            self.connection = connection
+            if config.METADATA:
+                self.set_metadata(answer["meta"])
+            if self.on_connected is not None:
+                self._unproven = channel
+                self.on_connected(answer.get("handshake"))
+        except BaseException:
+            self.connection = None
+            channel.close()
+            raise
+        finally:
+            self._unproven = None
+        log.debug("connected to %s", uri)
+        self.channel, self.connection = channel, connection
+        return channel
