@@ -30,6 +30,10 @@ class Serving(Protocol):
     def require_expose(self) -> bool:
         """Whether only exposed members are remote."""
 
+    @property
+    def server_type(self) -> str:
+        """How the daemon runs its calls."""
+
 
 class ServingDaemon(Protocol):
     """What the daemon object needs of its daemon."""
@@ -75,7 +79,7 @@ class DaemonObject:
         return (
             f"{type(daemon).__qualname__} bound on {daemon.locationStr}, "
             f"NAT {daemon.natLocationStr}, {len(daemon._pyroService.table.entries)} objects "
-            f"registered. Servertype: thread"
+            f"registered. Servertype: {daemon._pyroService.server_type}"
         )
 
     def get_metadata(self, objectId: str) -> Mapping[str, set[str]]:

@@ -117,6 +117,18 @@ class MessageReader:
         """Whether part of a message has arrived and its rest is still to come."""
         return self._message is not None or self.stored_size > 0
 
+    @property
+    def missing_size(self) -> int:
+        """Bytes that must come before there is a message, or before its size is known.
+
+        Who receives no more than that leaves what follows the message where it is.
+        """
+        if self.body is not None:
+            return self._size - self._filled
+        if self._message is not None:
+            return self._size - len(self.rest)
+        return (self._header_size or RECOGNISABLE_SIZE) - len(self.rest)
+
     def feed(self, data: Bytes) -> Message | None:
         """Take bytes from the peer and return the first message that is now complete.
 

@@ -10,44 +10,34 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import socket as socket_module
 import threading
 import weakref
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
+from pyrolike.callcontext import get_state
 from pyrolike.client import Proxy
 from pyrolike.configure import config
 from pyrolike.constants import DAEMON_NAME
 from pyrolike.errors import DaemonError, PyroError
 from pyrolike.objects import DaemonObject
 from pyrolike.serializers import SerializerBase, register_pyro_class
-from pyrolike.transport import (
-    SocketConnection,
-    family_str,
-    listen_socket,
-    listen_unix_socket,
-    location_str,
-    set_nodelay,
-)
+from pyrolike.transport import family_str
 from pyrolike.uri import URI
 
+from .building import Wishes, check_wishes, make_server, take_place
 from .service import Service
-from .session import Session
-from .threadpool import PoolSettings, ThreadPoolServer
 
 if TYPE_CHECKING:
-    import ipaddress
     import socket
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
-    Host = str | ipaddress.IPv4Address | ipaddress.IPv6Address
+    from pyrolike.transport import SocketConnection
+
+    from .base import Server
+    from .building import Host
 
 log = logging.getLogger("pyrolike.server")
-
-SEND_SECONDS = 60.0
-"""How long a client may refuse to take any byte of a reply, unless COMMTIMEOUT is set."""
 
 
 class Daemon:
@@ -63,12 +53,14 @@ class Daemon:
         nathost: Host that the published uris show instead, behind an address translation.
         natport: Port that they show; 0 for the internal one's number.
         interface: Class of the object ``Pyro.Daemon``; called with the daemon.
-        connected_socket: Serve exactly this connected socket.
+        connected_socket: Serve exactly this connected socket, which stays the program's; there is
+            no handshake. All other arguments but *interface* are ignored then.
 
     Raises:
-        OSError: The address cannot be listened on: in use, not ours, not allowed.
+        OSError: The address cannot be listened on: in use, not ours, not allowed; or
+            *connected_socket* is not connected.
         ValueError: The arguments or the thread-pool sizes contradict each other.
-        PyroError: The setting SERVERTYPE is unknown.
+        PyroError: The setting SSL is on, which this version does not have.
         SerializeError: The setting SERIALIZERS_ACCEPTED names an unknown serializer.
 
     Attributes:
@@ -91,43 +83,21 @@ class Daemon:
         interface: Callable[[Daemon], object] = DaemonObject,
         connected_socket: socket.socket | None = None,
     ) -> None:
-        _refuse_what_is_not_here(connected_socket)
-        nat = _nat_address(unixsocket, nathost, natport)
+        wishes = Wishes(host, port, unixsocket, nathost, natport, connected_socket)
+        check_wishes(wishes)
         self._pyroService = Service(self, Daemon.annotations)
-        self._pyroUnixPath = unixsocket
         # Held while the daemon closes; re-entrant, because what is closed may close the daemon.
         self._pyroClosing = threading.RLock()
         self.methodcall_error_handler: Callable[..., None] = default_methodcall_error_handler
-        listener, self.locationStr = _listen(host, port, unixsocket)
-        try:
-            server = ThreadPoolServer(
-                listener, self._pyroMakeSession, self._pyroService.keep_house, _pool_settings()
-            )
-        except BaseException:
-            listener.close()
-            raise
-        self.transportServer: ThreadPoolServer | None = server
-        self._pyroService.server = server
-        self.natLocationStr: str | None = None
-        if nat is not None:
-            shown_port = nat[1] or listener.getsockname()[1]
-            self.natLocationStr = location_str(str(nat[0]), shown_port)
+        place = self._pyroPlace = take_place(wishes)
+        self.locationStr, self.natLocationStr = place.location, place.nat_location
+        self.transportServer: Server | None = make_server(self._pyroService, place)
+        self._pyroService.server = self.transportServer
         try:
             self.register(interface(self), DAEMON_NAME)
         except BaseException:
             self.close()
             raise
-
-    def _pyroMakeSession(self, sock: socket.socket, address: Any) -> Session:
-        """Make the session for a connection that was accepted."""
-        if sock.family != getattr(socket_module, "AF_UNIX", None):
-            set_nodelay(sock)  # a reply that waits for an acknowledgement would take 40 ms
-        sock.setblocking(True)
-        connection = SocketConnection(sock)
-        send_seconds = config.COMMTIMEOUT or SEND_SECONDS
-        connection.limit_waiting(config.THREADPOOL_LINGER, send_seconds)
-        deadline = monotonic() + config.HANDSHAKE_TIMEOUT if config.HANDSHAKE_TIMEOUT else None
-        return Session(self._pyroService, connection, address or None, deadline)
 
     # -- objects ----------------------------------------------------------------------------------
 
@@ -146,9 +116,8 @@ class Daemon:
         """Offer an object, or a class whose instances are made as its instance mode says.
 
         The object gets two attributes: ``_pyroId``, and ``_pyroDaemon``, a weak proxy of the
-            daemon.
-        Wherever it is passed to or returned from a remote method from now on, a proxy is sent in
-        its place.
+        daemon. Wherever it is passed to or returned from a remote method from now on, a proxy is
+        sent in its place.
 
         Args:
             obj_or_class: What to offer.
@@ -167,9 +136,8 @@ class Daemon:
         """
         table = self._pyroService.table
         object_id = table.add(obj_or_class, objectId, weakref.proxy(self), force=force, weak=weak)
-        if config.AUTOPROXY:
-            clazz = obj_or_class if isinstance(obj_or_class, type) else type(obj_or_class)
-            SerializerBase.register_type_replacement(clazz, replace_by_proxy)
+        clazz = obj_or_class if isinstance(obj_or_class, type) else type(obj_or_class)
+        SerializerBase.register_type_replacement(clazz, replace_by_proxy)
         return self.uriFor(object_id)
 
     def unregister(self, objectOrId: object) -> None:
@@ -236,8 +204,11 @@ class Daemon:
         """Serve until *loopCondition* is false, `shutdown` is called, or Ctrl-C is pressed.
 
         The condition is looked at every POLLTIMEOUT seconds at least. When it ends the loop,
-        nothing
-        is closed: the loop may be entered again.
+        nothing is closed: the loop may be entered again. A daemon on a connected socket also ends
+        its loop when the client has gone, or has sent what is no message.
+
+        With the multiplex server, and on a connected socket, the calls run in this thread, one
+        after the other. Ctrl-C while a method runs is then an error of that method.
 
         Raises:
             PyroError: The daemon is closed.
@@ -251,26 +222,37 @@ class Daemon:
         """Serve the events that a foreign event loop has seen on some of `sockets`.
 
         Raises:
-            PyroError: The daemon is closed.
+            PyroError: The daemon is closed, or is on a connected socket.
         """
         self._pyroGetServer().events(eventsockets)
 
     def combine(self, daemon: Any) -> None:
         """Serve another daemon in this one's loop: only the multiplex server can do that.
 
+        Run the request loop of this daemon only. The other one stays a daemon of its own: what
+        closes one of them does not close the other.
+
+        Args:
+            daemon: Of the same server type; or any object that has ``sockets``, a list read before
+                each wait, and ``events``, called with those of them that can be read. Pyro5's
+                daemons and broadcast servers will do.
+
         Raises:
-            TypeError: Always, with the thread-pool server.
+            TypeError: It is not fit to be combined, or this daemon's server type is not.
+            PyroError: A daemon is closed, this one is on a connected socket, or the other one's
+                request loop is running.
         """
-        self._pyroGetServer().combine_loop(daemon)
+        server = self._pyroGetServer()
+        server.combine_loop(daemon._pyroGetServer() if isinstance(daemon, Daemon) else daemon)
 
     @property
     def sock(self) -> socket.socket:
-        """The listening socket."""
+        """The listening socket, or the connected one."""
         return self._pyroGetServer().sock
 
     @property
     def sockets(self) -> list[Any]:
-        """What a foreign event loop has to watch; see `events`."""
+        """What a foreign event loop has to watch for reading, before each wait; see `events`."""
         return self._pyroGetServer().sockets
 
     @property
@@ -293,21 +275,27 @@ class Daemon:
     def close(self) -> None:
         """Close the listening socket and all connections, and forget the objects. Twice is fine.
 
-        Ends the request loop too, if it runs in another thread.
+        A connected socket that the program has given stays open. Ends the request loop too, if it
+        runs in another thread.
         """
-        with self._pyroClosing:
+        # Who closes waits for the loop and running calls; so these must not wait for who closes.
+        server = self.transportServer
+        is_awaited = get_state().client is not None or (server is not None and server.is_inside)
+        if not self._pyroClosing.acquire(blocking=not is_awaited):
+            return
+        try:
             server, self.transportServer = self.transportServer, None
-            if server is None:
-                return
-            server.close()
-            self._pyroService.streams.clear()
-            self._pyroService.table.clear()
-            path = self._pyroUnixPath
-            if path and not path.startswith("\0"):
-                with contextlib.suppress(OSError):
-                    os.unlink(path)
+            if server is not None:
+                server.close()
+                self._pyroService.streams.clear()
+                self._pyroService.table.clear()
+                if self._pyroPlace.path is not None:
+                    with contextlib.suppress(OSError):
+                        os.unlink(self._pyroPlace.path)
+        finally:
+            self._pyroClosing.release()
 
-    def _pyroGetServer(self) -> ThreadPoolServer:
+    def _pyroGetServer(self) -> Server:
         if self.transportServer is None:
             raise PyroError("this daemon is closed")
         return self.transportServer
@@ -353,7 +341,8 @@ class Daemon:
     def validateHandshake(self, conn: SocketConnection, data: Any) -> Any:
         """Look at a new client before it may call anything. Override it.
 
-        Called in a worker thread for each new connection, with `current_context` describing it.
+        Called for each new connection, with `current_context` describing it: in a worker thread,
+        or with the multiplex server in the request loop. Never on a connected socket.
 
         Args:
             conn: The client's connection.
@@ -369,8 +358,8 @@ class Daemon:
     def clientDisconnect(self, conn: SocketConnection) -> None:
         """Take note that a client is gone. Override it.
 
-        Called in a worker thread, before the connection is closed and its tracked resources are.
-        What it raises is logged.
+        Called before the connection is closed and its tracked resources are: in a worker thread,
+        or with the other server types in the request loop. What it raises is logged.
         """
 
     def annotations(self) -> Mapping[str, Any]:
@@ -383,7 +372,8 @@ class Daemon:
     def housekeeping(self) -> None:
         """Do what must be done every few seconds. Override it.
 
-        Called in a worker thread, never twice at the same time. What it raises is logged.
+        Called in a worker thread, or with the other server types in the request loop; never twice
+        at the same time. What it raises is logged.
         """
 
 
@@ -410,56 +400,6 @@ def replace_by_proxy(obj: Any) -> Any:
         return daemon.proxyFor(obj)
     except (ReferenceError, DaemonError):
         return obj  # the daemon is gone, or this instance of a registered class is not registered
-
-
-def _refuse_what_is_not_here(connected_socket: socket.socket | None) -> None:
-    """Say so where a setting asks for what this version does not have."""
-    if config.SERVERTYPE != "thread":
-        raise PyroError(
-            f"SERVERTYPE {config.SERVERTYPE!r} is not available in this version; use 'thread'"
-        )
-    if config.SSL:
-        raise PyroError("SSL is not available in this version; nothing is served without it")
-    if connected_socket is not None:
-        raise PyroError("a daemon on a connected socket is not available in this version")
-
-
-def _nat_address(
-    unixsocket: str | None, nathost: Host | None, natport: int | None
-) -> tuple[Host, int] | None:
-    """Return the host and port to publish, or None for the daemon's own."""
-    if nathost is None:
-        if natport is not None:
-            raise ValueError("natport needs a nathost")
-        nathost = None if unixsocket else config.NATHOST
-    if nathost is None:
-        return None
-    if unixsocket:
-        raise ValueError("a Unix socket is not translated: nathost and natport make no sense")
-    return nathost, config.NATPORT if natport is None else natport
-
-
-def _listen(host: Host | None, port: int, unixsocket: str | None) -> tuple[socket.socket, str]:
-    """Return the listening socket, and what it is called in uris."""
-    if unixsocket:
-        return listen_unix_socket(unixsocket), f"./u:{unixsocket}"
-    host = config.HOST if host is None else str(host)
-    listener = listen_socket(
-        host, port, reuse=config.SOCK_REUSE, nodelay=True, ip_version=config.PREFER_IP_VERSION
-    )
-    shown = host or ("::" if listener.family == socket_module.AF_INET6 else "0.0.0.0")
-    return listener, location_str(shown, listener.getsockname()[1])
-
-
-def _pool_settings() -> PoolSettings:
-    return PoolSettings(
-        size_min=config.THREADPOOL_SIZE_MIN,
-        size_max=config.THREADPOOL_SIZE,
-        queue_size=config.THREADPOOL_QUEUE_SIZE,
-        queue_wait=config.THREADPOOL_QUEUE_WAIT,
-        idle_limit=config.COMMTIMEOUT or None,
-        poll=config.POLLTIMEOUT,
-    )
 
 
 def _from_state(state: Any) -> Daemon:

@@ -7,13 +7,14 @@ other.
 
 from __future__ import annotations
 
-import socket
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from pyrolike.errors import ProtocolError
 from pyrolike.protocol import MessageReader, MessageType
 from pyrolike.transport import CHUNK
+
+from .outbox import DONT_WAIT
 
 if TYPE_CHECKING:
     from pyrolike.protocol import Message
@@ -26,7 +27,6 @@ PATIENCE = 0.25
 """Seconds a worker goes on receiving one message; after that the rest is awaited in parking."""
 
 FIRST = frozenset({MessageType.CONNECT})
-DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # not on Windows; there we read only what is ready
 
 
 class Inbox:
@@ -38,28 +38,45 @@ class Inbox:
     Attributes:
         connection: See above.
         is_finished: Nothing more will be read.
+        reads_exactly: Never to receive more than the message in progress: what follows may be for
+            somebody else.
     """
 
-    __slots__ = ("_fault", "_message", "_reader", "_recv", "connection", "is_finished")
+    __slots__ = (
+        "_fault",
+        "_message",
+        "_reader",
+        "_recv",
+        "connection",
+        "is_finished",
+        "reads_exactly",
+    )
 
     def __init__(self, connection: SocketConnection) -> None:
         self.connection = connection
         self.is_finished = False
+        self.reads_exactly = False
         self._message: Message | None = None  # set aside for the next `take_message`
         self._fault: Exception | None = None  # why it is finished
         self._reader = MessageReader(HANDSHAKE_SIZE, FIRST)
         self._recv = connection.sock.recv  # bound once, for each request
 
+    @property
+    def has_message(self) -> bool:
+        """Whether a whole message is set aside."""
+        return self._message is not None
+
     def receive_available(self) -> bool:
-        """Take what has arrived, without waiting; for the parking thread.
+        """Take what has arrived, without waiting; for a thread that watches many.
 
         Returns:
-            Whether a worker is needed: a whole message is there, or the session is finished.
+            Whether there is something to do: a whole message is there, or the session is finished.
         """
         try:
             room = self._reader.get_buffer()
             if room is None:
-                data = self.connection.sock.recv(CHUNK, DONT_WAIT)
+                size = self._reader.missing_size if self.reads_exactly else CHUNK
+                data = self.connection.sock.recv(size, DONT_WAIT)
                 count = len(data)
                 if count:
                     self._message = self._reader.feed(data)
@@ -68,7 +85,7 @@ class Inbox:
                     count = self.connection.sock.recv_into(room, 0, DONT_WAIT)
                 if count:
                     self._message = self._reader.filled(count)
-        except BlockingIOError:
+        except (BlockingIOError, TimeoutError):  # a timeout of the program's own socket
             return False
         except (OSError, ProtocolError) as fault:
             self._fault = fault

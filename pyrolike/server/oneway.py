@@ -40,10 +40,15 @@ class OnewayQueue:
         self._jobs: deque[Job] = deque()
         self._is_running = False
 
+    @property
+    def is_full(self) -> bool:
+        """Whether `run` would wait."""
+        return len(self._jobs) >= LONGEST
+
     def run(self, state: ContextState, call: Callable[[], object]) -> None:
         """Run *call* soon in a thread whose context shows *state*; here and now if none is free."""
         with self._has_room:
-            while len(self._jobs) >= LONGEST:
+            while self.is_full:
                 self._has_room.wait()
             self._jobs.append((state, call))
             if self._is_running:

@@ -11,15 +11,14 @@ nothing that fails for one of them may end it.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import selectors
-import socket
 import threading
 from collections import deque
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
+
+from .watching import Waker, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from .session import Session
 
 log = logging.getLogger("pyrolike.threadpoolserver")
-
-CLOCK_SECONDS = 0.25
-"""How exactly handshake and idle limits are kept: sessions with one are checked this often."""
 
 
 class Parking:
@@ -57,13 +53,10 @@ class Parking:
         self._tick = tick
         self._tick_seconds = tick_seconds
         self._idle_limit = idle_limit
-        self._selector = selectors.DefaultSelector()
-        self._wake_receiver, self._wake_sender = socket.socketpair()
-        self._wake_receiver.setblocking(False)
-        self._wake_sender.setblocking(False)
-        self._selector.register(self._wake_receiver, selectors.EVENT_READ)
+        self._watch: Watch[Session] = Watch(self._hand_over)
+        self._waker = Waker()
+        self._watch.register(self._waker, self._admit_arrivals)
         self._arrivals: deque[Session] = deque()
-        self._limited: set[Session] = set()  # parked sessions that have a deadline
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="Pyro-Parking", daemon=True)
         self._thread.start()
@@ -75,9 +68,7 @@ class Parking:
 
     def wake(self) -> None:
         """Have the thread look around: something may have changed. Never blocks."""
-        # A full pipe is a pipe that wakes; a closed one means that nobody needs waking.
-        with contextlib.suppress(OSError):
-            self._wake_sender.send(b"!")
+        self._waker.wake()
 
     def close(self) -> None:
         """End the thread. The parked sessions are the server's to close."""
@@ -88,27 +79,23 @@ class Parking:
 
     def _run(self) -> None:
         try:
-            now = monotonic()
-            next_tick, next_check = now + self._tick_seconds, now
+            next_tick = monotonic() + self._tick_seconds
             while not self._is_closed:
-                for key, _ in self._selector.select(self._get_timeout(next_tick)):
-                    if key.data is None:
-                        self._admit_arrivals()
+                for key, _ in self._watch.selector.select(self._get_timeout(next_tick)):
+                    if callable(key.data):
+                        key.data()
                     else:
                         self._attend(key.data)
                 self._guard(self._pool.refuse_late)
                 now = monotonic()
-                if now >= next_check:
-                    self._expire(now)
-                    next_check = now + CLOCK_SECONDS
+                self._expire(now)
                 if now >= next_tick:
                     self._sweep()
                     self._guard(self._tick)
                     next_tick = now + self._tick_seconds
         finally:
-            self._selector.close()
-            self._wake_receiver.close()
-            self._wake_sender.close()
+            self._watch.close()
+            self._waker.close()
 
     @staticmethod
     def _guard(callback: Callable[[], None]) -> None:
@@ -119,41 +106,26 @@ class Parking:
             log.exception("%s failed", callback)
 
     def _hand_over(self, session: Session) -> None:
-        self._unregister(session)
+        self._watch.discard(session)
         self._guard(partial(self._dispatch, session))
 
     def _get_timeout(self, next_tick: float) -> float:
         """Return the seconds the selector may wait."""
         now = monotonic()
-        timeout = next_tick - now
-        if self._limited:
-            timeout = min(timeout, CLOCK_SECONDS)
+        timeout = self._watch.get_timeout(next_tick - now)
         deadline = self._pool.get_next_deadline()
         if deadline is not None:
             timeout = min(timeout, deadline - now)
         return max(0.0, timeout)
 
     def _admit_arrivals(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._wake_receiver.recv(4096)
+        self._waker.drain()
         while self._arrivals:
             session = self._arrivals.popleft()
             try:
-                self._register(session)
+                self._watch.add(session)
             except (OSError, ValueError):
                 self._hand_over(session)  # closed meanwhile: a worker ends it
-                continue
-            if session.deadline is not None:
-                self._limited.add(session)
-
-    def _register(self, session: Session) -> None:
-        sock = session.connection.sock
-        try:
-            self._selector.register(sock, selectors.EVENT_READ, session)
-        except KeyError:
-            # The number belonged to a connection that the program has closed while it was parked.
-            self._hand_over(self._selector.unregister(sock.fileno()).data)
-            self._selector.register(sock, selectors.EVENT_READ, session)
 
     def _attend(self, session: Session) -> None:
         """Take what has arrived on a session; a whole message, or the end, is for a worker."""
@@ -168,20 +140,14 @@ class Parking:
         elif self._idle_limit and session.deadline is not None and session.is_open:
             session.deadline = monotonic() + self._idle_limit  # who sends is not idle
 
-    def _unregister(self, session: Session) -> None:
-        self._limited.discard(session)
-        # ValueError: it was closed meanwhile; the worker that gets it will find that out.
-        with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(session.connection.sock)
-
     def _expire(self, now: float) -> None:
         """Dispatch the sessions whose time is over: a worker ends them."""
-        for session in [one for one in self._limited if (one.deadline or now) <= now]:
+        for session in self._watch.find_expired(now):
             session.expire()
             self._hand_over(session)
 
     def _sweep(self) -> None:
         """Dispatch the sessions whose connection the program has closed: nothing arrives there."""
-        for key in list(self._selector.get_map().values()):
-            if key.data is not None and key.data.connection.sock.fileno() == -1:
+        for key in list(self._watch.selector.get_map().values()):
+            if not callable(key.data) and key.data.connection.sock.fileno() == -1:
                 self._hand_over(key.data)

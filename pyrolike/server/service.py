@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from pyrolike.transport import SocketConnection
 
+    from .base import Server
     from .daemon import Daemon
     from .session import Session
-    from .threadpool import ThreadPoolServer
 
 log = logging.getLogger("pyrolike.server")
 
@@ -50,7 +50,7 @@ class Service:
         self.table = ObjectTable()
         self.streams = StreamTable(monotonic)
         self.dispatcher = Dispatcher(self.table, self.streams, self._report_error)
-        self.server: ThreadPoolServer | None = None
+        self.server: Server | None = None
         self.get_annotations: Callable[[], Mapping[str, Any]] | None = None
         if type(daemon).annotations is not plain_annotations:
             self.get_annotations = daemon.annotations
@@ -62,6 +62,11 @@ class Service:
     def require_expose(self) -> bool:
         """Whether only exposed members are remote."""
         return self.settings.policy.require_expose
+
+    @property
+    def server_type(self) -> str:
+        """What clients are told about the server type."""
+        return self.server.kind if self.server is not None else "none"
 
     def get_settings(self) -> ServingSettings:
         """Return the settings as they are now."""

@@ -12,7 +12,7 @@ from .daemon import Daemon
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .daemon import Host
+    from .building import Host
 
 
 def serve(

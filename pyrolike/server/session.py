@@ -31,18 +31,19 @@ from pyrolike.protocol import (
     Flag,
     Message,
     MessageType,
-    compress,
     describe,
     inflate,
+    squeeze,
 )
 from pyrolike.serializers import get_serializer, serializers
 from pyrolike.transport import CHUNK, JOINABLE, transfer_fault
 
-from .inbox import DONT_WAIT, HANDSHAKE_SIZE, Inbox
+from .inbox import HANDSHAKE_SIZE, Inbox
 from .oneway import OnewayQueue
+from .outbox import DONT_WAIT, Outbox, send_available
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pyrolike.serializers import SerializerBase
     from pyrolike.transport import SocketConnection
@@ -69,6 +70,8 @@ class Session(Inbox):
         address: The client's socket address, or None.
         deadline: Moment on the monotonic clock until which the handshake must be complete, or None.
         needs_handshake: Whether it begins with a handshake at all.
+        outbox: Where replies go if the thread that serves the session must not wait; None to send
+            them.
 
     Attributes:
         connection: See above.
@@ -83,6 +86,7 @@ class Session(Inbox):
     __slots__ = (
         "_is_ended",
         "_oneway",
+        "_send_parts",
         "_sendall",
         "_service",
         "deadline",
@@ -100,6 +104,7 @@ class Session(Inbox):
         deadline: float | None,
         *,
         needs_handshake: bool = True,
+        outbox: Outbox | None = None,
     ) -> None:
         super().__init__(connection)
         self.deadline = deadline
@@ -110,7 +115,11 @@ class Session(Inbox):
         self._is_ended = False
         self._service = service
         self._oneway: OnewayQueue | None = None
-        self._sendall = connection.sock.sendall  # bound once, for each reply
+        # Bound once, for each reply.
+        self._sendall: Callable[[Any], object] = connection.sock.sendall
+        self._send_parts: Callable[[bytes, Any], None] = connection.send_parts
+        if outbox is not None:
+            self._sendall, self._send_parts = outbox.sendall, outbox.send_parts
         if self.is_open:
             self._admit()
 
@@ -122,6 +131,11 @@ class Session(Inbox):
     def must_end(self) -> bool:
         """Whether `end` is due."""
         return self.is_finished or self.is_closing
+
+    @property
+    def is_clogged(self) -> bool:
+        """Whether so many one-way calls wait that another one would have to be waited for."""
+        return self._oneway is not None and self._oneway.is_full
 
     def expire(self) -> None:
         """Finish the session because its deadline has passed."""
@@ -161,14 +175,14 @@ class Session(Inbox):
         if message.flags & UNUSUAL and self._answer_unusual(settings, codec, message):
             return
         flags, payload, annotations = dispatcher.answer(self.connection, codec, message)
-        if not flags & Flag.EXCEPTION and self.state.response:
-            annotations = {**self.state.response, **(annotations or {})}
         try:
+            if not flags & Flag.EXCEPTION and self.state.response:
+                annotations = {**self.state.response, **(annotations or {})}
             self._reply(settings, MessageType.RESULT, message, flags, payload, annotations)
         except (ConnectionClosedError, TimeoutError):
             raise
         except Exception as fault:  # noqa: BLE001  of the program's annotations: the caller hears it
-            self.connection.send(self._pack_failure(codec, message, fault))
+            self._send(self._pack_failure(codec, message, fault))
 
     def _answer_ping(self, settings: ServingSettings, message: Message) -> None:
         try:
@@ -177,7 +191,7 @@ class Session(Inbox):
             raise
         except Exception:  # the hook for annotations is the program's; a ping is answered without
             log.exception("the daemon's annotations cannot be sent")
-            self.connection.send(_pack_pong(message))
+            self._send(_pack_pong(message))
 
     def _answer_unusual(
         self, settings: ServingSettings, codec: SerializerBase, message: Message
@@ -188,7 +202,7 @@ class Session(Inbox):
                 inflate(message, settings.max_size)
             except ProtocolError as fault:
                 if not message.flags & Flag.ONEWAY:
-                    self.connection.send(self._pack_failure(codec, message, fault))
+                    self._send(self._pack_failure(codec, message, fault))
                 return True
         if message.flags & Flag.ONEWAY:
             self._run_oneway(settings, codec, message)
@@ -337,28 +351,26 @@ class Session(Inbox):
             self.state.correlation,
         )
         if size > JOINABLE:
-            self.connection.send_parts(head, payload)
+            self._send_parts(head, payload)
             return
         try:
             self._sendall(head + payload)
         except OSError as fault:
             raise transfer_fault(fault, "sending") from fault
 
+    def _send(self, data: bytes) -> None:
+        """Send a whole message that is not the usual reply."""
+        try:
+            self._sendall(data)
+        except OSError as fault:
+            raise transfer_fault(fault, "sending") from fault
+
     def _send_at_once(self, data: bytes) -> None:
         """Send a short message without waiting; who cannot take it in now loses the connection."""
-        sock = self.connection.sock
-        timeout = None
         try:
-            timeout = sock.gettimeout()
-            if timeout is not None:
-                sock.settimeout(0)  # with a timeout of the program's, Python itself would wait
-            is_sent = sock.send(data, DONT_WAIT) == len(data)
+            is_sent = send_available(self.connection.sock, data) == len(data)
         except OSError:
             is_sent = False
-        finally:
-            if timeout is not None:
-                with contextlib.suppress(OSError):
-                    sock.settimeout(timeout)
         if not is_sent:
             self.is_finished = True
 
@@ -403,6 +415,8 @@ class Session(Inbox):
 
     def _drain(self) -> None:
         """Read away what was sent to us in vain: closing over it would take our last words back."""
+        if self.connection.keep_open:
+            return  # it is somebody else's, and goes on
         with contextlib.suppress(OSError, ValueError):
             self.connection.sock.shutdown(socket.SHUT_WR)
             self.connection.sock.setblocking(False)
@@ -421,11 +435,10 @@ def _prepare(
 ) -> tuple[int, Any]:
     """Compress and log an outgoing reply where the settings say so."""
     if settings.compress:
-        squeezed = compress(payload, V502)
-        if squeezed is not payload:
-            flags, payload = flags | Flag.COMPRESSED, squeezed
+        flags, payload = squeeze(flags, payload, V502)
     if settings.log_wire:
-        parts = (type, message.serializer_id, flags, message.seq, payload, annotations)
+        number, correlation_id = message.serializer_id, message.correlation_id
+        parts = type, number, flags, message.seq, payload, annotations, correlation_id
         log.debug("sending %s", describe(*parts))
     return flags, payload
 

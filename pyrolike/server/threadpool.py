@@ -28,8 +28,17 @@ from typing import TYPE_CHECKING, Any
 
 from pyrolike.callcontext import get_state, set_state
 
+from .base import (
+    ACCEPT_PAUSE,
+    CLOSING_SECONDS,
+    SHORTEST_POLL,
+    Acceptor,
+    Server,
+    get_tick_seconds,
+)
 from .parking import Parking
 from .pool import WorkerPool
+from .watching import Waker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,17 +47,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pyrolike.threadpoolserver")
 
-ACCEPT_PAUSE = 0.1
-"""Seconds until the next attempt when the system has no room for another connection."""
-
 SHORTEST_WAIT = 0.1
 """Seconds a request may wait for a thread at least: a few times what a thread lingers for more."""
-
-SHORTEST_POLL = 0.01
-"""Seconds the loops wait at least: POLLTIMEOUT may be 0, but that must not mean to spin."""
-
-CLOSING_SECONDS = 2.0
-"""How long `close` waits for the clients' ends to be worked off before it closes them roughly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class PoolSettings:
     poll: float
 
 
-class ThreadPoolServer:
+class ThreadPoolServer(Server):
     """Serves the connections of one listening socket.
 
     Args:
@@ -82,6 +82,8 @@ class ThreadPoolServer:
         settings: Sizes and times.
     """
 
+    kind = "thread"
+
     def __init__(
         self,
         listener: socket.socket,
@@ -89,22 +91,15 @@ class ThreadPoolServer:
         housekeeping: Callable[[], None],
         settings: PoolSettings,
     ) -> None:
-        self.sock = listener
-        listener.setblocking(False)
-        self._make_session = make_session
+        super().__init__(listener)
+        self._acceptor = Acceptor(listener, make_session, self._welcome)
         self._housekeeping = housekeeping
         self._settings = settings
         # A thread that only lingers is as good as free: it must be possible to wait for one.
         self._queue_wait = max(settings.queue_wait, SHORTEST_WAIT)
         self._pool = WorkerPool(settings.size_min, settings.size_max, settings.queue_size)
-        tick_seconds = max(SHORTEST_POLL, min(settings.poll, max(settings.idle_limit or 0.0, 5.0)))
         self._is_housekeeping = threading.Lock()
-        self._sessions: set[Session] = set()
-        self._sessions_changed = threading.Condition()  # guards the set
-        self._wake_receiver, self._wake_sender = socket.socketpair()
-        self._wake_receiver.setblocking(False)
-        self._wake_sender.setblocking(False)
-        self._is_closed = False
+        self._waker = Waker()
         self._looping = threading.Lock()  # held by the thread that is in the loop
         self._loop_thread: threading.Thread | None = None
         # Last: its thread may call us from now on.
@@ -113,13 +108,12 @@ class ThreadPoolServer:
                 self._pool,
                 self._dispatch,
                 self._start_housekeeping,
-                tick_seconds,
+                get_tick_seconds(settings.poll, settings.idle_limit),
                 settings.idle_limit,
             )
         except BaseException:
             self._pool.close()
-            self._wake_receiver.close()
-            self._wake_sender.close()
+            self._waker.close()
             raise
 
     def __repr__(self) -> str:
@@ -144,13 +138,13 @@ class ThreadPoolServer:
             self._looping,
             selectors.DefaultSelector() as selector,
         ):
-            if self._is_closed:
+            if self.is_closed:
                 return
             self._loop_thread = threading.current_thread()
             try:
                 selector.register(self.sock, selectors.EVENT_READ)
-                selector.register(self._wake_receiver, selectors.EVENT_READ)
-                while condition() and not self._is_closed:
+                selector.register(self._waker, selectors.EVENT_READ)
+                while condition() and not self.is_closed:
                     self._accept_or_wait(selector)
             finally:
                 self._loop_thread = None
@@ -158,14 +152,17 @@ class ThreadPoolServer:
     def _accept_or_wait(self, selector: selectors.BaseSelector) -> None:
         """Wait until something happens, but not longer than the poll time, and see to it."""
         for key, _ in selector.select(max(SHORTEST_POLL, self._settings.poll)):
-            if key.fileobj is self._wake_receiver:
-                self._drain_wakes()
+            if key.fileobj is self._waker:
+                self._waker.drain()
             elif not self.accept_all():
                 # No more descriptors, or no memory: the connection stays in the backlog, and would
                 # be reported again at once.
-                with selectors.DefaultSelector() as wakes:
-                    wakes.register(self._wake_receiver, selectors.EVENT_READ)
-                    wakes.select(ACCEPT_PAUSE)
+                self._waker.wait(ACCEPT_PAUSE)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the calling thread is in the loop."""
+        return self._loop_thread is threading.current_thread()
 
     def events(self, eventsockets: Iterable[Any]) -> None:
         """Accept the connections that wait, if the listening socket is among *eventsockets*."""
@@ -174,41 +171,15 @@ class ThreadPoolServer:
 
     def accept_all(self) -> bool:
         """Accept what waits in the backlog; False if there is more that cannot be accepted now."""
-        while not self._is_closed:
-            try:
-                sock, address = self.sock.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return True
-            except OSError as fault:
-                if not self._is_closed:
-                    log.error("cannot accept a connection: %s", fault)
-                return False
-            self._welcome(sock, address)
-        return True
+        return self._acceptor.accept_some()
 
     def wakeup(self) -> None:
         """Have the loop look at its condition now. Never blocks; any thread may call it."""
-        with contextlib.suppress(OSError):
-            self._wake_sender.send(b"!")
+        self._waker.wake()
 
-    def _drain_wakes(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._wake_receiver.recv(4096)
-
-    def _welcome(self, sock: socket.socket, address: Any) -> None:
+    def _welcome(self, session: Session) -> None:
         """Take a new connection over. Who connects speaks at once: a free worker goes ahead."""
-        try:
-            session = self._make_session(sock, address)
-        except OSError as fault:  # it is gone already
-            log.debug("a new connection failed at once: %s", fault)
-            sock.close()
-            return
-        with self._sessions_changed:
-            is_late = self._is_closed
-            if not is_late:
-                self._sessions.add(session)
-        if is_late:
-            session.connection.close()
+        if not self.enter(session):
             return
         if self._pool.waiting or not self._pool.try_submit(partial(self._serve, session)):
             self._parking.park(session)
@@ -276,12 +247,6 @@ class ThreadPoolServer:
         """Run *task* in a worker, if one is free; say whether that is so."""
         return self._pool.try_submit(task)
 
-    def forget(self, session: Session) -> None:
-        """Take note that a session has ended."""
-        with self._sessions_changed:
-            self._sessions.discard(session)
-            self._sessions_changed.notify_all()
-
     def _start_housekeeping(self) -> None:
         """Run the daemon's housekeeping in a worker, unless the last one still runs."""
         if not self._is_housekeeping.acquire(False):
@@ -305,22 +270,15 @@ class ThreadPoolServer:
         """
         raise TypeError("the thread-pool server cannot be combined with another; use multiplex")
 
-    def shutdown(self) -> None:
-        """End the loop; what is open stays open until `close`."""
-        self._is_closed = True
-        self.wakeup()
-
     def close(self) -> None:
         """Close the listening socket and all connections. Running calls still get their answer out.
 
         Afterwards nothing is served any more. May be called twice, from any thread, and from a
         running call.
         """
-        with self._sessions_changed:  # so that no connection is let in unseen meanwhile
-            self.shutdown()
-        in_loop = self._loop_thread is threading.current_thread()
+        self._refuse_new()
         # Not for ever: the loop condition is the program's, and may take its time.
-        if not in_loop and self._looping.acquire(timeout=CLOSING_SECONDS):
+        if not self.is_inside and self._looping.acquire(timeout=CLOSING_SECONDS):
             self._looping.release()
         self.sock.close()
         with self._sessions_changed:
@@ -337,8 +295,7 @@ class ThreadPoolServer:
             session.connection.close()
         self._parking.close()
         self._pool.close()
-        self._wake_receiver.close()
-        self._wake_sender.close()
+        self._waker.close()
 
     def _is_quiet(self) -> bool:
         return all(session.is_busy for session in self._sessions)

@@ -53,6 +53,7 @@ class Program:
             program that has nothing to announce.
         environment: Variables on top of the pinned ones.
         ends_by_interrupt: How to end it politely: by Ctrl-C, or (the default) by closing its input.
+        descriptors: Which of ours it shall have too, under the same numbers.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Program:
         ready: str | None,
         environment: Mapping[str, str] | None = None,
         ends_by_interrupt: bool = False,
+        descriptors: Sequence[int] = (),
     ) -> None:
         self.arguments = list(arguments)
         self.ready_match: re.Match[str] | None = None
@@ -83,6 +85,7 @@ class Program:
             cwd=ROOT,
             env=pinned_environment(environment),
             start_new_session=True,
+            pass_fds=descriptors,
         )
         self._listener = threading.Thread(target=self._listen, name="program-output", daemon=True)
         self._listener.start()

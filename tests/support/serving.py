@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from pyrolike.callcontext import get_state, set_state
@@ -144,3 +145,19 @@ def settle(before: set[threading.Thread], seconds: float = 5.0) -> list[str]:
     for thread in new:
         thread.join(max(0.0, end - monotonic()))
     return [thread.name for thread in new if thread.is_alive()]
+
+
+def count_descriptors() -> int:
+    """Return how many descriptors this process has open; 0 if the system does not tell."""
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+
+def settle_descriptors(before: int, seconds: float = 5.0) -> int:
+    """Wait until there are no more descriptors than *before*; return how many there are then.
+
+    A thread that was about to close one may not have come to it yet.
+    """
+    end = monotonic() + seconds
+    while count_descriptors() > before and monotonic() < end:
+        sleep(0.001)
+    return count_descriptors()

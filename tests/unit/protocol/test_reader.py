@@ -45,6 +45,27 @@ def fill(reader: MessageReader, data: bytes, step: int) -> list[Message]:
     return messages
 
 
+# -- no more than is missing
+
+
+@pytest.mark.parametrize("step", [7, 1_000_000])
+@pytest.mark.parametrize("size", [0, 1, 100, LARGE_BODY - 1, LARGE_BODY, 3 * GROWTH])
+def test_who_receives_what_is_missing_never_takes_what_follows(size: int, step: int) -> None:
+    step = max(step, size // 1000)
+    one = wire.message(wire.INVOKE, bytes(size), annotations={"ABCD": b"value"})
+    data, position = one * 2 + b"for somebody else", 0
+    reader = MessageReader(LIMIT)
+    messages: list[Message] = []
+    while len(messages) < 2:
+        missing = reader.missing_size
+        assert missing > 0
+        found = fill(reader, data[position : position + min(missing, step)], step)
+        position += min(missing, step)
+        messages += found
+    assert position == 2 * len(one)
+    assert [len(message.payload) for message in messages] == [size, size]
+
+
 # -- whole messages
 
 

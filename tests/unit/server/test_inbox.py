@@ -73,6 +73,24 @@ LARGE = message(bytes(300_000))
 # -- without waiting
 
 
+@pytest.mark.parametrize("size", [0, 10, 300_000])
+def test_what_follows_a_message_can_be_left_for_others(mail: Correspondence, size: int) -> None:
+    mail.inbox.reads_exactly = True
+    sender = mail.send_aside(message(bytes(size)) + b"for somebody else")
+    assert not mail.inbox.has_message
+    mail.park()
+    assert mail.inbox.has_message
+    assert len(mail.take().payload) == size
+    sender.join(PATIENCE)
+    assert mail.connection.sock.recv(100) == b"for somebody else"
+
+
+def test_a_timeout_of_the_program_is_no_end(mail: Correspondence) -> None:
+    mail.connection.settimeout(0.01)
+    assert not mail.inbox.receive_available()
+    assert not mail.inbox.is_finished
+
+
 def test_where_nothing_has_arrived_nobody_is_needed(mail: Correspondence) -> None:
     assert not mail.inbox.receive_available()
     assert not mail.inbox.hold_message()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pyrolike.server import parking as parking_module
+from pyrolike.server import watching as watching_module
 from pyrolike.server.parking import Parking
 from pyrolike.server.pool import WorkerPool
 from tests.support.daemon import PATIENCE
@@ -199,7 +199,7 @@ def test_a_session_is_dispatched_when_its_deadline_has_passed(house: House) -> N
 def test_a_deadline_is_kept_while_nothing_else_happens(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parking_module, "CLOCK_SECONDS", 0.01)
+    monkeypatch.setattr(watching_module, "CLOCK_SECONDS", 0.01)
     guest = house.park(deadline=monotonic() + 0.05)
     assert house.next_dispatched() is guest
     assert monotonic() >= (guest.deadline or 0.0)
@@ -208,7 +208,7 @@ def test_a_deadline_is_kept_while_nothing_else_happens(
 def test_byte_by_byte_does_not_move_a_deadline(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parking_module, "CLOCK_SECONDS", 0.01)
+    monkeypatch.setattr(watching_module, "CLOCK_SECONDS", 0.01)
     guest = house.park(deadline=monotonic() + 0.1)
     while not guest.is_finished:
         guest.client.send(b"x")
@@ -221,7 +221,7 @@ def test_byte_by_byte_does_not_move_a_deadline(
 def test_who_has_time_or_all_the_time_in_the_world_stays(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parking_module, "CLOCK_SECONDS", 0.0)
+    monkeypatch.setattr(watching_module, "CLOCK_SECONDS", 0.0)
     later, never = house.park(deadline=monotonic() + 1000.0), house.park()
     house.wait_around()
     house.wait_around()
@@ -232,7 +232,7 @@ def test_who_has_time_or_all_the_time_in_the_world_stays(
 def test_a_session_that_was_dispatched_in_time_does_not_expire(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parking_module, "CLOCK_SECONDS", 0.0)
+    monkeypatch.setattr(watching_module, "CLOCK_SECONDS", 0.0)
     guest = house.park(deadline=monotonic() + 1000.0)
     guest.client.send(b"\n")
     assert house.next_dispatched() is guest
@@ -278,6 +278,14 @@ def test_a_session_that_is_shut_down_while_it_is_parked_is_dispatched(house: Hou
     house.wait_around()
     guest.connection.sock.shutdown(socket.SHUT_RDWR)
     assert house.next_dispatched() is guest
+
+
+def test_a_session_that_is_closed_while_it_is_parked_is_found_at_the_next_tick() -> None:
+    with contextlib.closing(House(tick_seconds=0.02)) as house:
+        guest = house.park()
+        house.wait_around()
+        guest.connection.sock.close()
+        assert house.next_dispatched() is guest
 
 
 def test_a_descriptor_that_comes_back_belongs_to_the_new_session(house: House) -> None:

@@ -658,7 +658,7 @@ def test_annotations_of_the_hook_go_with_every_reply_and_win(calc: Calc) -> None
         assert exchange(pair, invoke("annotate", True)).annotations == hooks.annotations()
         assert exchange(pair, wire.message(wire.PING)).annotations == hooks.annotations()
         stream = exchange(pair, invoke("count")).annotations
-        assert set(stream) == {"HOOK", "BOTH", "STRM"}
+        assert set(stream) == {"HOOK", "BOTH", "STRM", "STRW"}
 
 
 @pytest.mark.parametrize(
@@ -951,6 +951,20 @@ def test_a_client_that_is_gone_when_its_answer_comes_loses_its_session(
     opened.finish()
     assert opened.session.is_finished
     assert len(hooks.left) == 1
+
+
+@pytest.mark.parametrize(
+    "message",
+    [wire.message(wire.PING), invoke("add", flags=wire.COMPRESSED)],
+    ids=["a ping", "a failure"],
+)
+def test_a_client_that_is_gone_when_anything_is_sent_to_it_loses_its_session(
+    opened: Serving, message: bytes
+) -> None:
+    arrive(opened, message)
+    opened.peer.sock.close()
+    opened.finish()
+    assert opened.session.is_finished
 
 
 def test_a_client_that_is_gone_before_its_handshake_is_answered_never_was_there(

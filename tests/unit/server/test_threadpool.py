@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ import pytest
 from pyrolike.callcontext import current_context
 from pyrolike.objects import expose, oneway
 from pyrolike.serializers import get_serializer
-from pyrolike.server import parking as parking_module, threadpool as threadpool_module
+from pyrolike.server import threadpool as threadpool_module, watching as watching_module
 from pyrolike.server.pool import WorkerPool
 from pyrolike.server.session import Session
 from pyrolike.server.threadpool import PoolSettings, ThreadPoolServer
@@ -26,7 +25,15 @@ from pyrolike.transport import SocketConnection
 from tests.support import wire
 from tests.support.daemon import PATIENCE, Threads
 from tests.support.rawpeer import RawPeer, serpent
-from tests.support.serving import HeldTask, Hooks, make_service, run_bounded, settle
+from tests.support.serving import (
+    HeldTask,
+    Hooks,
+    count_descriptors,
+    make_service,
+    run_bounded,
+    settle,
+    settle_descriptors,
+)
 
 SETTINGS = PoolSettings(
     size_min=1, size_max=4, queue_size=100, queue_wait=PATIENCE, idle_limit=None, poll=1000.0
@@ -527,7 +534,7 @@ def test_where_nobody_may_wait_a_worker_that_only_lingers_counts_as_free() -> No
 
 
 def test_who_does_not_shake_hands_in_time_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parking_module, "CLOCK_SECONDS", 0.01)
+    monkeypatch.setattr(watching_module, "CLOCK_SECONDS", 0.01)
     with contextlib.closing(Running()) as running:
         running.handshake_limit = 0.05
         running.start()
@@ -539,7 +546,7 @@ def test_who_does_not_shake_hands_in_time_is_let_go(monkeypatch: pytest.MonkeyPa
 
 
 def test_who_is_idle_too_long_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parking_module, "CLOCK_SECONDS", 0.01)
+    monkeypatch.setattr(watching_module, "CLOCK_SECONDS", 0.01)
     with contextlib.closing(Running(idle_limit=0.05)) as running:
         running.start()
         client = running.client()
@@ -547,7 +554,7 @@ def test_who_is_idle_too_long_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_who_is_called_for_long_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parking_module, "CLOCK_SECONDS", 0.01)
+    monkeypatch.setattr(watching_module, "CLOCK_SECONDS", 0.01)
     with contextlib.closing(Running(idle_limit=0.05)) as running:
         running.start()
         idle, held = running.client(), running.hold()
@@ -559,7 +566,7 @@ def test_who_is_called_for_long_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.slow
 def test_who_sends_a_long_message_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     # The limit is for each piece, not for the whole: a large message may come over a slow line.
-    monkeypatch.setattr(parking_module, "CLOCK_SECONDS", 0.01)
+    monkeypatch.setattr(watching_module, "CLOCK_SECONDS", 0.01)
     with contextlib.closing(Running(idle_limit=0.2)) as running:
         running.start()
         client = running.client()
@@ -961,13 +968,10 @@ def test_closing_does_not_wait_for_a_condition_that_takes_its_time(
 
 
 def test_after_closing_no_descriptor_is_left() -> None:
-    folder = "/proc/self/fd"
-    if not os.path.isdir(folder):
-        pytest.skip("descriptors cannot be counted here")
-    before = len(os.listdir(folder))
+    before = count_descriptors()
     with contextlib.closing(Running()) as running:
         running.start()
         running.client()
         running.peer().send(b"PYRO")
         assert value_of(running.client().call("add", 1, 2)) == 3
-    assert len(os.listdir(folder)) == before
+    assert settle_descriptors(before) <= before

@@ -1,0 +1,184 @@
+"""What a server type is to its daemon, and what those that listen have in common.
+
+A server type owns the sockets and the threads: it decides when a session's messages are read, and
+in which thread they are answered. It gets its sessions made for it and never sees the daemon.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterable
+
+    from .session import Session
+
+log = logging.getLogger("pyrolike.server")
+
+ACCEPT_PAUSE = 0.1
+"""Seconds until the next attempt when the system has no room for another connection."""
+
+ACCEPTED_AT_ONCE = 100
+"""Connections accepted in one go, so that those who are there have their turn too."""
+
+SHORTEST_POLL = 0.01
+"""Seconds the loops wait at least: POLLTIMEOUT may be 0, but that must not mean to spin."""
+
+CLOSING_SECONDS = 2.0
+"""How long `close` waits for the clients' ends to be worked off before it closes them roughly."""
+
+
+def get_tick_seconds(poll: float, idle_seconds: float | None) -> float:
+    """Return how often housekeeping is done.
+
+    Source: servers.md section 2; Pyro's housekeeper.
+    """
+    return max(SHORTEST_POLL, min(poll, max(idle_seconds or 0.0, 5.0)))
+
+
+class Server(ABC):
+    """What a daemon and its sessions want of a server type.
+
+    Args:
+        sock: The socket that the daemon shows as its own.
+
+    Attributes:
+        kind: What clients are told about the server type.
+        sock: See above.
+        is_closed: Nothing more is served.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.is_closed = False
+        self._sessions: set[Session] = set()
+        self._sessions_changed = threading.Condition()  # guards the set
+
+    @property
+    @abstractmethod
+    def sockets(self) -> list[Any]:
+        """What a foreign event loop has to watch for reading."""
+
+    @property
+    @abstractmethod
+    def selector(self) -> Any:
+        """What the loop waits in, where that can be shared.
+
+        Raises:
+            TypeError: It cannot.
+        """
+
+    @abstractmethod
+    def loop(self, condition: Callable[[], bool]) -> None:
+        """Serve until *condition* is false, the server is closed, or Ctrl-C."""
+
+    @property
+    @abstractmethod
+    def is_inside(self) -> bool:
+        """Whether the calling thread is in the loop."""
+
+    @abstractmethod
+    def events(self, eventsockets: Iterable[Any]) -> None:
+        """Serve what a foreign event loop has seen on some of `sockets`."""
+
+    @abstractmethod
+    def combine_loop(self, server: Any) -> None:
+        """Serve another server in this one's loop.
+
+        Raises:
+            TypeError: That is not possible.
+        """
+
+    @abstractmethod
+    def wakeup(self) -> None:
+        """Have the loop look at its condition now. Never blocks; any thread may call it."""
+
+    @abstractmethod
+    def start_task(self, task: Callable[[], None]) -> bool:
+        """Run *task* in another thread, if one is free; say whether that is so."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close what is open. Running calls still get their answer out.
+
+        Afterwards nothing is served any more. May be called twice, from any thread, and from a
+        running call.
+        """
+
+    def shutdown(self) -> None:
+        """End the loop; what is open stays open until `close`."""
+        self.is_closed = True
+        self.wakeup()
+
+    def enter(self, session: Session) -> bool:
+        """Take note of a new session; False, and it is closed, if the server is closed already."""
+        with self._sessions_changed:
+            is_late = self.is_closed
+            if not is_late:
+                self._sessions.add(session)
+        if is_late:
+            session.connection.close()
+        return not is_late
+
+    def forget(self, session: Session) -> None:
+        """Take note that a session has ended."""
+        with self._sessions_changed:
+            self._sessions.discard(session)
+            self._sessions_changed.notify_all()
+
+    def _refuse_new(self) -> list[Session]:
+        """Let nobody in any more, end the loop, and return the sessions there are."""
+        with self._sessions_changed:  # so that no connection is let in unseen meanwhile
+            self.shutdown()
+            return list(self._sessions)
+
+
+class Acceptor:
+    """Accepts the connections of a listening socket, without ever waiting for one.
+
+    Args:
+        listener: A listening socket.
+        make_session: Makes the session for an accepted socket and its peer's address.
+        welcome: Called with each new session.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        make_session: Callable[[socket.socket, Any], Any],
+        welcome: Callable[[Any], None],
+    ) -> None:
+        self._listener = listener
+        self._make_session = make_session
+        self._welcome = welcome
+        listener.setblocking(False)
+
+    def accept_some(self) -> bool:
+        """Accept what waits in the backlog; False if there is more that cannot be accepted now."""
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                sock, address = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return True
+            except OSError as fault:
+                if self._listener.fileno() == -1:
+                    return True  # it was closed
+                log.error("cannot accept a connection: %s", fault)
+                return False
+            self._admit(sock, address)
+        return True
+
+    def _admit(self, sock: socket.socket, address: Any) -> None:
+        try:
+            session = self._make_session(sock, address)
+        except Exception as fault:  # noqa: BLE001  it is gone already; the others are to come
+            log.debug("a new connection failed at once: %s", fault)
+            sock.close()
+        else:
+            self._welcome(session)

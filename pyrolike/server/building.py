@@ -1,0 +1,237 @@
+"""What a daemon is made of, from its arguments and the settings: where it is, and what serves it.
+
+All that is read of the settings when a daemon is made or a connection accepted, is read here. The
+rest is given values.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pyrolike.configure import config
+from pyrolike.errors import PyroError
+from pyrolike.transport import (
+    SocketConnection,
+    listen_socket,
+    listen_unix_socket,
+    location_str,
+    set_nodelay,
+)
+
+from .existing import ExistingConnectionServer
+from .multiplex import MultiplexServer
+from .onethread import LoopSettings
+from .patience import PatientSession
+from .session import Session
+from .threadpool import PoolSettings, ThreadPoolServer
+
+if TYPE_CHECKING:
+    from .base import Server
+    from .service import Service
+
+Host: TypeAlias = "str | ipaddress.IPv4Address | ipaddress.IPv6Address"
+
+SEND_SECONDS = 60.0
+"""How long a client may refuse to take any byte of a reply, unless COMMTIMEOUT is set."""
+
+AF_UNIX = getattr(socket, "AF_UNIX", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a daemon is.
+
+    Attributes:
+        sock: The listening socket, or the one that is connected already.
+        location: What it is called in uris.
+        nat_location: What is published instead, or None.
+        path: The Unix socket's file, which is to be removed in the end, or None.
+        is_connected: Whether the socket is somebody else's and connected.
+    """
+
+    sock: socket.socket
+    location: str
+    nat_location: str | None = None
+    path: str | None = None
+    is_connected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """The arguments of a daemon that say where it shall be; see `Daemon`."""
+
+    host: Host | None
+    port: int
+    unixsocket: str | None
+    nathost: Host | None
+    natport: int | None
+    connected_socket: socket.socket | None
+
+
+def check_wishes(wishes: Wishes) -> None:
+    """Refuse what contradicts itself, and what this version does not have.
+
+    Raises:
+        ValueError: The arguments contradict each other.
+        PyroError: SSL is on.
+    """
+    if config.SSL:
+        raise PyroError("SSL is not available in this version; nothing is served without it")
+    if wishes.connected_socket is None:
+        _find_nat_address(wishes)
+
+
+def take_place(wishes: Wishes) -> Place:
+    """Listen where it is wished, or take the connected socket.
+
+    Raises:
+        OSError: The address cannot be listened on, or the socket is not connected.
+    """
+    if wishes.connected_socket is not None:
+        return _find_connected_place(wishes.connected_socket)
+    nat, nat_location = _find_nat_address(wishes), None
+    if wishes.unixsocket:
+        path = wishes.unixsocket
+        has_file = not path.startswith("\0")
+        return Place(listen_unix_socket(path), f"./u:{path}", path=path if has_file else None)
+    host = config.HOST if wishes.host is None else str(wishes.host)
+    listener = listen_socket(
+        host,
+        wishes.port,
+        reuse=config.SOCK_REUSE,
+        nodelay=True,
+        ip_version=config.PREFER_IP_VERSION,
+    )
+    port = listener.getsockname()[1]
+    shown = host or ("::" if listener.family == socket.AF_INET6 else "0.0.0.0")
+    if nat is not None:
+        nat_location = location_str(str(nat[0]), nat[1] or port)
+    return Place(listener, location_str(shown, port), nat_location)
+
+
+def make_server(service: Service, place: Place) -> Server:
+    """Make the server type for a place; it owns the socket then, unless that is connected.
+
+    Raises:
+        ValueError: The thread-pool sizes contradict each other.
+    """
+    sock, keep_house = place.sock, service.keep_house
+    try:
+        if place.is_connected:
+            make = partial(_make_connected_session, service)
+            return ExistingConnectionServer(sock, make, keep_house, _take_loop_settings())
+        if config.SERVERTYPE == "multiplex":
+            make_session = partial(make_patient_session, service)
+            return MultiplexServer(sock, make_session, keep_house, _take_loop_settings())
+        return ThreadPoolServer(
+            sock, partial(make_session_for_threads, service), keep_house, _take_pool_settings()
+        )
+    except BaseException:
+        if not place.is_connected:
+            sock.close()
+        raise
+
+
+def make_session_for_threads(service: Service, sock: socket.socket, address: Any) -> Session:
+    """Make the session of an accepted connection whose thread may wait for it."""
+    _set_up(sock)
+    sock.setblocking(True)
+    connection = SocketConnection(sock)
+    connection.limit_waiting(config.THREADPOOL_LINGER, config.COMMTIMEOUT or SEND_SECONDS)
+    return Session(service, connection, address or None, _get_handshake_deadline())
+
+
+def make_patient_session(service: Service, sock: socket.socket, address: Any) -> PatientSession:
+    """Make the session of an accepted connection that must not keep its thread waiting."""
+    _set_up(sock)
+    sock.setblocking(False)
+    return PatientSession(
+        service,
+        SocketConnection(sock),
+        address or None,
+        _get_handshake_deadline(),
+        idle_seconds=config.COMMTIMEOUT or None,
+        send_seconds=config.COMMTIMEOUT or SEND_SECONDS,
+    )
+
+
+def _make_connected_session(service: Service, sock: socket.socket) -> PatientSession:
+    """Make the session for somebody else's socket: nothing of it is changed."""
+    connection = SocketConnection(sock, keep_open=True)
+    address = sock.getpeername() or None
+    return PatientSession(service, connection, address, needs_handshake=False)
+
+
+def _set_up(sock: socket.socket) -> None:
+    if sock.family != AF_UNIX:
+        set_nodelay(sock)  # a reply that waits for an acknowledgement would take 40 ms
+
+
+def _get_handshake_deadline() -> float | None:
+    return monotonic() + config.HANDSHAKE_TIMEOUT if config.HANDSHAKE_TIMEOUT else None
+
+
+def _find_nat_address(wishes: Wishes) -> tuple[Host, int] | None:
+    """Return the host and port to publish, or None for the daemon's own."""
+    nathost = wishes.nathost
+    if nathost is None:
+        if wishes.natport is not None:
+            raise ValueError("natport needs a nathost")
+        nathost = None if wishes.unixsocket else config.NATHOST
+    if nathost is None:
+        return None
+    if wishes.unixsocket:
+        raise ValueError("a Unix socket is not translated: nathost and natport make no sense")
+    return nathost, config.NATPORT if wishes.natport is None else wishes.natport
+
+
+def _find_connected_place(sock: socket.socket) -> Place:
+    """Look at a socket that is said to be connected.
+
+    Source: servers.md section 4; Pyro5's words for a socket without a name.
+    """
+    if isinstance(sock, ssl.SSLSocket):
+        raise PyroError("SSL is not available in this version; not on a connected socket either")
+    try:
+        sock.getpeername()
+        is_stream = sock.type == socket.SOCK_STREAM
+    except OSError as fault:
+        raise OSError(
+            fault.errno,
+            f"the connected_socket of a daemon must be connected already ({fault.strerror}); "
+            "connect it or accept it before the daemon is created",
+        ) from fault
+    if not is_stream:
+        raise OSError("the connected_socket of a daemon must be a stream: SOCK_STREAM")
+    name = sock.getsockname()
+    if sock.family == AF_UNIX:
+        text = name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name
+        location = f"./u:{text or '<<not-bound>>'}"
+    else:
+        location = location_str(name[0], name[1])
+    return Place(sock, location, is_connected=True)
+
+
+def _take_loop_settings() -> LoopSettings:
+    return LoopSettings(
+        threads=config.THREADPOOL_SIZE,
+        idle_limit=config.COMMTIMEOUT or None,
+        poll=config.POLLTIMEOUT,
+    )
+
+
+def _take_pool_settings() -> PoolSettings:
+    return PoolSettings(
+        size_min=config.THREADPOOL_SIZE_MIN,
+        size_max=config.THREADPOOL_SIZE,
+        queue_size=config.THREADPOOL_QUEUE_SIZE,
+        queue_wait=config.THREADPOOL_QUEUE_WAIT,
+        idle_limit=config.COMMTIMEOUT or None,
+        poll=config.POLLTIMEOUT,
+    )

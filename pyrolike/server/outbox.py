@@ -1,0 +1,108 @@
+"""What a client has not taken in yet: replies, where the thread that sends them must not wait.
+
+A reply is sent as far as the connection takes it at once; the rest stays in the session's outbox
+until the client reads on. As nothing more is read from a client with a rest, an outbox holds one
+reply at most.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+from collections import deque
+from typing import Any
+
+from pyrolike.transport import transfer_fault
+
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # not on Windows; there we read only what is ready
+
+
+def send_available(sock: socket.socket, data: Any) -> int:
+    """Send what can be sent without waiting, whatever timeout the socket has; return how much.
+
+    Raises:
+        OSError: The connection is lost.
+    """
+    timeout = sock.gettimeout()
+    try:
+        if not DONT_WAIT and timeout != 0:
+            return _send_without_flag(sock, data, timeout)
+        # With a timeout of the program's Python itself waits for room; so there must be some.
+        if timeout and not _has_room(sock):
+            return 0
+        return sock.send(data, DONT_WAIT)
+    except (BlockingIOError, TimeoutError):
+        return 0
+
+
+def _send_without_flag(sock: socket.socket, data: Any, timeout: float | None) -> int:
+    sock.settimeout(0)
+    try:
+        return sock.send(data)
+    finally:
+        with contextlib.suppress(OSError):
+            sock.settimeout(timeout)
+
+
+def _has_room(sock: socket.socket) -> bool:
+    if sock.fileno() == -1:
+        return True  # to be told so by the system
+    poller = select.poll()  # where there is the flag, there is this
+    poller.register(sock, select.POLLOUT)
+    return bool(poller.poll(0))
+
+
+class Outbox:
+    """The writing half of a session that must not wait.
+
+    Args:
+        sock: Where to; the socket's own timeout does not matter.
+    """
+
+    __slots__ = ("_rest", "_sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._rest: deque[memoryview] = deque()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything was sent."""
+        return not self._rest
+
+    def sendall(self, data: Any) -> None:
+        """Send *data* as far as that is possible now, and keep the rest.
+
+        Raises:
+            OSError: The connection is lost.
+        """
+        sent = 0 if self._rest else send_available(self._sock, data)
+        if sent < len(data):
+            self._rest.append(memoryview(data)[sent:])
+
+    def send_parts(self, head: bytes, payload: Any) -> None:
+        """Send *head* and *payload* one after the other.
+
+        Raises:
+            ConnectionClosedError: The connection is lost.
+        """
+        try:
+            self.sendall(head)
+            self.sendall(payload)
+        except OSError as fault:
+            raise transfer_fault(fault, "sending") from fault
+
+    def flush(self) -> None:
+        """Send on as far as that is possible now.
+
+        Raises:
+            OSError: The connection is lost.
+        """
+        while self._rest:
+            piece = self._rest[0]
+            sent = send_available(self._sock, piece)
+            if sent < len(piece):
+                self._rest[0] = piece[sent:]
+                return
+            self._rest.popleft()

@@ -1,0 +1,139 @@
+"""What a thread needs that waits for many: to be woken, and to keep track of who is waited for.
+
+`Waker` ends a wait in a selector from any thread. `Watch` is the selector with the sessions in it,
+and with the moments at which their time is over. Both are the property of one thread; only
+`Waker.wake` may be called from others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .session import Session
+
+CLOCK_SECONDS = 0.25
+"""How exactly handshake and idle limits are kept: sessions with one are checked this often."""
+
+S = TypeVar("S", bound="Session")
+
+
+class Waker:
+    """A pipe to oneself: watch it for reading, and any thread can end the wait."""
+
+    def __init__(self) -> None:
+        self._receiver, self._sender = socket.socketpair()
+        self._receiver.setblocking(False)
+        self._sender.setblocking(False)
+
+    def fileno(self) -> int:
+        """Return the descriptor to watch; -1 after `close`."""
+        return self._receiver.fileno()
+
+    def wake(self) -> None:
+        """Wake who waits, or will wait next. Never blocks."""
+        # A full pipe is a pipe that wakes; a closed one means that nobody needs waking.
+        with contextlib.suppress(OSError):
+            self._sender.send(b"!")
+
+    def drain(self) -> None:
+        """Take note of having been woken."""
+        with contextlib.suppress(BlockingIOError):
+            self._receiver.recv(4096)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for nothing else, for a while."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self, selectors.EVENT_READ)
+            selector.select(seconds)
+
+    def close(self) -> None:
+        """Give the pipe back. Twice is fine."""
+        self._receiver.close()
+        self._sender.close()
+
+
+class Watch(Generic[S]):
+    """The sessions that one thread watches, for bytes and for the end of their time.
+
+    Args:
+        lose: Called with a session whose connection the program has closed while it was watched.
+
+    Attributes:
+        selector: Sessions are in it with themselves as the data.
+    """
+
+    def __init__(self, lose: Callable[[S], None]) -> None:
+        self._lose = lose
+        self.selector = selectors.DefaultSelector()
+        self._limited: set[S] = set()  # sessions that have a deadline
+        self._next_check = 0.0
+
+    def add(self, session: S) -> None:
+        """Watch *session* for bytes and for its deadline.
+
+        Raises:
+            OSError, ValueError: Its connection is closed.
+        """
+        self.register(session.connection.sock, session)
+        if session.deadline is not None:
+            self._limited.add(session)
+
+    def register(self, fileobj: Any, data: Any) -> None:
+        """Watch something for bytes.
+
+        Args:
+            fileobj: What has a descriptor.
+            data: What the selector shall give back: a session, or else something to call.
+
+        Raises:
+            OSError, ValueError: It is closed.
+        """
+        try:
+            self.selector.register(fileobj, selectors.EVENT_READ, data)
+        except KeyError:
+            # The number belonged to something that was closed while it was watched.
+            stale = self.selector.unregister(fileobj.fileno()).data
+            if not callable(stale):
+                self._lose(stale)
+            self.selector.register(fileobj, selectors.EVENT_READ, data)
+
+    def pause(self, fileobj: Any) -> None:
+        """Do not watch *fileobj* for bytes any more; nothing happens if it is not watched."""
+        # ValueError: it was closed meanwhile.
+        with contextlib.suppress(KeyError, ValueError):
+            self.selector.unregister(fileobj)
+
+    def discard(self, session: S) -> None:
+        """Let go of *session*; nothing happens if it is not here."""
+        self._limited.discard(session)
+        self.pause(session.connection.sock)
+
+    def limit(self, session: S, deadline: float | None) -> None:
+        """Give a watched session a new deadline, or none."""
+        session.deadline = deadline
+        if deadline is None:
+            self._limited.discard(session)
+        else:
+            self._limited.add(session)
+
+    def get_timeout(self, seconds: float) -> float:
+        """Return how long to wait at most, if *seconds* are enough for everything else."""
+        return min(seconds, CLOCK_SECONDS) if self._limited else seconds
+
+    def find_expired(self, now: float) -> list[S]:
+        """Return the sessions whose time is over; looked for every `CLOCK_SECONDS` only."""
+        if now < self._next_check:
+            return []
+        self._next_check = now + CLOCK_SECONDS
+        return [one for one in self._limited if (one.deadline or now) <= now]
+
+    def close(self) -> None:
+        """Give the selector back. The sessions stay open."""
+        self.selector.close()
+        self._limited.clear()

@@ -1,0 +1,564 @@
+"""What every server type must be able to do, over real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+
+from pyrolike.api import BatchProxy, Daemon, Proxy
+from pyrolike.errors import CommunicationError, PyroError
+from tests.support import wire
+from tests.support.daemon import PATIENCE, Threads, changed_settings
+from tests.support.processes import Program
+from tests.support.rawpeer import RawPeer, call_message, serpent
+from tests.support.servertypes import (
+    ALL,
+    HANDSHAKE,
+    LISTENING,
+    Calc,
+    PerCall,
+    PerSession,
+    Served,
+    Single,
+    Watching,
+    foreign_loop,
+    served,
+)
+from tests.support.serving import count_descriptors, run_bounded, settle, settle_descriptors
+
+HUGE = 30_000_000
+"""Characters of a reply that no system takes in before somebody reads."""
+
+every_type = pytest.mark.parametrize("kind", ALL)
+listening_types = pytest.mark.parametrize("kind", LISTENING)
+
+
+@pytest.fixture
+def calc() -> Iterator[Calc]:
+    calc = Calc()
+    yield calc
+    calc.may_go_on.set()  # whatever happened, no thread may stay held
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    threads, descriptors = set(threading.enumerate()), count_descriptors()
+    yield
+    assert settle(threads) == []
+    assert settle_descriptors(descriptors) <= descriptors
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until *condition*, which tells nobody, has become true."""
+    end = monotonic() + PATIENCE
+    while not condition():
+        assert monotonic() < end
+        sleep(0.001)
+
+
+def oneway_message(method: str, *args: Any) -> bytes:
+    return wire.message(wire.INVOKE, serpent(("calc", method, args, {})), flags=wire.ONEWAY)
+
+
+def check_serves(server: Served) -> None:
+    """A new client is served."""
+    with server.proxy() as proxy:
+        assert proxy.add(3, 4) == 7
+
+
+# -- calls
+
+
+@every_type
+def test_calls_attributes_batches_and_streams_work(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server:
+        proxy = server.proxy()
+        assert proxy.add(3, 4) == 7
+        proxy.level = 5
+        assert proxy.level == 5
+        batch = BatchProxy(proxy)
+        batch.add(1, 2)
+        batch.add(3, 4)
+        assert list(batch()) == [3, 7]
+        assert list(proxy.count(4)) == [0, 1, 2, 3]
+        with pytest.raises(ValueError, match="failed"):
+            proxy.fail()
+        with pytest.raises(AttributeError):
+            proxy.nothing()
+        assert proxy.add(3, 4) == 7
+
+
+@every_type
+@pytest.mark.parametrize("size", [10, 100_000, HUGE])
+def test_requests_and_replies_of_any_size_arrive_whole(kind: str, calc: Calc, size: int) -> None:
+    with served(kind, {"calc": calc}) as server:
+        proxy = server.proxy()
+        assert len(proxy.repeat("x", size)) == size
+        assert len(proxy.repeat("x" * (size // 10), 1)) == size // 10
+        assert proxy.add(3, 4) == 7
+
+
+@every_type
+def test_a_daemon_tells_its_server_type(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server:
+        info = server.proxy("Pyro.Daemon").info()
+        assert f"Servertype: {kind}" in info
+
+
+@every_type
+def test_oneway_calls_run_beside_the_others_and_in_order(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server:
+        proxy = server.proxy()
+        proxy.wait_oneway()
+        for word in range(50):
+            proxy.note(word)
+        assert proxy.add(3, 4) == 7  # although the first of them still runs
+        assert calc.notes == []
+        calc.may_go_on.set()
+        assert calc.wait_noted(50) == list(range(50))
+
+
+@every_type
+@pytest.mark.parametrize("how", ["exit", "interrupt", "generator"])
+def test_a_method_that_wants_to_end_its_thread_ends_nothing(
+    kind: str, calc: Calc, how: str
+) -> None:
+    with served(kind, {"calc": calc}) as server:
+        proxy = server.proxy()
+        for _ in range(3):
+            with pytest.raises((PyroError, GeneratorExit)):
+                proxy.leave(how)
+        assert proxy.add(3, 4) == 7
+        assert server.running.thread.is_alive()
+
+
+@every_type
+def test_instances_live_as_their_mode_says(kind: str) -> None:
+    objects = {"session": PerSession, "single": Single, "percall": PerCall}
+    with served(kind, objects) as server:
+        for object_id, expected in ("session", [1, 2]), ("single", [1, 2]), ("percall", [1, 1]):
+            proxy = server.proxy(object_id)
+            assert [proxy.call(), proxy.call()] == expected
+
+
+@listening_types
+def test_each_client_has_its_own_session_instance(kind: str) -> None:
+    with served(kind, {"session": PerSession, "single": Single}) as server:
+        assert [server.proxy("session").call() for _ in range(3)] == [1, 1, 1]
+        assert [server.proxy("single").call() for _ in range(3)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", ["thread"])
+def test_a_method_may_call_an_object_of_its_own_daemon_while_its_caller_waits(
+    kind: str, calc: Calc
+) -> None:
+    # Not with the other server types: their one thread is the one that waits for the answer.
+    with served(kind, {"calc": calc}) as server:
+        assert server.proxy().call_back(server.running.proxy()) == 7
+
+
+@pytest.mark.parametrize("kind", ["multiplex", "existing"])
+def test_all_calls_run_in_the_thread_of_the_loop(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server:
+        assert server.proxy().thread() == server.running.thread.name
+
+
+# -- messages, and clients that have trouble with them
+
+
+@every_type
+def test_a_slow_message_arrives_in_the_end(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server:
+        peer = server.peer()
+        for byte in call_message("add", 3, 4):
+            peer.send(bytes([byte]))
+        assert peer.read_message().payload == serpent(7)
+
+
+@every_type
+def test_several_messages_in_one_piece_are_answered_in_order(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server:
+        peer = server.silent_peer()
+        greeting = HANDSHAKE if kind != "existing" else b""
+        calls = [call_message("add", seq, 1, seq=seq) for seq in range(1, 21)]
+        peer.send(greeting + b"".join(calls))
+        if greeting:
+            assert peer.read_message().type == wire.CONNECTOK
+        replies = [peer.read_message() for _ in calls]
+        assert [reply.seq for reply in replies] == list(range(1, 21))
+
+
+@listening_types
+@pytest.mark.parametrize(
+    "start",
+    [b"", HANDSHAKE[:20], HANDSHAKE, HANDSHAKE + b"PYRO"],
+    ids=["nothing", "half a handshake", "a handshake", "half a call"],
+)
+def test_plenty_of_clients_that_do_not_go_on_stop_nobody(
+    kind: str, calc: Calc, start: bytes
+) -> None:
+    with served(kind, {"calc": calc}) as server:
+        for _ in range(90):
+            server.silent_peer().send(start)
+        check_serves(server)
+
+
+@pytest.mark.slow
+@listening_types
+def test_a_handshake_that_is_never_finished_is_given_up(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}, HANDSHAKE_TIMEOUT=0.1) as server:
+        server.silent_peer().wait_closed()
+        slow = server.silent_peer()
+        slow.send(HANDSHAKE[:-1])
+        slow.wait_closed()
+        check_serves(server)
+
+
+@pytest.mark.slow
+@listening_types
+def test_a_client_that_is_idle_too_long_is_let_go(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}, COMMTIMEOUT=0.2, daemon_class=Watching) as server:
+        server.peer().wait_closed()
+        assert server.daemon.has_left.acquire(timeout=PATIENCE)  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+@listening_types
+def test_a_client_that_does_not_read_its_reply_stops_nobody(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server:
+        deaf = [server.peer() for _ in range(3)]
+        for peer in deaf:
+            peer.send_call("repeat", "x", HUGE)
+            peer.send_call("add", 3, 4, seq=2)
+        for _ in range(5):
+            check_serves(server)
+        for peer in deaf:  # and one that reads late gets everything
+            assert len(peer.read_message().payload) > HUGE
+            assert peer.read_message().payload == serpent(7)
+
+
+@pytest.mark.slow
+@listening_types
+def test_a_client_that_never_reads_its_reply_is_let_go(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}, COMMTIMEOUT=0.2, daemon_class=Watching) as server:
+        server.peer().send_call("repeat", "x", HUGE)
+        assert server.daemon.has_left.acquire(timeout=PATIENCE)  # type: ignore[attr-defined]
+
+
+@listening_types
+@pytest.mark.parametrize(
+    "rubbish",
+    [b"GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n", bytes(100)],
+    ids=["http", "zeros"],
+)
+def test_rubbish_ends_its_sender_only(kind: str, calc: Calc, rubbish: bytes) -> None:
+    with served(kind, {"calc": calc}) as server:
+        stranger, client = server.silent_peer(), server.peer()
+        stranger.send(rubbish)
+        assert stranger.read_message().type == wire.CONNECTFAIL
+        stranger.wait_closed()
+        client.send(call_message("add", 3, 4) + rubbish)
+        assert client.read_message().payload == serpent(7)
+        client.wait_closed()
+        check_serves(server)
+
+
+@listening_types
+def test_two_clients_with_many_calls_take_turns(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}, THREADPOOL_SIZE=1, THREADPOOL_SIZE_MIN=1) as server:
+        peers = [server.peer() for _ in range(2)]
+        for peer in peers:
+            peer.send(b"".join(call_message("add", seq, 1, seq=seq) for seq in range(200)))
+        for peer in peers:
+            assert [peer.read_message().seq for _ in range(200)] == list(range(200))
+
+
+@listening_types
+def test_more_oneway_calls_than_may_wait_stop_nobody_else(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server:
+        peer = server.peer()
+        peer.send(oneway_message("wait_oneway"))
+        assert calc.is_held.wait(PATIENCE)
+        flood = b"".join(oneway_message("note", word) for word in range(1500))
+        with Threads() as threads:
+            threads.start(peer.send, flood + call_message("add", 3, 4, seq=9))
+            check_serves(server)
+            calc.may_go_on.set()
+            assert calc.wait_noted(1500) == list(range(1500))
+            assert peer.read_message().seq == 9
+
+
+# -- clients that leave
+
+
+@every_type
+def test_when_a_client_leaves_the_daemon_is_told_and_what_is_tracked_is_closed(
+    kind: str, calc: Calc
+) -> None:
+    with served(kind, {"calc": calc}, daemon_class=Watching) as server:
+        daemon: Any = server.daemon
+        server.proxy().track()
+        server.leave()
+        assert daemon.has_left.acquire(timeout=PATIENCE)
+        assert calc.resource.is_closed.wait(PATIENCE)
+        ((conn, was_open, tracked),) = daemon.left
+        assert was_open
+        assert tracked == 1
+        assert conn.is_closed
+
+
+@every_type
+def test_a_client_that_leaves_in_the_middle_of_a_message_is_gone(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}, daemon_class=Watching) as server:
+        server.peer().send(call_message("add", 1, 2)[:-1])
+        server.leave()
+        assert server.daemon.has_left.acquire(timeout=PATIENCE)  # type: ignore[attr-defined]
+
+
+# -- the loop
+
+
+@every_type
+def test_housekeeping_is_done_while_nothing_else_happens(kind: str) -> None:
+    with served(kind, daemon_class=Watching, POLLTIMEOUT=0.02) as server:
+        for _ in range(3):
+            assert server.daemon.houses.acquire(timeout=PATIENCE)  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def idle_daemon(kind: str, **settings: Any) -> Iterator[Daemon]:
+    """Give a daemon whose loop does not run."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(changed_settings(**settings))
+        if kind == "existing":
+            ours, _ = (stack.enter_context(one) for one in socket.socketpair())
+            yield stack.enter_context(Daemon(connected_socket=ours))
+        else:
+            stack.enter_context(changed_settings(SERVERTYPE=kind))
+            yield stack.enter_context(Daemon())
+
+
+@every_type
+def test_the_loop_ends_when_its_condition_says_so_and_can_be_entered_again(kind: str) -> None:
+    with idle_daemon(kind, POLLTIMEOUT=0.02) as daemon:
+        for _ in range(2):
+            turns = iter([True, True, False])
+            daemon.requestLoop(loopCondition=lambda turns=turns: next(turns))  # type: ignore[misc]
+
+
+@every_type
+def test_a_condition_that_fails_ends_the_loop_with_its_error(kind: str) -> None:
+    def fail() -> bool:
+        raise ValueError("broken condition")
+
+    with idle_daemon(kind) as daemon:
+        for _ in range(2):
+            with pytest.raises(ValueError, match="broken condition"):
+                daemon.requestLoop(fail)
+
+
+@every_type
+def test_a_second_loop_waits_for_the_first_and_ends_with_the_daemon(kind: str) -> None:
+    with idle_daemon(kind) as daemon, Threads() as threads:
+        loops = [threads.start(daemon.requestLoop) for _ in range(2)]
+        daemon.shutdown()
+        for loop in loops:
+            loop.join(PATIENCE)
+            assert not loop.is_alive()
+
+
+SERVER = """
+import socket
+from pyrolike.api import Daemon, config
+
+words = iter(["READY"])
+
+def announce():
+    for word in words:  # once, from inside the loop
+        print(word, flush=True)
+    return True
+
+ours, theirs = socket.socketpair()
+with ours, theirs, Daemon(**({"connected_socket": ours} if EXISTING else {})) as daemon:
+    daemon.requestLoop(announce)
+    assert ours.fileno() >= 0
+print("bye", flush=True)
+"""
+
+
+@pytest.mark.slow
+@every_type
+def test_ctrl_c_ends_the_loop_quietly(kind: str) -> None:
+    program = SERVER.replace("EXISTING", str(kind == "existing"))
+    environment = {"PYRO_SERVERTYPE": "thread" if kind == "existing" else kind}
+    with Program(
+        ["-W", "error", "-c", program], ready=r"^READY$", environment=environment
+    ) as server:
+        server.interrupt()
+        assert server.wait() == 0
+        assert server.output.splitlines()[1:] == ["bye"]
+
+
+# -- the end
+
+
+@every_type
+@pytest.mark.parametrize("method", ["stop", "stop_oneway"])
+def test_a_method_may_shut_its_daemon_down_and_is_answered_at_once(
+    kind: str, calc: Calc, method: str
+) -> None:
+    with served(kind, {"calc": calc}) as server:
+        calc.stop_now = server.daemon.shutdown
+        proxy = server.proxy()
+        proxy._pyroTimeout = 1.5  # less than any of the times that closing waits
+        assert getattr(proxy, method)() == ("stopped" if method == "stop" else None)
+        server.running.join()
+        assert server.daemon.transportServer is None
+
+
+@every_type
+def test_the_reply_of_the_method_that_shut_down_arrives_whole(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server:
+        calc.stop_now = server.daemon.shutdown
+        assert server.proxy().stop(HUGE) == "x" * HUGE
+        server.running.join()
+
+
+@every_type
+def test_shutting_down_twice_from_several_threads_is_fine(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server, Threads() as threads:
+        server.peer()
+        for _ in range(4):
+            threads.start(server.daemon.shutdown)
+        server.running.join()
+        server.daemon.close()
+
+
+@every_type
+def test_a_method_and_a_thread_may_shut_down_at_the_same_time(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server, Threads() as threads:
+
+        def stop() -> None:
+            threads.start(server.daemon.shutdown)
+            server.daemon.shutdown()
+
+        calc.stop_now = stop
+        proxy = server.proxy()
+        assert proxy.stop() == "stopped"
+        server.running.join()
+
+
+@every_type
+def test_shutting_down_wakes_a_loop_that_waits(kind: str) -> None:
+    with served(kind, POLLTIMEOUT=1000.0) as server:
+        assert run_bounded(server.daemon.shutdown)
+        server.running.join()
+
+
+@pytest.mark.slow
+@every_type
+def test_a_client_that_does_not_read_does_not_keep_the_daemon_from_closing(
+    kind: str, calc: Calc
+) -> None:
+    with served(kind, {"calc": calc}) as server:
+        peer = server.peer()
+        peer.send_call("repeat", "x", HUGE)
+        wait_for_reply(peer)
+        assert run_bounded(server.daemon.close, PATIENCE)
+
+
+@listening_types
+def test_closing_ends_the_clients_that_are_connected(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}, daemon_class=Watching) as server:
+        peers = [server.peer() for _ in range(5)]
+        silent = server.silent_peer()
+        proxy = server.proxy()
+        assert proxy.add(3, 4) == 7
+        server.daemon.close()
+        for peer in (*peers, silent):
+            peer.wait_closed()
+        for _ in range(6):  # of these the daemon is told; the silent one never was a client
+            assert server.daemon.has_left.acquire(timeout=PATIENCE)  # type: ignore[attr-defined]
+        assert len(server.daemon.left) == 6  # type: ignore[attr-defined]
+        with pytest.raises(CommunicationError):
+            proxy.add(3, 4)
+        with pytest.raises(CommunicationError):
+            Proxy(f"PYRO:calc@{server.running.location}").add(3, 4)
+
+
+@every_type
+def test_a_call_that_runs_when_the_daemon_closes_gets_its_answer_out(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server, Threads() as threads:
+        peer = server.peer()
+        peer.send_call("hold")
+        assert calc.is_held.wait(PATIENCE)
+        threads.start(server.daemon.close)
+        wait_until(lambda: server.daemon.transportServer is None)  # it has begun
+        calc.may_go_on.set()
+        assert peer.read_message().payload == serpent("held")
+        if kind != "existing":
+            peer.wait_closed()
+
+
+@listening_types
+def test_a_daemon_in_a_foreign_loop_can_be_closed(kind: str, calc: Calc) -> None:
+    with idle_daemon(kind) as daemon:
+        daemon.register(calc, "calc")
+        daemon.events(daemon.sockets)
+        daemon.close()
+
+
+# -- a foreign loop
+
+
+@listening_types
+def test_a_foreign_loop_serves_all_clients(kind: str, calc: Calc) -> None:
+    with idle_daemon(kind) as daemon:
+        uri = daemon.register(calc, "calc")
+        with foreign_loop(daemon), contextlib.ExitStack() as stack:
+            proxies = [stack.enter_context(Proxy(uri)) for _ in range(5)]
+            for proxy in proxies:
+                proxy._pyroTimeout = PATIENCE
+            for _ in range(3):
+                assert [proxy.add(3, 4) for proxy in proxies] == [7] * 5
+
+
+@listening_types
+def test_a_foreign_loop_leaves_no_message_unanswered(kind: str, calc: Calc) -> None:
+    # It waits without a limit: nothing but the daemon's sockets can tell it that there is more.
+    with idle_daemon(kind) as daemon:
+        daemon.register(calc, "calc")
+        with foreign_loop(daemon, None), connect(daemon) as peer:
+            calls = [call_message("add", seq, 1, seq=seq) for seq in range(100)]
+            peer.send(HANDSHAKE + b"".join(calls))
+            assert peer.read_message().type == wire.CONNECTOK
+            assert [peer.read_message().seq for _ in calls] == list(range(100))
+
+
+@listening_types
+def test_a_foreign_loop_is_not_stopped_by_who_does_not_read(kind: str, calc: Calc) -> None:
+    with idle_daemon(kind) as daemon:
+        daemon.register(calc, "calc")
+        with foreign_loop(daemon, None), connect(daemon) as deaf, connect(daemon) as peer:
+            deaf.connect()
+            deaf.send(call_message("repeat", "x", HUGE) + call_message("add", 3, 4, seq=2))
+            wait_for_reply(deaf)
+            peer.connect()
+            assert peer.call("add", 3, 4).payload == serpent(7)
+            assert len(deaf.read_message().payload) > HUGE
+            assert deaf.read_message().payload == serpent(7)
+
+
+def connect(daemon: Daemon) -> RawPeer:
+    return RawPeer(socket.create_connection(("127.0.0.1", daemon.sock.getsockname()[1]), PATIENCE))
+
+
+def wait_for_reply(peer: RawPeer) -> None:
+    """Wait until a reply has begun to arrive, without reading it."""
+    assert peer.sock.recv(1, socket.MSG_PEEK)
