@@ -13,11 +13,19 @@ from dataclasses import dataclass
 
 # Imported for the scenarios they enter in the table.
 from tests.support.peers import (
+    scenarios_blobs as scenarios_blobs,
     scenarios_calls as scenarios_calls,
+    scenarios_context as scenarios_context,
     scenarios_errors as scenarios_errors,
+    scenarios_everywhere as scenarios_everywhere,
+    scenarios_exposure as scenarios_exposure,
+    scenarios_failures as scenarios_failures,
+    scenarios_handshake as scenarios_handshake,
+    scenarios_operators as scenarios_operators,
     scenarios_references as scenarios_references,
+    scenarios_settings as scenarios_settings,
 )
-from tests.support.peers.scenario import SCENARIOS as SCENARIOS
+from tests.support.peers.scenario import SCENARIOS as SCENARIOS, SERIALIZERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,10 @@ HOLES = (
                 "batch",
                 "batch_with_an_error",
                 "batch_with_an_unknown_method",
+                "exceptions_of_attributes",
+                "instances_in_batches",
                 "oneway_batch",
+                "properties_of_every_kind",
             }
         ),
         frozenset({"marshal"}),
@@ -74,7 +85,15 @@ HOLES = (
     ),
     Hole(
         "marshal knows no classes: registered objects do not become proxies",
-        frozenset({"registered_object_as_a_result", "callback_by_object"}),
+        frozenset(
+            {
+                "registered_object_as_a_result",
+                "callback_by_object",
+                "objects_as_arguments_everywhere",
+                "objects_as_results_everywhere",
+                "objects_in_a_batch",
+            }
+        ),
         frozenset({"marshal"}),
     ),
     Hole(
@@ -90,9 +109,36 @@ HOLES = (
     ),
     Hole(
         "Pyro5 opens a json blob at the wrong place: it finds the name of the arguments",
-        frozenset({"serialized_blobs"}),
+        frozenset(
+            {
+                "serialized_blobs",
+                "blob_opened_at_once",
+                "blob_over_two_hops",
+                "large_blob_over_two_hops",
+                "blob_with_an_object_that_is_opened_at_the_end",
+                "blob_in_a_oneway_call",
+            }
+        ),
         frozenset({"json"}),
         server="pyro5",
+    ),
+    Hole(
+        "a Pyro5 daemon answers nothing when a method wants to end the program, and hangs up",
+        frozenset({"exceptions_that_end_programs"}),
+        frozenset(SERIALIZERS),
+        server="pyro5",
+    ),
+    Hole(
+        "a Pyro5 daemon puts its own traceback in the place of that of the daemon behind it",
+        frozenset({"exception_that_passed_through_another_server"}),
+        frozenset(SERIALIZERS),
+        server="pyro5",
+    ),
+    Hole(
+        "a Pyro5 client cannot make this exception from the dictionary that serpent makes of bytes",
+        frozenset({"exceptions_with_rules_of_their_own"}),
+        frozenset({"serpent"}),
+        client="pyro5",
     ),
 )
 

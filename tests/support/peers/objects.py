@@ -102,6 +102,9 @@ class Calculator:
     def nothing(self) -> None:
         return None
 
+    def some_bytes(self) -> bytes:
+        return b"\x00\xff"
+
     @staticmethod
     def twice(value: Any) -> Any:
         return value * 2

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.support.peers.library import api
@@ -61,6 +63,90 @@ class Factory:
 
     def describe(self, value: Any) -> str:
         return f"{type(value).__name__} {value}"
+
+    # -- references wherever they may stand
+
+    def gifts(self) -> dict[str, Any]:
+        """Return remote objects in every kind of container."""
+        one, two, three = self.new_tally(), self.new_tally(), self.new_tally()
+        return {"list": [one], "deep": {"er": [{"still": two}]}, "tuple": ("with", three)}
+
+    @property
+    def latest(self) -> Tally:
+        """A new remote object, as an attribute."""
+        return self.new_tally()
+
+    def tallies(self, number: int) -> Iterator[Tally]:
+        """Yield new remote objects."""
+        for _ in range(number):
+            yield self.new_tally()
+
+    def make_all_hear(self, *args: Any, **kwargs: Any) -> list[str]:
+        """Call the method ``hear`` of every remote object in the arguments, with its place."""
+        told = []
+        for place, ear in (*_ears(list(args), "args"), *_ears(kwargs, "kwargs")):
+            with ear:
+                told.append(ear.hear(place))
+        return told
+
+    # -- registrations
+
+    def keep_weakly(self) -> Any:
+        """Register an object that is only held by us, and return its uri."""
+        self._weak = Tally()
+        return self._own_daemon().register(self._weak, weak=True)
+
+    def drop_weak(self) -> None:
+        """Let go of it, for good."""
+        del self._weak
+        gc.collect()
+
+    def unregister_by_id(self, object_id: str) -> None:
+        self._own_daemon().unregister(object_id)
+
+    def register_twice(self) -> list[Any]:
+        """Return what comes of registering something twice, of force, and of unregistering."""
+        daemon, one, other = self._own_daemon(), Tally(), Tally()
+        uri = daemon.register(one)
+        found = [
+            _kind_of_error(daemon.register, one),
+            _kind_of_error(daemon.register, other, uri.object),
+            daemon.register(other, uri.object, force=True) == uri,
+            daemon.objectsById[uri.object] is other,
+        ]
+        daemon.unregister(other)
+        daemon.unregister(uri.object)  # which nobody knows any more
+        return [
+            *found,
+            _kind_of_error(daemon.uriFor, other),
+            _kind_of_error(daemon.unregister, Tally()),
+            _kind_of_error(daemon.register, Tally, weak=True),
+            str(daemon.register(other, uri.object)) == str(uri),
+            daemon.unregister(other),
+        ]
+
+    def _own_daemon(self) -> Any:
+        return self._pyroDaemon  # type: ignore[attr-defined]  # the daemon puts it there
+
+
+def _ears(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Yield the proxies in a value, each with its place."""
+    if isinstance(value, api.Proxy):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _ears(item, f"{place}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _ears(item, f"{place}.{index}")
+
+
+def _kind_of_error(call: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+    try:
+        call(*args, **kwargs)
+    except Exception as error:  # noqa: BLE001  # its kind is what is asked for
+        return type(error).__name__
+    return "no error"
 
 
 class _Numbered:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support.peers import library
 from tests.support.peers.library import api, errors
 
 SERIALIZERS = ("serpent", "json", "marshal", "msgpack")
@@ -118,10 +119,21 @@ def setting(item: str, value: Any) -> Iterator[None]:
 
 @contextmanager
 def serving(objects: Mapping[str, object]) -> Iterator[Any]:
-    """Run a daemon of the client's own, in a thread, for callbacks."""
-    with api.Daemon(host="localhost") as daemon:
+    """Serve objects of the client's own, for callbacks, and give the daemon that does."""
+    with _stock_daemon() if library.name == "pyro5" else _own_daemon() as daemon:
         for object_id, thing in objects.items():
             daemon.register(thing, object_id)
+        try:
+            yield daemon
+        finally:
+            for object_id in objects:
+                daemon.unregister(object_id)
+
+
+@contextmanager
+def _own_daemon() -> Iterator[Any]:
+    """Run a daemon in a thread."""
+    with api.Daemon(host="localhost") as daemon:
         thread = threading.Thread(target=daemon.requestLoop, daemon=True)
         thread.start()
         try:
@@ -129,3 +141,16 @@ def serving(objects: Mapping[str, object]) -> Iterator[Any]:
         finally:
             daemon.shutdown()
             thread.join(10.0)
+
+
+@contextmanager
+def _stock_daemon() -> Iterator[Any]:
+    """Give the one daemon of this process: to shut one down takes a stock library its time."""
+    if not _kept_daemons:
+        daemon = api.Daemon(host="localhost")
+        threading.Thread(target=daemon.requestLoop, daemon=True).start()
+        _kept_daemons.append(daemon)
+    yield _kept_daemons[0]
+
+
+_kept_daemons: list[Any] = []

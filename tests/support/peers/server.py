@@ -12,8 +12,8 @@ import sys
 import threading
 from typing import Any
 
-from tests.support.peers import objects, references
-from tests.support.peers.library import api
+from tests.support.peers import chains, exposures, objects, references, troubles
+from tests.support.peers.library import api, errors
 
 
 class PeerDaemon(api.Daemon):  # type: ignore[misc]  # either library's daemon, known when it runs
@@ -22,7 +22,14 @@ class PeerDaemon(api.Daemon):  # type: ignore[misc]  # either library's daemon, 
     def validateHandshake(self, conn: Any, data: Any) -> Any:
         if data == "forbidden":
             raise ValueError("this word is forbidden here")
+        if isinstance(data, dict) and "refuse" in data:
+            raise getattr(errors, data["refuse"])(*data["args"])
+        if isinstance(data, dict) and "attend" in data:
+            chains.attendance.come(conn, data["attend"])
         return data if data == "hello" else {"heard": data}
+
+    def clientDisconnect(self, conn: Any) -> None:
+        chains.attendance.leave(conn)
 
     def annotations(self) -> dict[str, bytes]:
         return {"DAEM": b"from the daemon"}
@@ -43,6 +50,19 @@ def peer_objects() -> dict[str, object]:
         "percall": references.PercallNumbered,
         "created": references.CreatedNumbered,
         "miscreated": references.Miscreated,
+        "base": exposures.Base(),
+        "derived": exposures.Derived(),
+        "whole": exposures.Whole(),
+        "mixed": exposures.Mixed(),
+        "relay": chains.Relay(),
+        "dispatcher": chains.Dispatcher("second.dispatcher"),
+        "second.dispatcher": chains.Dispatcher("opener"),
+        "opener": chains.Opener(),
+        "attendance": chains.attendance,
+        "trouble": troubles.Trouble(),
+        "unborn": troubles.Unborn,
+        "amount": troubles.Amount(40),
+        "ring": troubles.Ring(),
     }
 
 
