@@ -66,6 +66,14 @@ def over(wire: Relay, serializer: str = "serpent", window: int = 1) -> Proxy:
 # -- windows
 
 
+def test_a_stream_that_is_exhausted_leaves_nothing_behind(
+    running: RunningDaemon, proxy: Proxy, source: Source
+) -> None:
+    assert list(proxy.count(3)) == [0, 1, 2]
+    assert source.closed == 1
+    assert not running.daemon.streaming_responses
+
+
 def test_one_item_is_produced_for_each_that_is_asked_for(proxy: Proxy, source: Source) -> None:
     items = proxy.count(100)
     for number in range(1, 5):
@@ -191,8 +199,9 @@ def test_large_items_do_not_fill_a_window(proxy: Proxy, source: Source) -> None:
 
 
 @pytest.mark.slow
-def test_many_threads_may_share_a_window(proxy: Proxy) -> None:
-    proxy._pyroStreamWindow = 7
+@pytest.mark.parametrize("window", [1, 7])
+def test_many_threads_may_share_a_stream(proxy: Proxy, window: int) -> None:
+    proxy._pyroStreamWindow = window
     items = proxy.count(1000)
     got: list[int] = []
     with Threads() as threads:
@@ -271,7 +280,7 @@ def test_a_stream_that_was_claimed_for_a_dead_connection_is_let_go(
     table.expire(lifetime=0.0, linger=30.0)
     assert [owner for owner, *_ in running.daemon.streaming_responses.values()] == [None]
     table.expire(lifetime=0.0, linger=0.0)
-    assert source.closed == 1
+    assert source.wait_closed(1)
     del items
 
 
@@ -287,12 +296,12 @@ def test_whatever_happens_a_generator_is_left_exactly_once(
         del forgotten
         gc.collect()  # not needed to let go of it, but PyPy would take its time
         assert list(proxy.count(0)) == []
-        assert source.closed == 4
+        assert source.wait_closed(4)
         wire.cut_at_next_reply()
         with pytest.raises(ConnectionClosedError):
             proxy.repeat(1, 1)
     running.daemon.close()
-    assert source.closed == 5
+    assert source.wait_closed(5)
 
 
 def test_a_stream_closed_without_a_connection_ends_with_the_next_call(
@@ -304,18 +313,55 @@ def test_a_stream_closed_without_a_connection_ends_with_the_next_call(
     items.close()
     assert source.closed == 0
     assert list(proxy.repeat(1, 1)) == [1]
-    assert source.closed == 1
+    assert source.wait_closed(1)
 
 
 def test_streams_can_be_used_as_contexts(proxy: Proxy, source: Source) -> None:
     with proxy.count(10) as items:
         assert next(items) == 0
-    assert source.left.wait(PATIENCE)
-    source.left.clear()
+    assert source.wait_closed(1)
     with contextlib.closing(proxy.count(10)) as items:
         assert next(items) == 0
-    assert source.left.wait(PATIENCE)
-    assert source.closed == 2
+    assert source.wait_closed(2)
+
+
+# -- how long it lives, and for whom
+
+
+def test_a_stream_without_linger_ends_with_its_connection(proxy: Proxy, source: Source) -> None:
+    with changed_settings(ITER_STREAM_LINGER=0.0):
+        numbers = proxy.count(1000)
+        assert next(numbers) == 0
+        proxy._pyroRelease()
+        assert source.wait_closed(1)
+        proxy._pyroBind()
+        with pytest.raises(PyroError, match="stream"):
+            next(numbers)
+
+
+@pytest.mark.slow
+def test_a_stream_lives_no_longer_than_it_may(source: Source) -> None:
+    with (
+        changed_settings(ITER_STREAM_LIFETIME=0.3, POLLTIMEOUT=0.05),
+        running_daemon({"source": source}) as running,
+        running.proxy("source") as proxy,
+    ):
+        numbers = proxy.count(1000)
+        assert next(numbers) == 0
+        assert source.wait_closed(1)
+        with pytest.raises(PyroError, match="stream"):
+            next(numbers)
+
+
+def test_another_connection_cannot_read_a_stream(running: RunningDaemon, proxy: Proxy) -> None:
+    numbers = proxy.count(1000)
+    [stream_id] = running.daemon.streaming_responses
+    with (
+        running.proxy("Pyro.Daemon") as stranger,
+        pytest.raises(PyroError, match="stream"),
+    ):
+        stranger.get_next_stream_item(stream_id)
+    assert next(numbers) == 0
 
 
 # -- limits and errors

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pyrolike.api import expose
+from tests.support.daemon import PATIENCE
 
 
 class Stranger:
@@ -20,13 +21,17 @@ class Source:
     Attributes:
         produced: How many items its generators have made.
         closed: How many generators were left, by their end or earlier.
-        left: Set when one was.
     """
 
     def __init__(self) -> None:
         self.produced = 0
         self.closed = 0
-        self.left = threading.Event()
+        self._left = threading.Condition()
+
+    def wait_closed(self, count: int) -> bool:
+        """Wait until so many generators were left: streams are closed by one-way calls."""
+        with self._left:
+            return self._left.wait_for(lambda: self.closed == count, PATIENCE)
 
     def count(self, number: int) -> Iterator[int]:
         """Count from 0."""
@@ -35,8 +40,9 @@ class Source:
                 self.produced += 1
                 yield item
         finally:
-            self.closed += 1
-            self.left.set()
+            with self._left:
+                self.closed += 1
+                self._left.notify_all()
 
     def repeat(self, item: Any, number: int) -> Iterator[Any]:
         for _ in range(number):

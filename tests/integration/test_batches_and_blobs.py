@@ -1,4 +1,4 @@
-"""Item streams, batches, blobs and callbacks, where Pyro5 left something to be desired."""
+"""Batches, blobs and callbacks, where Pyro5 left something to be desired."""
 
 from __future__ import annotations
 
@@ -10,39 +10,22 @@ import pytest
 
 from pyrolike import errors
 from pyrolike.api import BatchProxy, Proxy, SerializedBlob, callback, expose
-from pyrolike.errors import CommunicationError, ConnectionClosedError, PyroError
+from pyrolike.errors import CommunicationError
 from tests.support.daemon import (
-    PATIENCE,
     RunningDaemon,
-    Threads,
-    changed_settings,
     running_daemon,
 )
 
 
 class Source:
-    """Streams, fails, and passes blobs on."""
+    """Fails, and passes blobs on."""
 
     def __init__(self) -> None:
-        self.closed = threading.Event()
         self.next_proxy: Proxy | None = None
-        self.fetching = 0
 
     @expose
     def count(self, number: int) -> Iterator[int]:
-        try:
-            yield from range(number)
-        finally:
-            self.closed.set()
-
-    @expose
-    def careful(self, number: int) -> Iterator[int]:
-        """Fail if two callers are inside at once."""
-        for item in range(number):
-            self.fetching += 1
-            assert self.fetching == 1
-            self.fetching -= 1
-            yield item
+        yield from range(number)
 
     @expose
     def add(self, a: int, b: int) -> int:
@@ -96,125 +79,6 @@ def proxy(running: RunningDaemon) -> Iterator[Proxy]:
         yield proxy
 
 
-# -- streams
-
-
-def test_a_stream_that_is_exhausted_leaves_nothing_behind(
-    running: RunningDaemon, proxy: Proxy, source: Source
-) -> None:
-    assert list(proxy.count(3)) == [0, 1, 2]
-    assert source.closed.is_set()
-    assert len(running.daemon.streaming_responses) == 0
-
-
-def test_a_stream_that_is_closed_early_is_closed_at_the_source(
-    running: RunningDaemon, proxy: Proxy, source: Source
-) -> None:
-    numbers = proxy.count(1000)
-    assert next(numbers) == 0
-    numbers.close()
-    assert source.closed.wait(PATIENCE)
-    with pytest.raises(StopIteration):
-        next(numbers)
-
-
-def test_a_stream_that_is_forgotten_is_closed_at_the_source(proxy: Proxy, source: Source) -> None:
-    numbers = proxy.count(1000)
-    assert next(numbers) == 0
-    del numbers
-    assert proxy.add(1, 2) == 3
-    assert source.closed.wait(PATIENCE)
-
-
-def test_a_stream_without_linger_ends_with_its_connection(proxy: Proxy, source: Source) -> None:
-    with changed_settings(ITER_STREAM_LINGER=0.0):
-        numbers = proxy.count(1000)
-        assert next(numbers) == 0
-        proxy._pyroRelease()
-        assert source.closed.wait(PATIENCE)
-        proxy._pyroBind()
-        with pytest.raises(PyroError, match="stream"):
-            next(numbers)
-
-
-@pytest.mark.slow
-def test_a_stream_lives_no_longer_than_it_may(source: Source) -> None:
-    with (
-        changed_settings(ITER_STREAM_LIFETIME=0.3, POLLTIMEOUT=0.05),
-        running_daemon({"source": source}) as running,
-        running.proxy("source") as proxy,
-    ):
-        numbers = proxy.count(1000)
-        assert next(numbers) == 0
-        assert source.closed.wait(PATIENCE)
-        with pytest.raises(PyroError, match="stream"):
-            next(numbers)
-
-
-def test_another_connection_cannot_read_a_stream(running: RunningDaemon, proxy: Proxy) -> None:
-    numbers = proxy.count(1000)
-    [stream_id] = running.daemon.streaming_responses
-    with (
-        running.proxy("Pyro.Daemon") as stranger,
-        pytest.raises(PyroError, match="stream"),
-    ):
-        stranger.get_next_stream_item(stream_id)
-    assert next(numbers) == 0
-
-
-def test_a_stream_without_a_connection_says_so(proxy: Proxy) -> None:
-    numbers = proxy.count(3)
-    proxy._pyroRelease()
-    with pytest.raises(ConnectionClosedError):
-        next(numbers)
-
-
-def test_streaming_can_be_switched_off(source: Source) -> None:
-    with (
-        changed_settings(ITER_STREAMING=False),
-        running_daemon({"source": source}) as running,
-        running.proxy("source") as proxy,
-        pytest.raises(PyroError, match="iterator"),
-    ):
-        proxy.count(3)
-
-
-@pytest.mark.slow
-def test_many_threads_may_read_one_stream(proxy: Proxy) -> None:
-    numbers = proxy.careful(1000)
-    got: list[int] = []
-
-    def read() -> None:
-        got.extend(next(numbers) for _ in range(50))
-
-    with Threads() as threads:
-        for _ in range(8):
-            threads.start(read)
-    assert sorted(got) == list(range(8 * 50))
-
-
-def test_the_proxys_own_calls_are_never_oneway(proxy: Proxy) -> None:
-    proxy._pyroBind()
-    proxy._pyroOneway.update({"get_metadata", "get_next_stream_item"})
-    assert list(proxy.count(2)) == [0, 1]
-    assert proxy.get_metadata("x") is None
-    proxy._pyroOneway.clear()
-    assert proxy.get_metadata("x") == "my own answer for x"
-
-
-def test_an_object_without_a_length_can_still_be_made_a_list() -> None:
-    class Row:
-        @expose
-        def __getitem__(self, index: int) -> int:
-            if index >= 3:
-                raise IndexError(index)
-            return index * 10
-
-    with running_daemon({"row": Row()}) as running, running.proxy("row") as proxy:
-        assert list(proxy) == [0, 10, 20]
-        assert 20 in proxy
-
-
 # -- batches
 
 
@@ -258,6 +122,31 @@ def test_a_batch_whose_connection_failed_is_forgotten(source: Source) -> None:
 def test_an_empty_batch_is_no_mistake(proxy: Proxy) -> None:
     assert list(BatchProxy(proxy)()) == []
     assert BatchProxy(proxy)(oneway=True) is None
+
+
+# -- the proxy's own calls
+
+
+def test_the_proxys_own_calls_are_never_oneway(proxy: Proxy) -> None:
+    proxy._pyroBind()
+    proxy._pyroOneway.update({"get_metadata", "get_next_stream_item"})
+    assert list(proxy.count(2)) == [0, 1]
+    assert proxy.get_metadata("x") is None
+    proxy._pyroOneway.clear()
+    assert proxy.get_metadata("x") == "my own answer for x"
+
+
+def test_an_object_without_a_length_can_still_be_made_a_list() -> None:
+    class Row:
+        @expose
+        def __getitem__(self, index: int) -> int:
+            if index >= 3:
+                raise IndexError(index)
+            return index * 10
+
+    with running_daemon({"row": Row()}) as running, running.proxy("row") as proxy:
+        assert list(proxy) == [0, 10, 20]
+        assert 20 in proxy
 
 
 # -- errors of methods that look like the connection's
