@@ -19,12 +19,32 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pyrolike.errors import PyroError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from pyrolike.protocol import Message
+
+
+class Host(Protocol):
+    """What serves the request in whose course a call is made: it lives some floors above."""
+
+    @property
+    def answers_itself(self) -> bool:
+        """Whether it can answer a request while the calling thread waits."""
+
+    def is_own(self, address: Any) -> bool:
+        """Whether *address*, of a uri or of a connection's peer, is where it listens itself."""
+
+    def begin_wait(self) -> None:
+        """Take note that the calling thread waits for somebody else from now on."""
+
+    def end_wait(self) -> None:
+        """Take note that it goes on."""
 
 
 class ContextState:
@@ -41,12 +61,15 @@ class ContextState:
         response: Annotations to send with the reply to the request, or None.
         response_received: Annotations of the last reply this thread got, or None.
         correlation: 16 bytes, or None where there is no id yet.
+        host: What serves the request in this thread, or None.
     """
 
     __slots__ = (
+        "_is_waiting",
         "client",
         "client_sock_addr",
         "correlation",
+        "host",
         "msg_flags",
         "outgoing",
         "received",
@@ -67,6 +90,8 @@ class ContextState:
         self.response: dict[str, Any] | None = None
         self.response_received: Mapping[str, Any] | None = None
         self.correlation: bytes | None = None
+        self.host: Host | None = None
+        self._is_waiting = False
 
     def begin_request(self, message: Message) -> None:
         """Describe *message* from now on; whatever an earlier request left behind is gone."""
@@ -92,7 +117,54 @@ class ContextState:
         other.received = self.received
         other.outgoing = dict(self.outgoing) if self.outgoing else None
         other.correlation = self.get_correlation()
+        other.host = self.host
         return other
+
+    def check_callee(self, get_address: Callable[[], Any]) -> None:
+        """Refuse to call the host itself, if it could answer nobody before this thread goes on.
+
+        Args:
+            get_address: Returns who is called: host and port, or a path.
+
+        Raises:
+            PyroError: So it is.
+        """
+        host = self.host
+        if host is None or host.answers_itself:
+            return
+        try:
+            address = get_address()
+        except OSError:
+            return  # the connection is lost, as the call will tell
+        if host.is_own(address):
+            raise PyroError(
+                "a method that runs in the request loop of a daemon calls that same daemon, which "
+                "cannot answer before the method has returned: call the object itself instead of "
+                "its proxy, or create the daemon with SERVERTYPE 'thread'"
+            )
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the thread that serves the request waits for somebody else."""
+        return self._is_waiting
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Let the host know that the thread waits for somebody else while the block runs.
+
+        So calls that come back to their own daemon, by whatever detours, do not use up its threads.
+        """
+        host = self.host
+        if host is None or self._is_waiting:
+            yield
+            return
+        self._is_waiting = True
+        host.begin_wait()
+        try:
+            yield
+        finally:
+            host.end_wait()
+            self._is_waiting = False
 
 
 class _ThreadState(threading.local):

@@ -27,6 +27,7 @@ from pathlib import Path
 from pickle import HIGHEST_PROTOCOL
 from typing import TYPE_CHECKING, Any, Self
 
+from pyrolike._forking import call_after_fork
 from pyrolike._kinds import (
     ADDRESSES,
     BOOL,
@@ -62,6 +63,7 @@ AT_USE = "at each use"
 AT_SOCKET = "when a socket is made"
 AT_TLS = "when a TLS context is made"
 AT_TIMES = "every few seconds"
+AT_CLOSE = "when a daemon closes"
 
 log = logging.getLogger("pyrolike.configure")
 
@@ -225,9 +227,21 @@ class Configuration:
     ITER_STREAM_WINDOW: int = _item(
         POSITIVE, 1, "items that a client fetches per round trip", "when a stream is opened"
     )
+    KEEPALIVE_SECONDS: float = _item(
+        SECONDS,
+        60.0,
+        "seconds of silence until a TCP peer is asked if it lives; 0 as the system does",
+        f"{AT_CONNECT}, {AT_ACCEPT}",
+    )
     REMOTE_TRACEBACKS: bool = _item(BOOL, True, "send tracebacks to clients", AT_CALL)
+    SHUTDOWN_GRACE: float = _item(
+        SECONDS, 5.0, "seconds that running calls have when their daemon closes", AT_CLOSE
+    )
     THREADPOOL_LINGER: float = _item(
         SECONDS, 0.02, "seconds a thread stays with a silent connection", AT_ACCEPT
+    )
+    THREADPOOL_NESTED: int = _item(
+        COUNT, 1000, "further threads while calls wait for calls of their own", AT_DAEMON
     )
     THREADPOOL_QUEUE_SIZE: int = _item(COUNT, 1000, "calls that may wait for a thread", AT_DAEMON)
     THREADPOOL_QUEUE_WAIT: float = _item(
@@ -359,6 +373,16 @@ config = Configuration()
 
 global_config = config
 """The same object, as Pyro5 names it."""
+
+
+def _start_anew() -> None:
+    """Have a forked child not wait for a lock that nobody holds there, and keep nothing stale."""
+    global _lock
+    _lock = threading.Lock()
+    config.__dict__["revision"] += 1  # another thread may just have changed the values
+
+
+call_after_fork(_start_anew)
 
 
 def dump() -> None:

@@ -74,6 +74,11 @@ def remote_note(lines: Iterable[str]) -> str:
     return "".join(_remote_entries(lines))
 
 
+def is_remote_note(note: str) -> bool:
+    """Say whether *note* was made by `remote_note`."""
+    return note.startswith(REMOTE_START)
+
+
 def remote_part(exception: BaseException | None) -> list[str]:
     """Return what must be printed behind the local traceback of an exception from a peer.
 

@@ -16,6 +16,8 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from pyrolike._forking import tell_of_forks
+from pyrolike.callcontext import get_state
 from pyrolike.configure import config
 from pyrolike.errors import ConnectionClosedError, ProtocolError, PyroError, TimeoutError
 
@@ -25,6 +27,7 @@ from .locating import resolve_uri
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from pyrolike.transport import SocketConnection
@@ -58,9 +61,11 @@ class Binding:
         get_annotations: Returns annotations to send with each message, or None.
         on_annotations: Called with the annotations of an answer, if it has any, and the type of the
             message; or None.
+        tls: The context to use TLS with; None does what the setting SSL says.
     """
 
     __slots__ = (
+        "__weakref__",
         "_connect_lock",
         "_last_seq",
         "_object_id",
@@ -77,6 +82,7 @@ class Binding:
         "on_connected",
         "oneway",
         "timeout",
+        "tls",
         "uri",
     )
 
@@ -89,6 +95,7 @@ class Binding:
         self.oneway: set[str] = set()
         self.handshake: Any = "hello"
         self.timeout: float | None = config.COMMTIMEOUT or None
+        self.tls: ssl.SSLContext | None = None
         self.on_connected: Callable[[Any], None] | None = None
         self.get_annotations: Callable[[], Mapping[str, Any]] | None = None
         self.on_annotations: Callable[[Mapping[str, Any], int], None] | None = None
@@ -100,6 +107,14 @@ class Binding:
         # may come in again from `on_connected`, and then gets the channel that is not proven yet.
         self._connect_lock = threading.RLock()
         self._unproven: Channel | None = None
+
+    def after_fork(self) -> None:
+        """Be without a connection, in a forked child; the next use makes one."""
+        channel, self.channel, self.connection = self.channel, None, None
+        self._unproven = None
+        self._connect_lock = threading.RLock()
+        if channel is not None:
+            self._last_seq = channel.seq
 
     def __del__(self) -> None:
         # The last of the proxy, its methods and its iterators is gone. Nothing is sent here.
@@ -217,6 +232,7 @@ class Binding:
 
     def adopt(self, sock: socket.socket) -> None:
         """Use a socket that somebody else connected: no handshake, and it is never closed here."""
+        tell_of_forks(self)
         self.channel, self.connection = adopt_socket(sock, self._object_id, self._settings)
         self.connection.settimeout(self.timeout)
 
@@ -232,20 +248,20 @@ class Binding:
         """Hold the connect lock; gives the deadline for what is done under it."""
         if deadline is None and self.timeout is not None:
             deadline = monotonic() + self.timeout
-        if not self._connect_lock.acquire(timeout=seconds_until(deadline)):
-            raise TimeoutError("connecting: timeout, while another thread was connecting")
-        try:
-            yield deadline
-        finally:
-            self._connect_lock.release()
+        tell_of_forks(self)
+        with get_state().waiting():
+            lock = self._connect_lock
+            if not lock.acquire(timeout=seconds_until(deadline)):
+                raise TimeoutError("connecting: timeout, while another thread was connecting")
+            try:
+                yield deadline
+            finally:
+                lock.release()
 
     def _open_channel(self, uri: URI, deadline: float | None) -> Channel:
         """Make a new connection to *uri*, a resolved one. The connect lock is held."""
         if uri.host == CONNECTED_SOCKET:
-            raise ConnectionClosedError(
-                "this proxy was made on a connected socket and is released, or is a copy: make a "
-                "new one, Proxy(name, connected_socket=...), on the same socket"
-            )
+            raise ConnectionClosedError(_why_unconnected(self.channel is not None))
         former, self.channel, self.connection = self.channel, None, None
         if former is not None:
             self._last_seq = former.seq
@@ -258,6 +274,7 @@ class Binding:
             seq=self._last_seq,
             annotations=self.get_annotations() if self.get_annotations is not None else None,
             on_annotations=self.on_annotations,
+            tls=self.tls,
         )
         try:
             connection.settimeout(self.timeout)
@@ -277,3 +294,20 @@ class Binding:
         log.debug("connected to %s", uri)
         self.channel, self.connection = channel, connection
         return channel
+
+
+def _why_unconnected(was_lost: bool) -> str:
+    """Say why a proxy on a connected socket cannot be used.
+
+    Args:
+        was_lost: It was not released: a call on it was lost, or given up.
+    """
+    if was_lost:
+        return (
+            "the connected socket of this proxy was lost, or a call on it was given up, whose late "
+            "answer may still come: make a new proxy on a new socket"
+        )
+    return (
+        "this proxy was made on a connected socket and is released, or is a copy, or is that of a "
+        "parent process: make a new one, Proxy(name, connected_socket=...), on the same socket"
+    )

@@ -29,6 +29,7 @@ No user code runs while one is held.
 
 A thread may be interrupted anywhere (Ctrl-C). Asleep, it simply leaves; with bytes in its hands, or
 perhaps a lock, it takes the channel with it: nobody needs the locks of a channel that has failed.
+So it is, too, in a forked child, where the threads that held them do not exist.
 """
 
 from __future__ import annotations
@@ -36,15 +37,17 @@ from __future__ import annotations
 import builtins
 import contextlib
 import threading
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from pyrolike._forking import OpenLock, tell_of_forks
 from pyrolike.errors import CommunicationError, ConnectionClosedError, ProtocolError, TimeoutError
 from pyrolike.protocol import Message, MessageReader, MessageType
 from pyrolike.transport import CHUNK, JOINABLE, transfer_fault, wait_readable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pyrolike.protocol import Dialect
     from pyrolike.transport import SocketConnection
@@ -106,6 +109,7 @@ class Channel:
     """
 
     __slots__ = (
+        "__weakref__",
         "_pending",
         "_read_lock",
         "_reader",
@@ -113,6 +117,7 @@ class Channel:
         "_send",
         "_send_lock",
         "_table_lock",
+        "_wait_readable",
         "_write_head",
         "connection",
         "failure",
@@ -133,11 +138,16 @@ class Channel:
         # Bound once: one attribute chain less on the way of every call.
         self._recv = connection.sock.recv
         self._send = connection.sock.sendall
-        self._send_lock = threading.Lock()
-        self._read_lock = threading.Lock()
-        self._table_lock = threading.Lock()
+        # TLS has its own way of waiting: what is decrypted already, no system call shows.
+        self._wait_readable: Callable[[float], bool] = getattr(
+            connection.sock, "wait_readable", None
+        ) or partial(wait_readable, connection.sock)
+        self._send_lock: Any = threading.Lock()
+        self._read_lock: Any = threading.Lock()
+        self._table_lock: Any = threading.Lock()
         # Sequence number to: None, its thread is awake; a waiter; its reply; or ABANDONED.
         self._pending: dict[int, _Waiter | Message | _Abandoned | None] = {}
+        tell_of_forks(self)
 
     def __repr__(self) -> str:
         state = "open" if self.is_usable else "closed" if self.failure else "retired"
@@ -227,6 +237,16 @@ class Channel:
     def close(self) -> None:
         """Close the connection. Calls in flight fail with ConnectionClosedError."""
         self._fail(ConnectionClosedError("the connection was released while a call was in flight"))
+
+    def after_fork(self) -> None:
+        """Fail, in a forked child: the connection, and the calls in flight, are the parent's."""
+        self.is_usable = False
+        self._send_lock = self._read_lock = self._table_lock = OpenLock()
+        if self.failure is None:
+            self.failure = ConnectionClosedError("the connection belongs to the parent process")
+        for entry in self._pending.values():
+            if isinstance(entry, _Waiter):
+                entry.rouse()  # it may be ours: a signal handler can fork
 
     def _post(
         self,
@@ -389,7 +409,7 @@ class Channel:
         """
         remaining = deadline - monotonic()
         try:
-            if remaining > 0 and wait_readable(self.connection.sock, remaining):
+            if remaining > 0 and self._wait_readable(remaining):
                 return
         except (OSError, ValueError):  # another thread has closed the connection
             self._raise_lost(None)
@@ -468,7 +488,13 @@ class Channel:
             for entry in list(self._pending.values()):
                 if isinstance(entry, _Waiter):
                     entry.rouse()
-        self.connection.close()
+        if self._read_lock.locked() or self._send_lock.locked():
+            # Somebody uses the descriptor, perhaps we ourselves. Were it closed now, its number
+            # could become that of a new connection, and that be read from in place of this one.
+            # Who leaves last closes it; who gets one of the locks now sees the failure first.
+            self.connection.hang_up()
+        else:
+            self.connection.close()
 
     @staticmethod
     def _raise_failure(cause: CommunicationError) -> NoReturn:

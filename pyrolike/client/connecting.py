@@ -6,7 +6,10 @@ One function does it for all who need a channel: proxies, and the search for a n
 from __future__ import annotations
 
 import logging
+import random
+import ssl
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +37,15 @@ from pyrolike.protocol import (
 from pyrolike.serializers import SerializerBase, get_serializer
 from pyrolike.transport import (
     CHUNK,
+    BorrowedTlsSocket,
     SocketConnection,
+    TlsSettings,
+    TlsSocket,
     connect_socket,
+    make_tls_context,
     transfer_fault,
     wait_readable,
+    wrap_client_side,
 )
 
 from .channel import Channel
@@ -121,6 +129,7 @@ def open_channel(
     seq: int = 0,
     annotations: Mapping[str, Any] | None = None,
     on_annotations: Callable[[Mapping[str, Any], int], None] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> tuple[Channel, SocketConnection, dict[str, Any]]:
     """Connect to the daemon at *uri* and shake hands.
 
@@ -132,6 +141,7 @@ def open_channel(
         seq: The sequence number to begin with.
         annotations: To send along, beside those of the context.
         on_annotations: Called with those of the answer, if it has any, and its message type.
+        tls: The context to use TLS with; None does what the setting SSL says.
 
     Returns:
         The channel, its connection, and the daemon's answer: a dictionary with the keys "handshake"
@@ -139,13 +149,20 @@ def open_channel(
 
     Raises:
         CommunicationError: Nobody listens there, or the daemon refuses; the text has its reason.
-        PyroError: The setting SSL is on.
         TimeoutError, ConnectionClosedError, ProtocolError, SerializeError: As their names say.
     """
-    if config.SSL:
-        raise PyroError("SSL is not available in this version; nothing is sent without it")
+    if tls is None and config.SSL:
+        tls = _make_tls_context(uri)
     timeout = _time_left(deadline, "connecting")
-    sock = connect_socket(uri, timeout=timeout, nodelay=True, ip_version=config.PREFER_IP_VERSION)
+    sock: socket.socket | TlsSocket = connect_socket(
+        uri,
+        timeout=timeout,
+        nodelay=True,
+        keepalive_seconds=config.KEEPALIVE_SECONDS,
+        ip_version=config.PREFER_IP_VERSION,
+    )
+    if tls is not None:
+        sock = _secure(sock, tls, uri, deadline)
     connection = SocketConnection(sock, str(uri.object))
     try:
         connection.settimeout(_time_left(deadline, "sending the handshake"))
@@ -167,9 +184,53 @@ def open_channel(
 def adopt_socket(
     sock: socket.socket, object_id: str, settings: WireSettings
 ) -> tuple[Channel, SocketConnection]:
-    """Make a channel on a socket that somebody else connected and keeps; there is no handshake."""
-    connection = SocketConnection(sock, object_id, keep_open=True)
-    return Channel(connection, MessageReader(settings.max_size), V502), connection
+    """Make a channel on a socket that somebody else connected and keeps; there is no handshake.
+
+    Raises:
+        PyroError: The setting SSL is on, and the socket has no TLS.
+    """
+    ours: socket.socket | TlsSocket = sock
+    if isinstance(sock, ssl.SSLSocket):
+        ours = BorrowedTlsSocket(sock)
+    elif config.SSL:
+        raise PyroError(
+            "config.SSL is on: the connected_socket must have TLS already, as an ssl.SSLSocket"
+        )
+    connection = SocketConnection(ours, object_id, keep_open=True)
+    # Not from 0: late answers to an earlier proxy on this socket must not find a call of theirs.
+    seq = random.getrandbits(16)
+    return Channel(connection, MessageReader(settings.max_size), V502, seq), connection
+
+
+def _make_tls_context(uri: URI) -> ssl.SSLContext:
+    """Return the context that the settings ask for.
+
+    Raises:
+        CommunicationError: One of the files is missing, or not what it should be.
+    """
+    settings = TlsSettings(
+        is_server=False,
+        cert=config.SSL_CLIENTCERT,
+        key=config.SSL_CLIENTKEY,
+        password=config.SSL_CLIENTKEYPASSWD,
+        cacerts=config.SSL_CACERTS,
+        checks_host=not uri.sockname,  # which has no host name
+    )
+    try:
+        return make_tls_context(settings)
+    except OSError as fault:
+        raise CommunicationError(f"cannot connect to {uri.location} with TLS: {fault}") from fault
+
+
+def _secure(sock: Any, context: ssl.SSLContext, uri: URI, deadline: float | None) -> TlsSocket:
+    """Put TLS on a connected socket, which is closed if that fails."""
+    try:
+        seconds = _time_left(deadline, "the TLS handshake")
+    except TimeoutError:
+        sock.close()
+        raise
+    host = None if uri.sockname else uri.host
+    return wrap_client_side(sock, context, host, str(uri.location), seconds)
 
 
 def _send_connect(
@@ -244,10 +305,15 @@ def _receive_answer(
 ) -> Message:
     message = None
     what = "receiving the answer to the handshake"
+    wait: Callable[[float], bool] = partial(wait_readable, connection.sock)
+    hint = "is a Pyro daemon listening there, and does it accept this serializer?"
+    if isinstance(connection.sock, TlsSocket):
+        wait = connection.sock.wait_readable
+        hint = "perhaps it wants a client certificate, see config.SSL_CLIENTCERT"
     while message is None:
         # By the deadline, and not by the socket's timeout: the bytes may come one by one.
         remaining = _time_left(deadline, what)
-        if remaining is not None and not wait_readable(connection.sock, remaining):
+        if remaining is not None and not wait(remaining):
             raise TimeoutError(f"{what}: timeout")
         try:
             data = connection.sock.recv(CHUNK)
@@ -255,8 +321,7 @@ def _receive_answer(
             raise transfer_fault(fault, what) from fault
         if not data:
             raise ConnectionClosedError(
-                "the other side closed the connection during the handshake; is a Pyro daemon "
-                "listening there, and does it accept this serializer?"
+                f"the other side closed the connection during the handshake; {hint}"
             )
         message = reader.feed(data)
     return message

@@ -6,8 +6,9 @@ import contextlib
 import threading
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from pyrolike._forking import tell_of_forks
 from pyrolike.constants import DAEMON_NAME
 from pyrolike.errors import (
     CommunicationError,
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 NEXT_ITEM = "get_next_stream_item"
 
+TERMINATED = "item stream terminated"
+"""How the error of a daemon begins that does not give the client any items of a stream."""
+
 BAD_ITEM = (SerializeError, SecurityError, MessageTooLargeError)
 """What an item is answered with that cannot be sent, or not be read here."""
 
@@ -48,6 +52,8 @@ class StreamResultIterator:
     of each item. A stock daemon does not know which item did not arrive; there, and everywhere
     after a release, the program has to connect the proxy again before it goes on.
 
+    In a forked child it raises PyroError: its items are the parent's.
+
     Args:
         streamId: The daemon's id for the stream.
         link: The calls of the proxy that got it.
@@ -55,6 +61,7 @@ class StreamResultIterator:
             of them waits for the others if the iterator waits for something. A stock daemon is
             asked by a batch of calls; not with marshal, in which it cannot tell the iterator's end.
         is_counted: Whether the daemon can be told positions.
+        token: Shows a counting daemon that it is us who come on another connection.
         invoke: Makes the calls: the link's method, which None stands for, or that of a proxy whose
             class overrides it.
     """
@@ -66,18 +73,29 @@ class StreamResultIterator:
         window: int = 1,
         *,
         is_counted: bool = False,
+        token: str = "",
         invoke: Callable[..., Any] | None = None,
     ) -> None:
         self.streamId = streamId
         self._invoke = invoke or link.invoke
         self._link: Link | None = link
+        self._is_inherited = False
         self._window = window
         self._is_counted = is_counted
+        self._token = token
         # Held while items are fetched; guards the three below.
         self._lock = threading.Lock()
         self._items: deque[Any] = deque()  # have arrived, and were not given out yet
         self._position = 0  # of the next item to fetch
         self._ending: BaseException | None = None  # what a batch has brought behind its items
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Give no more items, in a forked child: they are the parent's."""
+        self._lock = threading.Lock()
+        link, self._link = self._link, None
+        if link is not None:
+            self._is_inherited = True
 
     def __repr__(self) -> str:
         state = "open" if self._link is not None else "closed"
@@ -90,6 +108,11 @@ class StreamResultIterator:
         with self._lock:
             link = self._link
             if link is None:
+                if self._is_inherited:
+                    raise PyroError(
+                        "this item stream belongs to the parent process, which goes on with it: "
+                        "call the method again to get a stream for this process"
+                    )
                 self._items.clear()  # of a fetch that was under way when another thread closed
                 raise StopIteration
             if self._items:
@@ -99,6 +122,14 @@ class StreamResultIterator:
             except (StopIteration, GeneratorExit):
                 self._link = None
                 raise
+
+    def __getstate__(self) -> NoReturn:
+        raise SerializeError(
+            "an item stream cannot be sent, copied or pickled: send its items, in a list"
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an item stream cannot be copied or pickled; its items can, in a list")
 
     def __enter__(self) -> Self:
         return self
@@ -130,7 +161,7 @@ class StreamResultIterator:
             link.close_stream(channel, self.streamId)
 
     def __del__(self) -> None:
-        link = self._link
+        link = getattr(self, "_link", None)  # it may never have been made completely
         if link is not None:
             link.forgotten_streams.append(self.streamId)
 
@@ -208,6 +239,16 @@ class StreamResultIterator:
         return self._items.popleft()
 
     def _ask(self, link: Link, method: str, args: list[Any]) -> Any:
+        """Call a counting daemon."""
+        try:
+            return self._call(link, method, args)
+        except PyroError as fault:
+            if not self._token or not str(fault).startswith(TERMINATED):
+                raise
+        # Perhaps our own former connection has it, which is open because of other calls on it.
+        return self._call(link, method, [*args, self._token])
+
+    def _call(self, link: Link, method: str, args: list[Any]) -> Any:
         """Call the daemon, as often as the proxy repeats its calls: asking twice does no harm."""
         if not link.max_retries:
             return self._invoke(method, args, {}, 0, DAEMON_NAME)

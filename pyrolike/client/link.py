@@ -21,6 +21,7 @@ from pyrolike.constants import DAEMON_NAME
 from pyrolike.errors import CommunicationError, SecurityError, SerializeError, TimeoutError
 from pyrolike.objects.calls import pack_blob, raise_remote
 from pyrolike.protocol import (
+    STAYS_OPEN,
     STREAM_ID,
     STREAM_WINDOW,
     V502,
@@ -91,6 +92,11 @@ class Link(Binding):
         self._wants_raw_replies = False
         # Whether something about this link makes no call a usual one: all that those look at.
         self._needs_care = False
+
+    def after_fork(self) -> None:
+        """Be without a connection, in a forked child; the next use makes one."""
+        super().after_fork()
+        self.forgotten_streams.clear()  # the parent tells the daemon of them
 
     @property
     def wants_raw_replies(self) -> bool:
@@ -226,9 +232,12 @@ class Link(Binding):
                 parts = number, flags, next_seq, payload, annotations, correlation_id
                 log_message("sending", MessageType.INVOKE, *parts)
         if flags & Flag.ONEWAY:
-            channel.post(number, flags, payload, annotations, correlation_id)
+            with state.waiting():
+                channel.post(number, flags, payload, annotations, correlation_id)
             return None
-        reply = channel.exchange(number, flags, payload, annotations, correlation_id, timeout)
+        state.check_callee(channel.connection.sock.getpeername)
+        with state.waiting():
+            reply = channel.exchange(number, flags, payload, annotations, correlation_id, timeout)
         state.response_received = reply.annotations
         if self.on_annotations is not None and reply.annotations:
             self.on_annotations(reply.annotations, reply.type)
@@ -250,9 +259,10 @@ class Link(Binding):
             return settings.codec.loads(reply.payload)
         except (CommunicationError, SecurityError):
             # A stock daemon closes its side behind such a reply; not to find that out by the
-            # failure of the next call, we do the same. So it is, too, when the reply itself is at
-            # fault.
-            channel.retire()
+            # failure of the next call, we do the same, unless our daemon says that it does not. So
+            # it is, too, when the reply itself is at fault.
+            if not reply.annotations or STAYS_OPEN not in reply.annotations:
+                channel.retire()
             raise
 
     def _open_special(self, settings: WireSettings, number: int, reply: Message) -> Any:
@@ -282,18 +292,26 @@ class Link(Binding):
 
         Args:
             stream_id: Its id, from the reply.
-            most: How many items the daemon gives at once, in digits; None from a stock daemon.
+            most: How many items the daemon gives at once, in digits, and a token to come back
+                with; None from a stock daemon.
         """
         window = self.stream_window or config.ITER_STREAM_WINDOW
+        digits, _, token = bytes(most or b"").partition(b" ")
         # More digits than a count of items has are rubbish; and int() would refuse thousands.
-        digits = bytes(most) if most is not None and len(most) <= MOST_DIGITS else b""
-        is_counted = digits.isdigit()
+        is_counted = digits.isdigit() and len(digits) <= MOST_DIGITS
         if is_counted:
             window = max(1, min(window, int(digits)))
         text = bytes(stream_id).decode("ascii", "replace")
         proxy: Any = self.owner() if self.owner is not None else None
         invoke = self.invoke if proxy is None else proxy._pyroInvoke
-        return StreamResultIterator(text, self, window, is_counted=is_counted, invoke=invoke)
+        return StreamResultIterator(
+            text,
+            self,
+            window,
+            is_counted=is_counted,
+            token=token.decode("ascii", "replace"),
+            invoke=invoke,
+        )
 
     def _pass_blob(
         self,

@@ -8,6 +8,7 @@ Python looks up on the class.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import itertools
 import time
 import weakref
@@ -31,6 +32,7 @@ from .methods import RemoteMethod
 if TYPE_CHECKING:
     import socket
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from ssl import SSLContext
     from types import TracebackType
 
     from pyrolike.transport import SocketConnection
@@ -61,7 +63,11 @@ class Proxy:
     Args:
         uri: Where the object is: a text or a `URI`. With *connected_socket* only the object's id.
         connected_socket: A socket connected to a daemon that serves exactly this socket. It is
-            used as it is, without handshake, and never closed by the proxy.
+            used as it is, without handshake, and never closed by the proxy. It may be an
+            `ssl.SSLSocket`, and must be one if the setting SSL is on.
+        ssl: Connect with TLS, by this context, whatever the setting SSL says. A copy of the proxy
+            has it too; a pickled one, or one that was sent, follows the setting again. So does the
+            search for a name server.
 
     Raises:
         TypeError: *uri* is neither text nor URI.
@@ -80,12 +86,19 @@ class Proxy:
         super().__init_subclass__(**options)
         cls._pyroIsPlain = all(getattr(cls, name) is getattr(Proxy, name) for name in OVERRIDABLE)
 
-    def __init__(self, uri: str | URI, connected_socket: socket.socket | None = None) -> None:
+    def __init__(
+        self,
+        uri: str | URI,
+        connected_socket: socket.socket | None = None,
+        *,
+        ssl: SSLContext | None = None,
+    ) -> None:
         if connected_socket is not None:
             uri = URI(f"PYRO:{uri}@{CONNECTED_SOCKET}:0")
         if not isinstance(uri, (str, URI)):
             raise TypeError(f"expected a URI or its text, not {type(uri).__name__}")
         self._pyroSetUp(URI(uri))
+        self._pyroLink.tls = ssl
         if connected_socket is not None:
             self._pyroLink.adopt(connected_socket)
 
@@ -133,6 +146,9 @@ class Proxy:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith(OWN_PREFIX):
+            # A subclass may have names of its own; anything else is a slip of the pen.
+            if type(self) is Proxy and not hasattr(Proxy, name):
+                raise AttributeError(_unknown_text(name))
             object.__setattr__(self, name, value)
             return
         link = self._pyroLink
@@ -268,6 +284,7 @@ class Proxy:
         other._pyroMaxRetries = self._pyroMaxRetries
         other._pyroRawWireResponse = self._pyroRawWireResponse
         other._pyroStreamWindow = self._pyroStreamWindow
+        other._pyroLink.tls = self._pyroLink.tls
         return other
 
     # -- Pyro's names -----------------------------------------------------------------------------
@@ -502,6 +519,12 @@ def _iterate_by_index(item_at: RemoteMethod) -> Iterator[Any]:
         except (IndexError, StopIteration):
             return
         yield item
+
+
+def _unknown_text(name: str) -> str:
+    own = [known for known in dir(Proxy) if known.startswith(OWN_PREFIX)]
+    close = difflib.get_close_matches(name, own, n=1)
+    return f"a proxy has no {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
 
 
 def _call_hook(hook: weakref.WeakMethod[Any], *args: Any) -> Any:

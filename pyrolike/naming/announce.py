@@ -18,6 +18,7 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 
+from pyrolike._forking import tell_of_forks
 from pyrolike.configure import config
 from pyrolike.errors import PyroError
 from pyrolike.transport import create_bc_socket, get_interface, location_str
@@ -72,6 +73,14 @@ class BroadcastServer:
         self.running = False
         self._thread: threading.Thread | None = None
         self._wake_receiver, self._wake_sender = socket.socketpair()
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Answer nothing, in a forked child: that is the parent's to do."""
+        self.running = False
+        self._thread = None
+        for sock in (self.sock, self._wake_receiver, self._wake_sender):
+            sock.close()
 
     def __repr__(self) -> str:
         return f"<BroadcastServer on {self.locationStr} for {self.nsUri}>"

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pyrolike.configure import config
 from pyrolike.constants import NAMESERVER_NAME
 from pyrolike.server import Daemon
+from pyrolike.server.serving import until_terminated
 from pyrolike.uri import URI
 
 from .announce import BroadcastServer
@@ -66,9 +67,9 @@ class NameServerDaemon(Daemon):
                 config.NS_AUTOCLEAN,
             )
 
-    def close(self) -> None:
+    def close(self, grace: float | None = None) -> None:
         """Stop listening, close the storage and release everything; twice is allowed."""
-        super().close()
+        super().close(grace)
         self.nameserver.storage.close()
 
     def _enter_itself(self) -> None:
@@ -138,7 +139,9 @@ def start_ns_loop(
     storage: Storage | str | None = None,
     loopCondition: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Make a name server, print where it is, and serve until Ctrl-C or *loopCondition* ends it.
+    """Make a name server, print where it is, and serve it until it is told to end.
+
+    That is Ctrl-C, SIGTERM in the main thread, or *loopCondition*.
 
     Args:
         host: As for `start_ns`, like all others but the last.
@@ -164,9 +167,10 @@ def start_ns_loop(
         try:
             if broadcaster is not None and _why_no_broadcast(daemon) is None:
                 broadcaster.runInThread()
-            for line in introduction(daemon, broadcaster, enableBroadcast):
-                print(line, flush=True)
-            daemon.requestLoop(loopCondition)
+            with until_terminated(daemon, loopCondition) as condition:
+                for line in introduction(daemon, broadcaster, enableBroadcast):
+                    print(line, flush=True)
+                daemon.requestLoop(condition)
         except KeyboardInterrupt:
             pass  # it came while we were still printing: the loop itself takes it for its end
     print("NS shut down.", flush=True)

@@ -91,7 +91,9 @@ class DaemonObject:
         service = self.daemon._pyroService
         return service.table.get(objectId).get_members(service.require_expose).as_metadata()
 
-    def get_next_stream_item(self, streamId: str, position: int | None = None) -> Any:
+    def get_next_stream_item(
+        self, streamId: str, position: int | None = None, token: str | None = None
+    ) -> Any:
         """Return the next item of an item stream.
 
         Args:
@@ -99,22 +101,26 @@ class DaemonObject:
             position: Of the item wanted, counted from 0, from clients that count: who did not get
                 the answer asks for the same one again. Stock daemons do not know this argument;
                 ours says with the stream that it does.
+            token: What our daemon told with the stream. Who knows it can go on over another
+                connection while the first is open still.
 
         Raises:
             PyroError: There is no such stream, or no more.
             StopIteration: There are no more items.
         """
         streams = self.daemon._pyroService.streams
-        return streams.get_items(streamId, current_context.client, position)[0]
+        return streams.get_items(streamId, current_context.client, position, token=token)[0]
 
-    def get_stream_items(self, streamId: str, position: int, count: int) -> list[Any]:
+    def get_stream_items(
+        self, streamId: str, position: int, count: int, token: str | None = None
+    ) -> list[Any]:
         """Return several items of an item stream, from *position* on: at least one.
 
         Arguments and errors are those of `get_next_stream_item`; *count* is how many items are
         wanted, and there may be fewer. Stock daemons do not have this method.
         """
         streams = self.daemon._pyroService.streams
-        return streams.get_items(streamId, current_context.client, position, count)
+        return streams.get_items(streamId, current_context.client, position, count, token)
 
     @oneway
     def close_stream(self, streamId: str) -> None:

@@ -15,10 +15,17 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from traceback import format_tb
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pyrolike.errors import MessageTooLargeError, ProtocolError, PyroError
-from pyrolike.protocol import BLOB_INFO, STREAM_ID, STREAM_WINDOW, Flag
+from pyrolike.errors import (
+    CommunicationError,
+    MessageTooLargeError,
+    ProtocolError,
+    PyroError,
+    SecurityError,
+)
+from pyrolike.protocol import BLOB_INFO, STAYS_OPEN, STREAM_ID, STREAM_WINDOW, Flag
 from pyrolike.serializers import ExceptionWrapper, SerializedBlob, load_marshal
 from pyrolike.tracebacks import format_local, remote_part
 
@@ -49,7 +56,10 @@ STREAMING_OFF = (
     f"{IS_ITERATOR}, and this daemon does not stream items: its setting ITER_STREAMING is off. "
     "Switch it on, or have the method return a list"
 )
-WINDOW = str(MOST_ITEMS).encode("ascii")
+CLOSING_ERRORS = (CommunicationError, SecurityError)
+"""What a stock daemon closes the connection behind."""
+
+KEEP_OPEN = {STAYS_OPEN: b""}
 
 PLAIN_RESULTS = frozenset(
     {type(None), bool, int, float, str, bytes, list, tuple, dict, set, frozenset}
@@ -197,8 +207,9 @@ class Dispatcher:
         return 0, payload, None
 
     def fail(self, codec: SerializerBase, fault: BaseException) -> Reply:
-        """Make the reply for an exception."""
-        with self._dressed(fault) as exception:
+        """Make the reply for an exception; whatever that is like, there is one."""
+        annotations = KEEP_OPEN if isinstance(fault, CLOSING_ERRORS) else None
+        with self._dressed(fault) as (exception, lines):
             try:
                 payload = codec.dumps(exception)
             except Exception as trouble:  # noqa: BLE001  whatever does not serialize, the caller hears
@@ -206,9 +217,9 @@ class Dispatcher:
                     f"error serializing exception: {_text_of(trouble)}. "
                     f"Original exception: {type(fault).__qualname__}: {_text_of(fault)}"
                 )
-                setattr(substitute, TRACEBACK, getattr(exception, TRACEBACK, []))
+                setattr(substitute, TRACEBACK, [_sendable(line) for line in lines])
                 payload = codec.dumps(substitute)
-        return Flag.EXCEPTION, payload, None
+        return Flag.EXCEPTION, payload, annotations
 
     def _answer_batch(self, client: Any, codec: SerializerBase, message: Message) -> Reply:
         """Make a batch's calls in order; the first that fails ends it, as its last result."""
@@ -225,7 +236,7 @@ class Dispatcher:
                 try:
                     results.append(self.run(client, (name, method, vargs, kwargs)))
                 except BaseException as fault:  # noqa: BLE001  goes to the caller, as the last result
-                    exception = dressing.enter_context(self._dressed(fault))
+                    exception, _ = dressing.enter_context(self._dressed(fault))
                     results.append(ExceptionWrapper(exception))
                     break
             _, payload, _ = self.finish(client, codec, results)
@@ -246,32 +257,39 @@ class Dispatcher:
             return flags, codec.dumps(_plain_error(STREAMING_OFF)), None
         payload = codec.dumps(_plain_error(IS_ITERATOR))
         stream_id = self._streams.open(iterator, client, self.policy.stream_limit)
-        return flags, payload, {STREAM_ID: stream_id.encode("ascii"), STREAM_WINDOW: WINDOW}
+        token = self._streams.get_token(stream_id)
+        annotations = {
+            STREAM_ID: stream_id.encode(),
+            STREAM_WINDOW: f"{MOST_ITEMS} {token}".encode(),
+        }
+        return flags, payload, annotations
 
     @contextlib.contextmanager
-    def _dressed(self, fault: BaseException) -> Iterator[BaseException]:
-        """Give the exception to send for *fault*, with the traceback that the client may see.
+    def _dressed(self, fault: BaseException) -> Iterator[tuple[BaseException, list[str]]]:
+        """Give the exception to send for *fault*, and the traceback that the client may see.
 
         What is no `Exception`, such as SystemExit, is for the thread that raised it and would end a
         stock client's program: it goes as an error that tells of it. The program's own exception
-        carries the traceback only while it is written: it may be raised again, and again.
+        carries the traceback only while it is written: it may be raised again, and again. If it
+        does not take attributes, an error that tells of it goes as well.
         """
-        exception = fault
-        if not isinstance(fault, Exception):
-            exception = PyroError(
-                f"the remote method raised {type(fault).__name__}: {_text_of(fault)}"
-            )
-        before = getattr(exception, TRACEBACK, None)
+        exception = fault if isinstance(fault, Exception) else _told(fault)
+        before = None
+        with contextlib.suppress(Exception):
+            before = getattr(exception, TRACEBACK, None)
         if id(before) in self._lent:
             before = None  # of another thread, that sends the same exception at this moment
         lines = self._describe(fault) if self.policy.send_tracebacks else []
         self._lent.add(id(lines))
-        with contextlib.suppress(AttributeError, TypeError):  # some exceptions take no attributes
-            setattr(exception, TRACEBACK, lines)
         try:
-            yield exception
+            try:
+                setattr(exception, TRACEBACK, lines)
+            except Exception:  # noqa: BLE001  its class has rules of its own for attributes
+                exception = _told(fault)
+                setattr(exception, TRACEBACK, lines)
+            yield exception, lines
         finally:
-            with contextlib.suppress(AttributeError, TypeError):
+            with contextlib.suppress(Exception):
                 if before is None:
                     delattr(exception, TRACEBACK)
                 else:
@@ -282,7 +300,10 @@ class Dispatcher:
         """Return the traceback of *fault*, from where the program begins."""
         detailed = self.policy.detailed_tracebacks
         trace = _skip_own_frames(fault.__traceback__, keep_last=detailed)
-        return [*format_local(fault, trace, detailed=detailed), *remote_part(fault)]
+        try:
+            return [*format_local(fault, trace, detailed=detailed), *remote_part(fault)]
+        except Exception:  # noqa: BLE001  the exception's class has rules of its own for attributes
+            return [*format_tb(trace), f"{type(fault).__qualname__}: {_text_of(fault)}\n"]
 
 
 def _plain_error(text: str) -> ProtocolError:
@@ -300,12 +321,23 @@ def _set_attribute(instance: object, require_expose: bool, name: str, value: obj
     set_property(instance, name, value, require_expose)
 
 
+def _told(fault: BaseException) -> PyroError:
+    """Return an error that tells of one that cannot be sent itself."""
+    text = _text_of(fault)
+    return PyroError(f"the remote method raised {type(fault).__name__}{': ' if text else ''}{text}")
+
+
 def _text_of(fault: BaseException) -> str:
     """Return the text of an exception, or something in its place if it cannot tell it."""
     try:
-        return str(fault)
+        return _sendable(str(fault))
     except Exception:  # noqa: BLE001  a __str__ of the program's that fails
         return f"<no text: {type(fault).__qualname__}.__str__ fails>"
+
+
+def _sendable(text: str) -> str:
+    """Return a text that every serializer can write: a lone surrogate is escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _address_blob(message: Message) -> tuple[str, str, tuple[SerializedBlob], None]:

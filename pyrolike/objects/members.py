@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from pyrolike._forking import call_after_fork
+
 from .exposure import EXPOSED, ONEWAY, accessors, has_mark, is_private_attribute, method_bearer
 
 __all__ = [
@@ -74,6 +76,15 @@ _Cache = WeakKeyDictionary[type, Members]
 # computed before a reset is never stored after it. Only our own code runs while the lock is held.
 _caches: tuple[_Cache, _Cache] = (WeakKeyDictionary(), WeakKeyDictionary())
 _cache_lock = threading.Lock()
+
+
+def _start_anew() -> None:
+    """Have a forked child not wait for a lock that nobody holds there."""
+    global _cache_lock
+    _cache_lock = threading.Lock()
+
+
+call_after_fork(_start_anew)
 
 
 def get_members(obj_or_class: object, require_expose: bool = True) -> Members:

@@ -16,12 +16,15 @@ being produced. The clock is handed in: nothing here waits.
 from __future__ import annotations
 
 import logging
+import secrets
 import sys
 import threading
 import uuid
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pyrolike._forking import tell_of_forks
 from pyrolike.errors import PyroError
 
 if TYPE_CHECKING:
@@ -33,13 +36,18 @@ MOST_ITEMS = 1000
 """Items of one fetch, however many the client asks for."""
 
 FETCH_SECONDS = 0.1
-FETCH_BYTES = 1 << 20
+FETCH_BYTES = 1 << 18
 """A fetch that has at least one item ends early when it took this long, or has about this much:
 a slow iterator's first items shall not wait for its last, and memory is not the client's to fill.
 """
 
 MOST_DESERTED = 10_000
-"""Streams that may linger without a connection; beyond that the longest deserted ones end."""
+MOST_DESERTED_BYTES = 1 << 26
+"""Streams that may linger without a connection, and about how much their items may take that the
+clients may not have got; beyond that the longest deserted ones end."""
+
+LOOKED_AT = 64
+"""Values inside an item that are looked at to guess its size."""
 
 MOST_FINISHED = 1000
 """Ends that are remembered, for clients that have not heard of theirs."""
@@ -65,6 +73,8 @@ class ItemStream:
         created: When, on the table's clock.
         linger_start: When it began to linger; 0 while it has an owner.
         iterator: Where items come from.
+        weight: Bytes that its items took which may not have arrived, when it was deserted.
+        token: What a client that counts shows, when it comes back on a new connection.
         lock: Held while an item is produced: two clients may ask at once.
     """
 
@@ -80,6 +90,8 @@ class ItemStream:
         "linger_start",
         "lock",
         "owner",
+        "token",
+        "weight",
     )
 
     def __init__(
@@ -88,6 +100,8 @@ class ItemStream:
         self.iterator = iterator
         self.owner: StreamOwner | None = owner
         self.created = clock()
+        self.weight = 0
+        self.token = secrets.token_hex(8)
         self.linger_start = 0.0
         self.lock = threading.Lock()
         self.is_closed = False
@@ -156,7 +170,7 @@ class ItemStream:
             given.append(item)
             if len(given) >= count:
                 return
-            size += sys.getsizeof(item)
+            size += guess_size(item)
             if size >= FETCH_BYTES or self._clock() >= end:
                 return
 
@@ -169,6 +183,10 @@ class ItemStream:
             raise ending
         finally:
             del ending  # its traceback refers to this frame
+
+    def weigh(self) -> None:
+        """Guess what the items take that the client may not have got."""
+        self.weight = sum(map(guess_size, list(self._given)))
 
     def close(self) -> None:
         """Give out no more items, and close the iterator: now, or after the item in the making."""
@@ -188,6 +206,21 @@ class ItemStream:
             close_iterator(self.iterator)
         finally:
             self.lock.release()
+
+
+def guess_size(item: object) -> int:
+    """Return about how many bytes *item* takes, with what is inside of it."""
+    size, looked_at = 0, 0
+    waiting: deque[Any] = deque([item])
+    while waiting and looked_at < LOOKED_AT:
+        value = waiting.popleft()
+        size += sys.getsizeof(value, 0)
+        looked_at += 1
+        if isinstance(value, dict):
+            waiting.extend(islice(value.values(), LOOKED_AT))
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            waiting.extend(islice(value, LOOKED_AT))
+    return size
 
 
 def close_iterator(iterator: Iterator[Any]) -> None:
@@ -214,9 +247,19 @@ class StreamTable:
         # Ids by owner, oldest claim first; those of None linger.
         self._ids: dict[StreamOwner | None, dict[str, None]] = {None: {}}
         self._finished: deque[str] = deque(maxlen=MOST_FINISHED)
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Have a forked child not wait for a lock that nobody holds there."""
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._streams)
+
+    def count(self) -> tuple[int, int]:
+        """Return how many streams have an owner, and how many linger; roughly, without waiting."""
+        lingering = len(self._ids[None])
+        return max(0, len(self._streams) - lingering), lingering
 
     def as_dict(self) -> dict[str, tuple[StreamOwner | None, float, float, Iterator[Any]]]:
         """Return id to (owner or None, created, linger start or 0, iterator), as Pyro shows it."""
@@ -237,10 +280,11 @@ class StreamTable:
             PyroError: The owner has that many.
         """
         stream_id = str(uuid.uuid4())
+        stream = ItemStream(iterator, owner, self._clock)
         with self._lock:
             is_full = limit is not None and len(self._ids.get(owner, ())) >= limit
             if not is_full:
-                self._streams[stream_id] = ItemStream(iterator, owner, self._clock)
+                self._streams[stream_id] = stream
                 self._ids.setdefault(owner, {})[stream_id] = None
         if is_full:
             close_iterator(iterator)
@@ -250,10 +294,23 @@ class StreamTable:
             )
         return stream_id
 
+    def get_token(self, stream_id: str) -> str:
+        """Return what shows that a client got the stream; empty if that has just been closed."""
+        stream = self._streams.get(stream_id)
+        return stream.token if stream is not None else ""
+
     def get_items(
-        self, stream_id: str, client: StreamOwner, position: int | None = None, count: int = 1
+        self,
+        stream_id: str,
+        client: StreamOwner,
+        position: int | None = None,
+        count: int = 1,
+        token: str | None = None,
     ) -> list[Any]:
         """Return items of a stream, see `ItemStream.take`; it belongs to *client* from now on.
+
+        With the stream's *token* it can be had although its connection is open still: that may be
+        the client's own former one.
 
         Raises:
             PyroError: There is no such stream, or no more.
@@ -264,7 +321,7 @@ class StreamTable:
         """
         if position is not None and stream_id not in self._streams and stream_id in self._finished:
             raise StopIteration
-        stream = self._claim(stream_id, client)
+        stream = self._claim(stream_id, client, token)
         try:
             if count < 1:
                 raise ValueError(f"a fetch wants at least one item, not {count}")
@@ -275,13 +332,13 @@ class StreamTable:
             self.close(stream_id)
             raise
 
-    def _claim(self, stream_id: str, client: StreamOwner) -> ItemStream:
+    def _claim(self, stream_id: str, client: StreamOwner, token: str | None = None) -> ItemStream:
         """Return a stream, which belongs to *client* from now on."""
         stream = self._streams.get(stream_id)
         if stream is not None and stream.owner is client:
             return stream
         # Asked without the lock: the former owner's connection is looked at.
-        if stream is None or not _may_claim(stream, client):
+        if stream is None or not (_may_claim(stream, client) or _knows(stream, token)):
             raise PyroError(TERMINATED)
         with self._lock:
             if stream_id not in self._streams:  # closed meanwhile
@@ -319,10 +376,20 @@ class StreamTable:
             if linger > 0:
                 for stream_id in mine:
                     self._move(stream_id, self._streams[stream_id], None)
-                deserted = list(self._ids[None]) if mine else []
-                ending = deserted[: max(0, len(deserted) - MOST_DESERTED)]
+                    self._streams[stream_id].weigh()
+                ending = self._find_surplus() if mine else []
         for stream_id in ending:
             self.close(stream_id)
+
+    def _find_surplus(self) -> list[str]:
+        """Return the deserted streams that are too many, or have too much. The lock is held."""
+        deserted = list(self._ids[None])
+        size = 0
+        for count, stream_id in enumerate(reversed(deserted)):
+            size += self._streams[stream_id].weight
+            if count >= MOST_DESERTED or size > MOST_DESERTED_BYTES:
+                return deserted[: len(deserted) - count]
+        return []
 
     def expire(self, lifetime: float, linger: float) -> None:
         """End the streams older than *lifetime* seconds (0: no limit) or deserted for too long."""
@@ -345,6 +412,12 @@ class StreamTable:
         """End all streams."""
         for stream_id in list(self._streams):
             self.close(stream_id)
+
+
+def _knows(stream: ItemStream, token: object) -> bool:
+    if not isinstance(token, str):
+        return False
+    return secrets.compare_digest(stream.token.encode(), token.encode("utf-8", "replace"))
 
 
 def _may_claim(stream: ItemStream, client: StreamOwner) -> bool:

@@ -11,6 +11,7 @@ import uuid
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from pyrolike._forking import tell_of_forks
 from pyrolike.errors import DaemonError, PyroError
 from pyrolike.uri import URI
 
@@ -91,6 +92,11 @@ class ObjectTable:
         self.entries: dict[str, Entry] = {}
         self.by_id: dict[str, Any] = {}
         self._lock = threading.RLock()  # holds entries and by_id together
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Have a forked child not wait for a lock that nobody holds there."""
+        self._lock = threading.RLock()
 
     def add(
         self, target: object, object_id: str | None, owner: object, *, force: bool, weak: bool

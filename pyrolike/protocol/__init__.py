@@ -7,7 +7,7 @@ numbers in which versions of the protocol differ. What Pyro5 calls its protocol 
 
 from pyrolike.constants import PROTOCOL_VERSION
 
-from .annotations import BLOB_INFO, STREAM_ID, STREAM_WINDOW
+from .annotations import BLOB_INFO, STAYS_OPEN, STREAM_ID, STREAM_WINDOW
 from .classic import (
     FLAGS_BATCH,
     FLAGS_COMPRESSED,
@@ -49,6 +49,7 @@ __all__ = [
     "MSG_PING",
     "MSG_RESULT",
     "PROTOCOL_VERSION",
+    "STAYS_OPEN",
     "STREAM_ID",
     "STREAM_WINDOW",
     "V502",

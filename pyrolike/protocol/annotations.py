@@ -23,6 +23,10 @@ STREAM_WINDOW = "STRW"
 """Beside STRM, from our daemons only: how many items one fetch gives at most, in ASCII digits. It
 tells that items can be asked for by position and in numbers; stock peers pass it over."""
 
+STAYS_OPEN = "OPEN"
+"""In a reply from our daemons with an error of Pyro's: the connection goes on. Stock daemons close
+theirs behind some of these, and stock clients do in any case."""
+
 BLOB_INFO = "BLBI"
 """In a request with Flag.KEEPSERIALIZED: marshal of (blob info, object id, method name)."""
 

@@ -34,6 +34,9 @@ LARGE_BODY = 64 * 1024
 GROWTH = 1024 * 1024
 """Room made for a large body before its bytes arrive; then it doubles with what has arrived."""
 
+TLS_RECORDS = (b"\x16\x03", b"\x15\x03")
+"""How TLS begins: a client's first words, and a server's complaint about somebody else's."""
+
 DIALECTS: dict[int, Dialect] = {V502.version: V502}
 
 
@@ -44,6 +47,11 @@ def recognise(start: Bytes) -> Dialect:
         ProtocolError: These are not the first bytes of a message, or of no dialect we speak.
     """
     if start[:4] != TAG:
+        if start[:2] in TLS_RECORDS:
+            raise ProtocolError(
+                "invalid data: the other side speaks TLS, which is not spoken here; "
+                "set config.SSL on both sides, or on none"
+            )
         raise ProtocolError("invalid data: this does not begin like a Pyro message")
     version = int.from_bytes(start[4:6], "big")
     if version not in DIALECTS:

@@ -1,8 +1,9 @@
 """Exceptions as dictionaries, and back.
 
-A remote exception crosses the wire as its class name, its arguments and its attributes; causes,
-notes and the real traceback stay behind. Only classes that everybody has are made again: Python's
-own, Pyro's, and a few of the standard library. Anything else needs the user's converters.
+A remote exception crosses the wire as its class name, its arguments, its attributes and the notes
+that the program has added; causes and the real traceback stay behind. Only classes that everybody
+has are made again: Python's own, Pyro's, and a few of the standard library. Anything else needs
+the user's converters.
 
 The peer is not trusted: it chooses the class name, the arguments and the attributes, and none of
 them may end this program or replace a method. Source: the serialization page of the reference,
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pyrolike import errors
 from pyrolike.errors import RemoteError, SerializeError
+from pyrolike.tracebacks import is_remote_note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +53,10 @@ all_exceptions: dict[str, type[BaseException]] = _BUILTIN_ERRORS | PYRO_ERRORS
 _PYRO_MODULES = frozenset({"Pyro5.errors", "Pyro4.errors"})
 _BUILTIN_MODULES = frozenset({"builtins", "exceptions"})  # the second is what Python 2 peers say
 
+
+NOTES = "__notes__"
+MOST_NOTES = 100
+"""Notes of a peer's exception that are taken over."""
 
 _ONLY_HERE = frozenset({"partialData", "pyroMsg"})
 """Attributes of Pyro's errors that mean something only beside the connection they came from.
@@ -92,11 +98,20 @@ def exception_to_dict(exception: BaseException, tags: str) -> dict[str, object]:
         "__class__": _tag(type(exception), tags),
         "__exception__": True,
         "args": exception.args,
-        # Notes live in a dunder attribute. Ours hold the remote traceback, which travels anyway.
         "attributes": {
-            k: v for k, v in vars(exception).items() if not k.startswith("__") and k not in local
+            **{k: v for k, v in vars(exception).items() if k[:2] != "__" and k not in local},
+            **_notes_of(exception),
         },
     }
+
+
+def _notes_of(exception: BaseException) -> dict[str, list[str]]:
+    """Return the program's notes as an attribute. Ours hold the remote traceback, which travels."""
+    notes = getattr(exception, NOTES, None)
+    if not isinstance(notes, list):
+        return {}
+    own = [note for note in notes if isinstance(note, str) and not is_remote_note(note)]
+    return {NOTES: own} if own else {}
 
 
 def _tag(cls: type[BaseException], tags: str) -> str:
@@ -167,7 +182,11 @@ def create_exception(cls: type[BaseException], name: str, data: dict[str, Any]) 
     else:
         exception = _build(cls, args)
     for attribute, value in (data.get("attributes") or {}).items():
-        if _may_set(exception, attribute):
+        if attribute == NOTES and isinstance(value, (list, tuple)):
+            for note in map(str, value[:MOST_NOTES]):
+                if not is_remote_note(note):  # which is for us to make
+                    exception.add_note(note)
+        elif _may_set(exception, attribute):
             setattr(exception, attribute, value)
     return exception
 

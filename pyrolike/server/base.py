@@ -11,11 +11,14 @@ import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pyrolike.callcontext import get_state
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable
 
     from .session import Session
+    from .stats import ThreadCount
 
 log = logging.getLogger("pyrolike.server")
 
@@ -30,6 +33,10 @@ SHORTEST_POLL = 0.01
 
 CLOSING_SECONDS = 2.0
 """How long `close` waits for the clients' ends to be worked off before it closes them roughly."""
+
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+EVERYWHERE = ("0.0.0.0", "::")
 
 
 def get_tick_seconds(poll: float, idle_seconds: float | None) -> float:
@@ -49,6 +56,7 @@ class Server(ABC):
     Attributes:
         kind: What clients are told about the server type.
         sock: See above.
+        shown_host: What uris call the machine it listens on.
         is_closed: Nothing more is served.
     """
 
@@ -56,9 +64,11 @@ class Server(ABC):
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
+        self.shown_host: str | None = None
         self.is_closed = False
         self._sessions: set[Session] = set()
-        self._sessions_changed = threading.Condition()  # guards the set
+        self._past_calls = self._past_errors = 0  # of the sessions that have ended
+        self._sessions_changed = threading.Condition()  # guards the three
 
     @property
     @abstractmethod
@@ -83,6 +93,11 @@ class Server(ABC):
     def is_inside(self) -> bool:
         """Whether the calling thread is in the loop."""
 
+    @property
+    @abstractmethod
+    def answers_itself(self) -> bool:
+        """Whether it can answer a request while the calling thread waits."""
+
     @abstractmethod
     def events(self, eventsockets: Iterable[Any]) -> None:
         """Serve what a foreign event loop has seen on some of `sockets`."""
@@ -104,12 +119,46 @@ class Server(ABC):
         """Run *task* in another thread, if one is free; say whether that is so."""
 
     @abstractmethod
-    def close(self) -> None:
-        """Close what is open. Running calls still get their answer out.
+    def close(self, grace: float = CLOSING_SECONDS) -> None:
+        """Close what is open; afterwards nothing is served any more.
 
-        Afterwards nothing is served any more. May be called twice, from any thread, and from a
-        running call.
+        May be called twice, from any thread, and from a running call, which is not waited for.
+
+        Args:
+            grace: Seconds that running calls may take, and get their answer out.
         """
+
+    @abstractmethod
+    def count_threads(self) -> ThreadCount:
+        """Say what the threads do just now; never waits."""
+
+    def count_calls(self) -> tuple[int, int, int]:
+        """Return how many clients there are, and how many calls and errors so far."""
+        # The lock is held for moments only: nothing is waited for and nothing is run in there.
+        with self._sessions_changed:
+            calls, errors = self._past_calls, self._past_errors
+            for session in self._sessions:
+                calls += session.calls
+                errors += session.errors
+            return len(self._sessions), calls, errors
+
+    def is_own(self, address: Any) -> bool:
+        """Whether *address*, host and port or a path, is where this server listens."""
+        try:
+            own = self.sock.getsockname()
+        except OSError:
+            return False  # it is closed
+        if isinstance(own, tuple) and isinstance(address, tuple):
+            host, port = address[:2]
+            is_here = host in (own[0], self.shown_host) or is_loop(host, own[0])
+            return is_here and bool(port == own[1])
+        return bool(own) and bool(own == address)
+
+    def begin_wait(self) -> None:  # noqa: B027  not all have to do something about it
+        """Take note that the calling thread, in a request, waits for somebody else."""
+
+    def end_wait(self) -> None:  # noqa: B027
+        """Take note that it goes on."""
 
     def shutdown(self) -> None:
         """End the loop; what is open stays open until `close`."""
@@ -122,21 +171,45 @@ class Server(ABC):
             is_late = self.is_closed
             if not is_late:
                 self._sessions.add(session)
-        if is_late:
+                session.state.host = self
+        # A signal handler may have closed the server in this very thread, and in between.
+        if is_late or self.is_closed:
             session.connection.close()
-        return not is_late
+            self.forget(session)
+            return False
+        return True
 
     def forget(self, session: Session) -> None:
         """Take note that a session has ended."""
         with self._sessions_changed:
-            self._sessions.discard(session)
+            if session in self._sessions:
+                self._sessions.remove(session)
+                self._past_calls += session.calls
+                self._past_errors += session.errors
             self._sessions_changed.notify_all()
+
+    @property
+    def is_serving_here(self) -> bool:
+        """Whether the calling thread serves a client, or is in the loop, just now."""
+        with self._sessions_changed:
+            return self.is_inside or any(self._is_served_here(one) for one in self._sessions)
+
+    def _is_served_here(self, session: Session) -> bool:
+        return (
+            session.thread == threading.get_ident()
+            or get_state().client is session.connection  # a one-way call runs in another thread
+        )
 
     def _refuse_new(self) -> list[Session]:
         """Let nobody in any more, end the loop, and return the sessions there are."""
         with self._sessions_changed:  # so that no connection is let in unseen meanwhile
             self.shutdown()
             return list(self._sessions)
+
+
+def is_loop(host: str, own_host: str) -> bool:
+    """Whether *host* is this machine seen from inside, and who listens on *own_host* hears that."""
+    return host in LOOPBACK and own_host in (*LOOPBACK, *EVERYWHERE)
 
 
 class Acceptor:

@@ -62,14 +62,16 @@ class Baton:
 
     def lay_down(self) -> None:
         """Give it back as often as it was taken; then others can have it."""
-        if self._depth == 1:
-            self.do_errands()
-        with self._changed:
-            self._depth -= 1
-            if self._depth == 0:
-                self._on_free()
-                self._holder = None
-            self._changed.notify_all()
+        try:
+            if self._depth == 1:
+                self.do_errands()
+        finally:  # a Ctrl-C in an errand must not leave it with us
+            with self._changed:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._on_free()
+                    self._holder = None
+                self._changed.notify_all()
 
     def perform(self, errand: Callable[[], None], seconds: float) -> bool:
         """Have *errand* done by the holder, or here if there is none. What it raises is logged.

@@ -17,17 +17,27 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pyrolike.configure import config
 from pyrolike.errors import PyroError
 from pyrolike.transport import (
+    BorrowedTlsSocket,
     SocketConnection,
+    SocketFile,
+    TlsSettings,
+    TlsSocket,
+    find_socket_file,
     listen_socket,
     listen_unix_socket,
     location_str,
+    make_tls_context,
     set_nodelay,
+    tune_keepalive,
+    wrap_server_side,
 )
 
 from .existing import ExistingConnectionServer
 from .multiplex import MultiplexServer
 from .onethread import LoopSettings
+from .outbox import DONT_WAIT, MOMENT, BriefOutbox
 from .patience import PatientSession
+from .secure import SecurePatientSession
 from .session import Session
 from .threadpool import PoolSettings, ThreadPoolServer
 
@@ -51,15 +61,17 @@ class Place:
         sock: The listening socket, or the one that is connected already.
         location: What it is called in uris.
         nat_location: What is published instead, or None.
-        path: The Unix socket's file, which is to be removed in the end, or None.
+        file: The Unix socket's file, which is to be removed in the end, or None.
         is_connected: Whether the socket is somebody else's and connected.
+        tls: The context with which accepted connections get TLS, or None.
     """
 
     sock: socket.socket
     location: str
     nat_location: str | None = None
-    path: str | None = None
+    file: SocketFile | None = None
     is_connected: bool = False
+    tls: ssl.SSLContext | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +84,15 @@ class Wishes:
     nathost: Host | None
     natport: int | None
     connected_socket: socket.socket | None
+    tls: ssl.SSLContext | None = None
 
 
 def check_wishes(wishes: Wishes) -> None:
-    """Refuse what contradicts itself, and what this version does not have.
+    """Refuse what contradicts itself.
 
     Raises:
         ValueError: The arguments contradict each other.
-        PyroError: SSL is on.
     """
-    if config.SSL:
-        raise PyroError("SSL is not available in this version; nothing is served without it")
     if wishes.connected_socket is None:
         _find_nat_address(wishes)
 
@@ -91,15 +101,19 @@ def take_place(wishes: Wishes) -> Place:
     """Listen where it is wished, or take the connected socket.
 
     Raises:
-        OSError: The address cannot be listened on, or the socket is not connected.
+        OSError: The address cannot be listened on, or the socket is not connected; or a file that
+            TLS needs is missing or wrong.
+        ValueError: TLS is wished for without a certificate.
+        PyroError: TLS is wished for, and the connected socket has none.
     """
     if wishes.connected_socket is not None:
         return _find_connected_place(wishes.connected_socket)
+    tls = _find_tls_context(wishes)
     nat, nat_location = _find_nat_address(wishes), None
     if wishes.unixsocket:
         path = wishes.unixsocket
-        has_file = not path.startswith("\0")
-        return Place(listen_unix_socket(path), f"./u:{path}", path=path if has_file else None)
+        sock = listen_unix_socket(path)
+        return Place(sock, f"./u:{path}", file=find_socket_file(path), tls=tls)
     host = config.HOST if wishes.host is None else str(wishes.host)
     listener = listen_socket(
         host,
@@ -112,7 +126,7 @@ def take_place(wishes: Wishes) -> Place:
     shown = host or ("::" if listener.family == socket.AF_INET6 else "0.0.0.0")
     if nat is not None:
         nat_location = location_str(str(nat[0]), nat[1] or port)
-    return Place(listener, location_str(shown, port), nat_location)
+    return Place(listener, location_str(shown, port), nat_location, tls=tls)
 
 
 def make_server(service: Service, place: Place) -> Server:
@@ -127,33 +141,47 @@ def make_server(service: Service, place: Place) -> Server:
             make = partial(_make_connected_session, service)
             return ExistingConnectionServer(sock, make, keep_house, _take_loop_settings())
         if config.SERVERTYPE == "multiplex":
-            make_session = partial(make_patient_session, service)
+            make_session = partial(make_patient_session, service, tls=place.tls)
             return MultiplexServer(sock, make_session, keep_house, _take_loop_settings())
-        return ThreadPoolServer(
-            sock, partial(make_session_for_threads, service), keep_house, _take_pool_settings()
-        )
+        make_for_threads = partial(make_session_for_threads, service, tls=place.tls)
+        return ThreadPoolServer(sock, make_for_threads, keep_house, _take_pool_settings())
     except BaseException:
+        if place.file is not None:
+            place.file.remove()
         if not place.is_connected:
             sock.close()
         raise
 
 
-def make_session_for_threads(service: Service, sock: socket.socket, address: Any) -> Session:
+def make_session_for_threads(
+    service: Service, sock: socket.socket, address: Any, *, tls: ssl.SSLContext | None = None
+) -> Session:
     """Make the session of an accepted connection whose thread may wait for it."""
-    _set_up(sock)
-    sock.setblocking(True)
-    connection = SocketConnection(sock)
-    connection.limit_waiting(config.THREADPOOL_LINGER, config.COMMTIMEOUT or SEND_SECONDS)
-    return Session(service, connection, address or None, _get_handshake_deadline())
-
-
-def make_patient_session(service: Service, sock: socket.socket, address: Any) -> PatientSession:
-    """Make the session of an accepted connection that must not keep its thread waiting."""
-    _set_up(sock)
-    sock.setblocking(False)
-    return PatientSession(
+    ours = _set_up(sock, tls)
+    ours.setblocking(True)
+    connection = SocketConnection(ours)
+    connection.limit_waiting(config.THREADPOOL_LINGER, MOMENT)
+    make = PatientSession if tls is None else SecurePatientSession
+    return make(
         service,
-        SocketConnection(sock),
+        connection,
+        address or None,
+        _get_handshake_deadline(),
+        send_seconds=config.COMMTIMEOUT or SEND_SECONDS,
+        outbox=BriefOutbox(sock) if tls is None and DONT_WAIT else None,
+    )
+
+
+def make_patient_session(
+    service: Service, sock: socket.socket, address: Any, *, tls: ssl.SSLContext | None = None
+) -> PatientSession:
+    """Make the session of an accepted connection that must not keep its thread waiting."""
+    ours = _set_up(sock, tls)
+    ours.setblocking(False)
+    make = PatientSession if tls is None else SecurePatientSession
+    return make(
+        service,
+        SocketConnection(ours),
         address or None,
         _get_handshake_deadline(),
         idle_seconds=config.COMMTIMEOUT or None,
@@ -163,18 +191,51 @@ def make_patient_session(service: Service, sock: socket.socket, address: Any) ->
 
 def _make_connected_session(service: Service, sock: socket.socket) -> PatientSession:
     """Make the session for somebody else's socket: nothing of it is changed."""
-    connection = SocketConnection(sock, keep_open=True)
     address = sock.getpeername() or None
+    if isinstance(sock, ssl.SSLSocket):
+        connection = SocketConnection(BorrowedTlsSocket(sock), keep_open=True)
+        return SecurePatientSession(service, connection, address, needs_handshake=False)
+    connection = SocketConnection(sock, keep_open=True)
     return PatientSession(service, connection, address, needs_handshake=False)
 
 
-def _set_up(sock: socket.socket) -> None:
+def _set_up(sock: socket.socket, tls: ssl.SSLContext | None) -> socket.socket | TlsSocket:
+    """Return an accepted socket as it is to be used."""
     if sock.family != AF_UNIX:
         set_nodelay(sock)  # a reply that waits for an acknowledgement would take 40 ms
+        tune_keepalive(sock, config.KEEPALIVE_SECONDS, config.COMMTIMEOUT or SEND_SECONDS)
+    return sock if tls is None else wrap_server_side(sock, tls)
 
 
 def _get_handshake_deadline() -> float | None:
     return monotonic() + config.HANDSHAKE_TIMEOUT if config.HANDSHAKE_TIMEOUT else None
+
+
+def _find_tls_context(wishes: Wishes) -> ssl.SSLContext | None:
+    """Return the context for accepted connections, or None for those without TLS.
+
+    Raises:
+        ValueError: There is no certificate, or the context is no server's.
+        OSError: A file is missing or wrong.
+    """
+    context = wishes.tls
+    if context is None and config.SSL:
+        context = make_tls_context(
+            TlsSettings(
+                is_server=True,
+                cert=config.SSL_SERVERCERT,
+                key=config.SSL_SERVERKEY,
+                password=config.SSL_SERVERKEYPASSWD,
+                cacerts=config.SSL_CACERTS,
+                requires_cert=config.SSL_REQUIRECLIENTCERT,
+            )
+        )
+    if context is not None and context.check_hostname:
+        raise ValueError(
+            "this TLS context is a client's; a daemon needs one for the server side, such as "
+            "ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)"
+        )
+    return context
 
 
 def _find_nat_address(wishes: Wishes) -> tuple[Host, int] | None:
@@ -196,8 +257,11 @@ def _find_connected_place(sock: socket.socket) -> Place:
 
     Source: servers.md section 4; Pyro5's words for a socket without a name.
     """
-    if isinstance(sock, ssl.SSLSocket):
-        raise PyroError("SSL is not available in this version; not on a connected socket either")
+    if config.SSL and not isinstance(sock, ssl.SSLSocket):
+        raise PyroError(
+            "config.SSL is on: the connected_socket of a daemon must have TLS already, as an "
+            "ssl.SSLSocket"
+        )
     try:
         sock.getpeername()
         is_stream = sock.type == socket.SOCK_STREAM
@@ -234,4 +298,5 @@ def _take_pool_settings() -> PoolSettings:
         queue_wait=config.THREADPOOL_QUEUE_WAIT,
         idle_limit=config.COMMTIMEOUT or None,
         poll=config.POLLTIMEOUT,
+        nested=config.THREADPOOL_NESTED,
     )

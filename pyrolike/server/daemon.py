@@ -7,11 +7,10 @@ Pyro's names, and the internals call them by these.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import threading
 import weakref
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 from pyrolike.callcontext import get_state
@@ -30,12 +29,14 @@ from .service import Service
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable, Mapping
+    from ssl import SSLContext
     from types import TracebackType
 
     from pyrolike.transport import SocketConnection
 
     from .base import Server
     from .building import Host
+    from .stats import DaemonStats
 
 log = logging.getLogger("pyrolike.server")
 
@@ -54,13 +55,16 @@ class Daemon:
         natport: Port that they show; 0 for the internal one's number.
         interface: Class of the object ``Pyro.Daemon``; called with the daemon.
         connected_socket: Serve exactly this connected socket, which stays the program's; there is
-            no handshake. All other arguments but *interface* are ignored then.
+            no handshake. All other arguments but *interface* are ignored then. It may be an
+            `ssl.SSLSocket`, and must be one if the setting SSL is on.
+        ssl: Serve with TLS, by this context, whatever the setting SSL says.
 
     Raises:
         OSError: The address cannot be listened on: in use, not ours, not allowed; or
-            *connected_socket* is not connected.
-        ValueError: The arguments or the thread-pool sizes contradict each other.
-        PyroError: The setting SSL is on, which this version does not have.
+            *connected_socket* is not connected; or a file that TLS needs is missing or wrong.
+        ValueError: The arguments or the thread-pool sizes contradict each other, or TLS is wanted
+            without a certificate.
+        PyroError: The setting SSL is on, and *connected_socket* has no TLS.
         SerializeError: The setting SERIALIZERS_ACCEPTED names an unknown serializer.
 
     Attributes:
@@ -82,8 +86,11 @@ class Daemon:
         natport: int | None = None,
         interface: Callable[[Daemon], object] = DaemonObject,
         connected_socket: socket.socket | None = None,
+        *,
+        ssl: SSLContext | None = None,
     ) -> None:
-        wishes = Wishes(host, port, unixsocket, nathost, natport, connected_socket)
+        self._pyroIsInherited = False  # in a forked child, from the parent
+        wishes = Wishes(host, port, unixsocket, nathost, natport, connected_socket, ssl)
         check_wishes(wishes)
         self._pyroService = Service(self, Daemon.annotations)
         # Held while the daemon closes; re-entrant, because what is closed may close the daemon.
@@ -93,6 +100,7 @@ class Daemon:
         self.locationStr, self.natLocationStr = place.location, place.nat_location
         self.transportServer: Server | None = make_server(self._pyroService, place)
         self._pyroService.server = self.transportServer
+        self.transportServer.shown_host = self.locationStr.rpartition(":")[0].strip("[]")
         try:
             self.register(interface(self), DAEMON_NAME)
         except BaseException:
@@ -211,7 +219,7 @@ class Daemon:
         after the other. Ctrl-C while a method runs is then an error of that method.
 
         Raises:
-            PyroError: The daemon is closed.
+            PyroError: The daemon is closed, or was made before the process was forked.
         """
         server = self._pyroGetServer()
         log.info("daemon %s entering requestloop", self.locationStr)
@@ -265,38 +273,83 @@ class Daemon:
         """A copy of the item streams: id to (owner or None, created, linger start, iterator)."""
         return self._pyroService.streams.as_dict()
 
-    def shutdown(self) -> None:
-        """End the request loop, whichever thread it is in, and close the daemon.
+    def stats(self) -> DaemonStats:
+        """Return what the daemon is doing just now, and has done so far.
 
-        Any thread may call it, a remote method too: the running call still gets its answer out.
+        Any thread may ask, at any time: nothing that is busy is waited for. Clients cannot ask.
         """
-        self.close()
+        return self._pyroService.take_stats()
 
-    def close(self) -> None:
+    def shutdown(self, grace: float | None = None) -> None:
+        """End the request loop, whichever thread it is in, and close the daemon; see `close`.
+
+        Any thread may call it, a signal handler, and a remote method too: that call still gets its
+        answer out.
+        """
+        if grace is None:
+            self.close()  # a subclass may know no grace
+        else:
+            self.close(grace)
+
+    def close(self, grace: float | None = None) -> None:
         """Close the listening socket and all connections, and forget the objects. Twice is fine.
 
-        A connected socket that the program has given stays open. Ends the request loop too, if it
-        runs in another thread.
+        When it returns nothing is served any more. A connected socket that the program has given
+        stays open. Ends the request loop too, if it runs in another thread.
+
+        Args:
+            grace: Seconds to wait for calls that run, and one-way calls that have arrived, to be
+                done and get their answers out; None for the setting SHUTDOWN_GRACE. What takes
+                longer loses its connection, and one-way calls that have not begun are dropped. The
+                call that closes the daemon has no limit, and is not waited for.
         """
+        seconds = config.SHUTDOWN_GRACE if grace is None else max(0.0, grace)
         # Who closes waits for the loop and running calls; so these must not wait for who closes.
         server = self.transportServer
-        is_awaited = get_state().client is not None or (server is not None and server.is_inside)
+        is_awaited = get_state().client is not None or (
+            server is not None and server.is_serving_here
+        )
         if not self._pyroClosing.acquire(blocking=not is_awaited):
             return
         try:
             server, self.transportServer = self.transportServer, None
             if server is not None:
-                server.close()
-                self._pyroService.streams.clear()
-                self._pyroService.table.clear()
-                if self._pyroPlace.path is not None:
-                    with contextlib.suppress(OSError):
-                        os.unlink(self._pyroPlace.path)
+                if self._pyroPlace.file is not None:
+                    self._pyroPlace.file.remove()
+                try:
+                    self._pyroEndCalls(server, seconds)
+                finally:
+                    self._pyroService.streams.clear()
+                    self._pyroService.table.clear()
         finally:
             self._pyroClosing.release()
 
+    def _pyroEndCalls(self, server: Server, grace: float) -> None:
+        """Close *server*; calls that run or wait may go on for *grace* seconds."""
+        deadline = monotonic() + grace
+        server.close(grace)
+        dropped = self._pyroService.backlog.close(deadline)
+        if dropped:
+            log.warning(
+                "%d one-way calls were dropped: the daemon has closed before their turn came",
+                dropped,
+            )
+
+    def _pyroBecomeInherited(self) -> None:
+        """Let go of the parent's things, in a forked child."""
+        self._pyroIsInherited = True
+        self._pyroClosing = threading.RLock()
+        self.transportServer = None
+        if not self._pyroPlace.is_connected:
+            self._pyroPlace.sock.close()
+
     def _pyroGetServer(self) -> Server:
         if self.transportServer is None:
+            if self._pyroIsInherited:
+                raise PyroError(
+                    "this daemon cannot be served in a forked child, because its threads and "
+                    "clients are the parent's: make a new daemon in the child, after the fork"
+                )
             raise PyroError("this daemon is closed")
         return self.transportServer
 

@@ -7,6 +7,7 @@ other.
 
 from __future__ import annotations
 
+from selectors import EVENT_READ
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,11 @@ class Inbox:
         self._fault: Exception | None = None  # why it is finished
         self._reader = MessageReader(HANDSHAKE_SIZE, FIRST)
         self._recv = connection.sock.recv  # bound once, for each request
+
+    @property
+    def awaited(self) -> int:
+        """What a selector is to watch for."""
+        return EVENT_READ
 
     @property
     def has_message(self) -> bool:

@@ -28,16 +28,13 @@ from pyrolike.errors import PyroError
 
 from .base import CLOSING_SECONDS
 from .baton import Baton
-from .patience import Overflow, PatientSession
+from .patience import FLUSH_SECONDS, Overflow, PatientSession
 from .watching import Waker, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 log = logging.getLogger("pyrolike.server")
-
-FLUSH_SECONDS = 0.05
-"""How often replies are sent on where the system cannot tell when that is possible (Windows)."""
 
 
 class Member(Protocol):
@@ -74,6 +71,7 @@ class Loop:
         self._overflow = Overflow()
         self._ready: deque[PatientSession] = deque()
         self._clogged: set[PatientSession] = set()
+        self._paused: set[PatientSession] = set()  # have sent something while they were served
         self._baton = Baton(self._waker.wake, self._close_if_empty)
         self._runs: list[Member] = []  # for whom a thread is in `run`
         self._watch.register(self._waker, self._waker.drain)
@@ -128,6 +126,15 @@ class Loop:
             self._baton.lay_down()
 
     @property
+    def is_running(self) -> bool:
+        """Whether some thread is in the loop."""
+        return bool(self._runs)
+
+    def count_ready(self) -> int:
+        """Return how many sessions have a message that waits for its turn; for any thread."""
+        return len(self._ready)
+
+    @property
     def is_inside(self) -> bool:
         """Whether the calling thread is in the loop."""
         return self._baton.is_ours
@@ -163,6 +170,8 @@ class Loop:
         """Serve *session* from now on."""
         self.sessions.add(session)
         self._listen_to(session)
+        if session in self.sessions and session.hold_message():  # the program's TLS had read it
+            self._ready.append(session)
 
     def absorb(self, other: Loop, heir: Callable[[Any], None]) -> None:
         """Take over all that *other* serves, which is of no further use then.
@@ -194,6 +203,7 @@ class Loop:
             self._or_end(self._overflow.add, session)
         self._ready += other._ready
         self._clogged |= other._clogged
+        self._paused |= other._paused
         for member in other.members:
             heir(member)
         self.members += other.members
@@ -220,24 +230,29 @@ class Loop:
         self._watch.discard(session)
         self._overflow.discard(session)
         self._clogged.discard(session)
+        self._paused.discard(session)
         try:
             session.end()
         except Exception:  # no memory, perhaps; the others are served on
             log.exception("%s did not end well", session)
             session.connection.close()
 
-    def flush_last(self, sessions: Iterable[PatientSession]) -> None:
-        """Wait, but not for ever, until the clients have taken in what *sessions* have for them."""
+    def flush_last(
+        self, sessions: Iterable[PatientSession], limit: float = CLOSING_SECONDS
+    ) -> None:
+        """Wait up to *limit* seconds for the clients to take in what *sessions* have for them."""
         waiting = {session for session in sessions if not session.outbox.is_empty}
         for session in waiting:
             if session not in self._overflow.sessions:
                 self._watch.pause(session.connection.sock)
                 with contextlib.suppress(OSError, ValueError):
                     self._overflow.add(session)
-        end = monotonic() + CLOSING_SECONDS
+        end = monotonic() + limit
         while waiting and (seconds := end - monotonic()) > 0:
             for session in self._overflow.flush(seconds):
-                if session.is_finished or session.outbox.is_empty:
+                if session not in waiting:
+                    self._go_on(session)  # another member's, perhaps, that is to be served on
+                elif session.is_finished or session.outbox.is_empty:
                     self._overflow.discard(session)
             waiting &= self._overflow.sessions
 
@@ -283,7 +298,12 @@ class Loop:
 
     def _receive(self, session: PatientSession) -> None:
         """Take what has arrived on a session."""
-        if session.is_busy or session.has_message or session.is_finished:
+        if session.is_busy:
+            # A method of this client is in the loop itself: what else it wants is for afterwards.
+            self._watch.pause(session.connection.sock)
+            self._paused.add(session)
+            return
+        if session.has_message or session.is_finished:
             return  # its turn will come; or it has ended, since the selector told of it
         try:
             is_due = session.receive_available()
@@ -294,7 +314,9 @@ class Loop:
             self.end(session)
         elif is_due:
             self._ready.append(session)
-        elif session.is_open and session.idle_seconds:
+        elif not session.is_open:
+            self._watch.follow(session)
+        elif session.idle_seconds:
             self._watch.limit(session, monotonic() + session.idle_seconds)  # it is not idle
 
     def _answer_round(self) -> None:
@@ -320,6 +342,9 @@ class Loop:
         finally:
             set_state(before)
         session.is_busy = False
+        if session in self._paused:
+            self._paused.discard(session)
+            self._listen_to(session)
         self._settle(session)
 
     def _settle(self, session: PatientSession) -> None:
@@ -368,14 +393,18 @@ class Loop:
     def _send_on(self) -> None:
         """Send replies on to the clients that have made room."""
         for session in self._overflow.flush():
-            if session.is_finished:
-                self.end(session)
-            elif session.outbox.is_empty:
-                self._overflow.discard(session)
-                self._listen_to(session)
-                self._settle(session)
-            elif session.send_seconds:
-                self._watch.limit(session, monotonic() + session.send_seconds)
+            self._go_on(session)
+
+    def _go_on(self, session: PatientSession) -> None:
+        """See to a session that has been sent on something of its reply, or could not be."""
+        if session.is_finished:
+            self.end(session)
+        elif session.outbox.is_empty:
+            self._overflow.discard(session)
+            self._listen_to(session)
+            self._settle(session)
+        elif session.send_seconds:
+            self._watch.limit(session, monotonic() + session.send_seconds)
 
     def _look_at_clogged(self) -> None:
         for session in [one for one in self._clogged if not one.is_clogged]:

@@ -153,13 +153,14 @@ class MultiplexServer(OneThreadServer):
         def absorb() -> None:
             try:
                 self._loop.absorb(server._loop, self._adopt)
+                self._combined.append(server)
             except PyroError as fault:  # for the caller, and not for the thread in the loop
                 faults.append(fault)
 
-        self._loop.perform(absorb, CLOSING_SECONDS)
-        if faults:
+        if not self._loop.perform(absorb, CLOSING_SECONDS):
+            log.warning("a call takes long; %r is combined with %r when it is done", server, self)
+        elif faults:
             raise faults[0]
-        self._combined.append(server)
 
     def _adopt(self, member: Any) -> None:
         member._loop = self._loop

@@ -17,9 +17,14 @@ from typing import TYPE_CHECKING, Any
 from .base import CLOSING_SECONDS, SHORTEST_POLL, Server, get_tick_seconds
 from .loop import Loop
 from .pool import WorkerPool
+from .stats import ThreadCount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+SHORTEST_GRACE = 0.5
+"""Seconds that a loop is given at least to notice that it is to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class OneThreadServer(Server):
         self._poll = max(SHORTEST_POLL, settings.poll)
         self._tick_seconds = get_tick_seconds(settings.poll, settings.idle_limit)
         self._next_tick = self.next_moment = monotonic() + self._tick_seconds
+        self._closing_end = 0.0
         self._pool: WorkerPool | None = None  # only the thread in the loop makes it
         self._loop = Loop()
         self._loop.members.append(self)
@@ -87,6 +93,19 @@ class OneThreadServer(Server):
         """Whether the calling thread is in the loop."""
         return self._loop.is_inside
 
+    @property
+    def answers_itself(self) -> bool:
+        """Whether it can answer a request while the calling thread waits."""
+        return not self._loop.is_inside
+
+    def is_own(self, address: Any) -> bool:
+        """Whether *address* is where this server listens, or another one in the same loop."""
+        return any(
+            Server.is_own(member, address)
+            for member in list(self._loop.members)
+            if isinstance(member, Server)
+        )
+
     def prepare(self) -> None:
         """Get ready for the loop to wait."""
 
@@ -97,6 +116,18 @@ class OneThreadServer(Server):
             # Counted from its end: housekeeping that takes longer than that must not be all we do.
             self._next_tick = monotonic() + self._tick_seconds
         self.next_moment = self._next_tick
+
+    def count_threads(self) -> ThreadCount:
+        """Say what the threads do just now; never waits."""
+        is_busy = any(session.is_busy for session in list(self._sessions))
+        is_idle = self._loop.is_running and not is_busy
+        queued = self._loop.count_ready()
+        pool = self._pool
+        if pool is None:
+            return ThreadCount(is_busy, 0, is_idle, queued)
+        return ThreadCount(
+            is_busy + pool.busy_count, pool.lent_count, is_idle + pool.idle_count, queued
+        )
 
     def start_task(self, task: Callable[[], None]) -> bool:
         """Run *task* in another thread, if one is free; say whether that is so."""
@@ -112,26 +143,31 @@ class OneThreadServer(Server):
         finally:
             self._loop.wake_clogged()
 
-    def close(self) -> None:
-        """Close what is open. Running calls still get their answer out.
+    def close(self, grace: float = CLOSING_SECONDS) -> None:
+        """Close what is open; afterwards nothing is served any more.
 
-        Afterwards nothing is served any more. May be called twice, from any thread, and from a
-        running call.
+        May be called twice, from any thread, and from a running call, which is not waited for.
+
+        Args:
+            grace: Seconds that the running call may take, and get its answer out.
         """
         if self.is_closed and self not in self._loop.members:
             return
         sessions = self._refuse_new()
-        if not self._loop.perform(self._finish, CLOSING_SECONDS):
+        self._closing_end = monotonic() + grace
+        is_done = self._loop.perform(self._finish, max(grace, SHORTEST_GRACE))
+        if not is_done:
             # A call takes longer than that. What it does not need is closed without the loop.
             self._close_own()
             for session in sessions:
                 session.is_closing = True
-                if not session.is_busy and not session.connection.keep_open:
+                if not session.connection.keep_open:
                     with contextlib.suppress(OSError):
                         session.connection.sock.shutdown(socket.SHUT_RDWR)
         if self._pool is not None:
             self._pool.close()
-        self._loop.wait_left(self, CLOSING_SECONDS)
+        if is_done:
+            self._loop.wait_left(self, CLOSING_SECONDS)
 
     def _finish(self) -> None:
         """Leave the loop and end the sessions, but for those whose call is running; in the loop."""
@@ -141,7 +177,7 @@ class OneThreadServer(Server):
         for session in sessions:
             session.is_closing = True
         idle = [session for session in sessions if not session.is_busy]
-        self._loop.flush_last(idle)
+        self._loop.flush_last(idle, self._closing_end - monotonic())
         for session in idle:
             self._loop.end(session)
         if self in self._loop.members:

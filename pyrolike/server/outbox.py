@@ -11,9 +11,16 @@ import contextlib
 import select
 import socket
 from collections import deque
+from time import monotonic
 from typing import Any
 
 from pyrolike.transport import transfer_fault
+
+PIECE = 256 * 1024
+"""Bytes given to the system at once where the sender may wait: each piece takes its moment."""
+
+MOMENT = 0.1
+"""Seconds a worker waits for a client to take a reply in, before the rest is sent without it."""
 
 DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # not on Windows; there we read only what is ready
 
@@ -67,6 +74,11 @@ class Outbox:
         self._rest: deque[memoryview] = deque()
 
     @property
+    def rest(self) -> deque[memoryview]:
+        """What was not sent yet; only to look whether there is anything."""
+        return self._rest
+
+    @property
     def is_empty(self) -> bool:
         """Whether everything was sent."""
         return not self._rest
@@ -106,3 +118,72 @@ class Outbox:
                 self._rest[0] = piece[sent:]
                 return
             self._rest.popleft()
+
+
+class BriefOutbox(Outbox):
+    """An outbox for a thread that may wait a moment, as long as the client takes something in.
+
+    So most large replies are sent by who made them, and only those of slow clients by others.
+
+    Args:
+        sock: A blocking socket whose sending the system gives up after a `MOMENT`.
+    """
+
+    __slots__ = ("_send",)
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self._send = sock.send
+
+    def sendall(self, data: Any) -> None:
+        """Send *data* as far as that is possible in a moment, and keep the rest.
+
+        Raises:
+            OSError: The connection is lost.
+        """
+        if self._rest:
+            self._rest.append(memoryview(data))
+            return
+        try:
+            sent = self._send(data if len(data) <= PIECE else memoryview(data)[:PIECE])
+        except BlockingIOError:
+            sent = 0
+        if sent != len(data):
+            self._send_on(memoryview(data)[sent:], sent >= PIECE)
+
+    def send_parts(self, head: bytes, payload: Any) -> None:
+        """Send *head* and *payload* one after the other.
+
+        Raises:
+            ConnectionClosedError: The connection is lost.
+        """
+        if self._rest:
+            self._rest += memoryview(head), memoryview(payload)
+            return
+        view = memoryview(payload)
+        try:
+            sent = self._sock.sendmsg((head, view[:PIECE])) - len(head)
+        except BlockingIOError:
+            sent = -len(head)
+        except OSError as fault:
+            raise transfer_fault(fault, "sending") from fault
+        if sent < 0:
+            self._rest += memoryview(head)[sent:], view
+        elif sent < len(view):
+            try:
+                self._send_on(view[sent:], sent >= PIECE)
+            except OSError as fault:
+                raise transfer_fault(fault, "sending") from fault
+
+    def _send_on(self, view: memoryview, is_flowing: bool) -> None:
+        """Send more of a long reply, piece by piece, while the client keeps pace."""
+        end = monotonic() + MOMENT
+        while is_flowing and view and monotonic() < end:
+            try:
+                sent = self._send(view[:PIECE])
+            except BlockingIOError:
+                sent = 0
+            is_flowing = sent == min(PIECE, len(view))
+            view = view[sent:]
+        if view:
+            self._rest.append(view)

@@ -4,6 +4,9 @@ One thread watches them all. It takes what arrives, never waits for anybody, and
 to a worker when a whole message is there. So an idle client costs a file descriptor, and one that
 sends half a message, or nothing at all, holds no thread that others need.
 
+It also sends on what a client has not taken in when its worker has moved on to others: a reply of
+which there is a rest. Such a connection is not read from until the rest is gone.
+
 The thread also watches the clock: new connections that do not get their handshake done, idle ones
 beyond the communication timeout, requests that no worker takes. All clients depend on it, so
 nothing that fails for one of them may end it.
@@ -18,6 +21,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from .patience import FLUSH_SECONDS, Overflow, PatientSession
 from .watching import Waker, Watch
 
 if TYPE_CHECKING:
@@ -56,6 +60,9 @@ class Parking:
         self._watch: Watch[Session] = Watch(self._hand_over)
         self._waker = Waker()
         self._watch.register(self._waker, self._admit_arrivals)
+        self._overflow = Overflow()
+        if self._overflow.is_watchable:
+            self._watch.register(self._overflow, partial(self._guard, self._send_on))
         self._arrivals: deque[Session] = deque()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="Pyro-Parking", daemon=True)
@@ -86,6 +93,8 @@ class Parking:
                         key.data()
                     else:
                         self._attend(key.data)
+                if not self._overflow.is_watchable:
+                    self._guard(self._send_on)
                 self._guard(self._pool.refuse_late)
                 now = monotonic()
                 self._expire(now)
@@ -95,6 +104,7 @@ class Parking:
                     next_tick = now + self._tick_seconds
         finally:
             self._watch.close()
+            self._overflow.close()
             self._waker.close()
 
     @staticmethod
@@ -107,6 +117,8 @@ class Parking:
 
     def _hand_over(self, session: Session) -> None:
         self._watch.discard(session)
+        if isinstance(session, PatientSession):
+            self._overflow.discard(session)
         self._guard(partial(self._dispatch, session))
 
     def _get_timeout(self, next_tick: float) -> float:
@@ -116,6 +128,8 @@ class Parking:
         deadline = self._pool.get_next_deadline()
         if deadline is not None:
             timeout = min(timeout, deadline - now)
+        if self._overflow.sessions and not self._overflow.is_watchable:
+            timeout = min(timeout, FLUSH_SECONDS)
         return max(0.0, timeout)
 
     def _admit_arrivals(self) -> None:
@@ -123,9 +137,33 @@ class Parking:
         while self._arrivals:
             session = self._arrivals.popleft()
             try:
-                self._watch.add(session)
+                if isinstance(session, PatientSession) and session.rest:
+                    self._overflow.add(session)
+                    self._limit_sending(session)
+                else:
+                    self._watch.add(session)
             except (OSError, ValueError):
                 self._hand_over(session)  # closed meanwhile: a worker ends it
+
+    def _limit_sending(self, session: PatientSession) -> None:
+        seconds = session.send_seconds
+        self._watch.limit(session, monotonic() + seconds if seconds else None)
+
+    def _send_on(self) -> None:
+        """Send replies on to the clients that have made room."""
+        for session in self._overflow.flush():
+            if session.is_finished or (session.is_closing and not session.rest):
+                self._hand_over(session)
+            elif session.rest:
+                self._limit_sending(session)
+            else:
+                self._overflow.discard(session)
+                limit = self._idle_limit
+                self._watch.limit(session, monotonic() + limit if limit else None)
+                if session.hold_message():
+                    self._hand_over(session)
+                else:
+                    self.park(session)
 
     def _attend(self, session: Session) -> None:
         """Take what has arrived on a session; a whole message, or the end, is for a worker."""
@@ -137,7 +175,9 @@ class Parking:
             session.is_finished = needs_worker = True
         if needs_worker:
             self._hand_over(session)
-        elif self._idle_limit and session.deadline is not None and session.is_open:
+        elif not session.is_open:
+            self._watch.follow(session)
+        elif self._idle_limit and session.deadline is not None:
             session.deadline = monotonic() + self._idle_limit  # who sends is not idle
 
     def _expire(self, now: float) -> None:

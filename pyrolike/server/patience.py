@@ -11,6 +11,8 @@ import logging
 import selectors
 from typing import TYPE_CHECKING, Any
 
+from pyrolike._forking import tell_of_forks
+
 from .outbox import Outbox
 from .session import Session
 
@@ -22,17 +24,22 @@ if TYPE_CHECKING:
 log = logging.getLogger("pyrolike.server")
 
 
+FLUSH_SECONDS = 0.05
+"""How often replies are sent on where the system cannot tell when that is possible (Windows)."""
+
+
 class PatientSession(Session):
     """A session whose replies go to an outbox.
 
     Args:
-        service: As for `Session`, like all others but the last two.
+        service: As for `Session`, like all others but the last three.
         connection: See there.
         address: See there.
         deadline: See there.
         needs_handshake: See there.
         idle_seconds: How long the client may be idle; None for ever.
         send_seconds: How long it may refuse to take any byte of a reply; None for ever.
+        outbox: Made for the connection; None for one that never waits.
 
     Attributes:
         outbox: What the client has not taken in yet.
@@ -52,8 +59,9 @@ class PatientSession(Session):
         needs_handshake: bool = True,
         idle_seconds: float | None = None,
         send_seconds: float | None = None,
+        outbox: Outbox | None = None,
     ) -> None:
-        self.outbox = outbox = Outbox(connection.sock)
+        self.outbox = outbox = outbox or Outbox(connection.sock)
         self.idle_seconds = idle_seconds
         self.send_seconds = send_seconds
         known = service, connection, address, deadline
@@ -87,6 +95,11 @@ class Overflow:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self.sessions: set[PatientSession] = set()
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Close the child's copy of the selector: what is changed in there is changed for both."""
+        self._selector.close()
 
     @property
     def is_watchable(self) -> bool:

@@ -2,11 +2,16 @@
 
 A worker takes one task after the other. Idle workers stand on a stack, so that the one that became
 idle last, with warm caches, goes first, and those beyond the minimum, at its bottom, get tired and
-leave. When all workers are busy, tasks wait in a bounded queue; each with a moment after which
-somebody should be told that nobody comes.
+leave. When as many are busy as may be, tasks wait in a bounded queue; each with a moment after
+which somebody should be told that nobody comes.
+
+A worker whose task waits for somebody else, who may need a thread of this very pool to answer,
+*lends* its place: as long as that lasts, one more may run. When it goes on there may be more
+running than the maximum for a while; who is finished first leaves then.
 
 Invariants, under the lock: a worker is either idle (on the stack, asleep) or running; while anybody
-is idle the queue is empty; ``len(idle) + running == size``.
+is idle, and fewer than the maximum are busy, the queue is empty; ``len(idle) + running == size``;
+``running == busy + lent``.
 """
 
 from __future__ import annotations
@@ -18,6 +23,8 @@ from collections import deque
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
+
+from pyrolike._forking import tell_of_forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +57,7 @@ class WorkerPool:
         size_min: Threads that stay when there is nothing to do; they are started at once.
         size_max: Most threads.
         queue_size: Most tasks that wait for a thread.
+        nested_max: Most further threads, in the places that are lent.
 
     Attributes:
         waiting: The tasks that wait. Only to look whether there are any: then who can give his
@@ -59,7 +67,7 @@ class WorkerPool:
         ValueError: The sizes make no sense.
     """
 
-    def __init__(self, size_min: int, size_max: int, queue_size: int) -> None:
+    def __init__(self, size_min: int, size_max: int, queue_size: int, nested_max: int = 0) -> None:
         if not 1 <= size_min <= size_max:
             raise ValueError(
                 "THREADPOOL_SIZE_MIN must be at least 1 and not more than THREADPOOL_SIZE; "
@@ -68,6 +76,7 @@ class WorkerPool:
         self._size_min = size_min
         self._size_max = size_max
         self._queue_size = queue_size
+        self._ceiling = size_max + nested_max
         # Guards all of the below. Re-entrant, because a signal handler may close the daemon while
         # the very thread it interrupts, the main one, is in here to hand over a connection.
         self._lock = threading.RLock()
@@ -75,7 +84,9 @@ class WorkerPool:
         self.waiting: deque[tuple[float, Task, Task | None]] = deque()
         self._refusable = 0  # of the tasks in the queue
         self._size = 0
+        self._lent = 0
         self._is_closed = False
+        tell_of_forks(self)
         try:
             for _ in range(size_min):
                 self._size += 1
@@ -84,14 +95,29 @@ class WorkerPool:
             self.close()
             raise
 
+    def after_fork(self) -> None:
+        """Be closed, in a forked child, where the threads do not exist."""
+        self._lock = threading.RLock()
+        self._is_closed = True
+
     def __repr__(self) -> str:
         waiting = len(self.waiting)
         return f"<WorkerPool {self._size} threads, {self.busy_count} busy, {waiting} waiting>"
 
     @property
     def busy_count(self) -> int:
-        """Number of threads that run a task."""
-        return self._size - len(self._idle)
+        """Number of threads that run a task, but for those that have lent their place."""
+        return self._size - len(self._idle) - self._lent
+
+    @property
+    def idle_count(self) -> int:
+        """Number of threads that wait for a task."""
+        return len(self._idle)
+
+    @property
+    def lent_count(self) -> int:
+        """Number of threads whose task waits for somebody else."""
+        return self._lent
 
     def submit(self, task: Task, refuse: Task | None = None, wait: float = inf) -> None:
         """Have *task* run in a thread.
@@ -104,12 +130,7 @@ class WorkerPool:
             wait: Seconds the task may wait for a thread.
         """
         with self._lock:
-            if self._idle:
-                worker = self._idle.pop()
-                worker.task = task
-                worker.wake.release()
-                return
-            if self._size < self._size_max and self._try_start(task):
+            if self._hand_out(task):
                 return
             if refuse is None or (self._refusable < self._queue_size and not self._is_closed):
                 self._refusable += refuse is not None
@@ -120,12 +141,20 @@ class WorkerPool:
     def try_submit(self, task: Task) -> bool:
         """Have *task* run in a thread if one is free, or can be started; say whether that is so."""
         with self._lock:
-            if self._idle:
-                worker = self._idle.pop()
-                worker.task = task
-                worker.wake.release()
-                return True
-            return self._size < self._size_max and self._try_start(task)
+            return self._hand_out(task)
+
+    def lend(self) -> None:
+        """Let another worker run in the place of the calling one, which waits for somebody else."""
+        with self._lock:
+            self._lent += 1
+            if self.waiting and self._hand_out(self.waiting[0][1]):
+                _, _, refuse = self.waiting.popleft()
+                self._refusable -= refuse is not None
+
+    def take_back(self) -> None:
+        """Undo `lend`; at once, even if there are more running than may be then."""
+        with self._lock:
+            self._lent -= 1
 
     def get_next_deadline(self) -> float | None:
         """Return the moment at which a waiting task must be refused; None if nothing waits."""
@@ -161,6 +190,17 @@ class WorkerPool:
             assert refuse is not None
             refuse()
 
+    def _hand_out(self, task: Task) -> bool:
+        """Have an idle worker or a new one run *task*, if one more may run; the lock is held."""
+        if self._size - len(self._idle) - self._lent >= self._size_max:
+            return False
+        if self._idle:
+            worker = self._idle.pop()
+            worker.task = task
+            worker.wake.release()
+            return True
+        return self._size < self._ceiling and self._try_start(task)
+
     def _try_start(self, task: Task) -> bool:
         """Start a worker with *task*; the lock is held."""
         if self._is_closed:
@@ -195,11 +235,12 @@ class WorkerPool:
     def _get_next_task(self, worker: _Worker) -> bool:
         """Give *worker* its next task, waiting for one; False if it is to leave."""
         with self._lock:
-            if self.waiting:
+            is_surplus = self.busy_count > self._size_max
+            if self.waiting and not is_surplus:
                 _, worker.task, refuse = self.waiting.popleft()
                 self._refusable -= refuse is not None
                 return True
-            if self._is_closed:
+            if self._is_closed or is_surplus:
                 self._size -= 1
                 return False
             self._idle.append(worker)

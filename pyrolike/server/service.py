@@ -10,11 +10,14 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from pyrolike._forking import tell_of_forks
 from pyrolike.callcontext import get_state
 from pyrolike.configure import config
 from pyrolike.objects import Dispatcher, ObjectTable, StreamTable
 
+from .oneway import Backlog
 from .settings import ServingSettings
+from .stats import DaemonStats, ThreadCount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +43,7 @@ class Service:
         table: The registered objects.
         streams: Iterators that clients fetch from.
         dispatcher: Answers calls.
+        backlog: One-way calls that have not run yet.
         server: The server type; None before it is made.
         settings: The settings as they were at the last request.
         get_annotations: The daemon's hook for annotations of replies; None if it is not overridden.
@@ -50,6 +54,8 @@ class Service:
         self.table = ObjectTable()
         self.streams = StreamTable(monotonic)
         self.dispatcher = Dispatcher(self.table, self.streams, self._report_error)
+        self.backlog = Backlog()
+        self._begin = monotonic()
         self.server: Server | None = None
         self.get_annotations: Callable[[], Mapping[str, Any]] | None = None
         if type(daemon).annotations is not plain_annotations:
@@ -57,6 +63,18 @@ class Service:
         self._accepted = frozenset(config.SERIALIZERS_ACCEPTED)
         self.settings = ServingSettings.take(config, self._accepted)
         self.dispatcher.policy = self.settings.policy
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Serve nothing more, in a forked child: threads, clients and the address are the parent's.
+
+        Only descriptors are closed, and only the child's copies; what the clients have open, and a
+        Unix socket's file, stay.
+        """
+        server, self.server = self.server, None
+        self._daemon._pyroBecomeInherited()
+        if server is not None:
+            server.is_closed = True
 
     @property
     def require_expose(self) -> bool:
@@ -100,6 +118,27 @@ class Service:
         self.streams.release(connection, config.ITER_STREAM_LINGER)
         if self.server is not None:
             self.server.forget(session)
+
+    def take_stats(self) -> DaemonStats:
+        """Return what the daemon is doing just now."""
+        server = self.server
+        threads = ThreadCount() if server is None else server.count_threads()
+        connections, calls, errors = (0, 0, 0) if server is None else server.count_calls()
+        owned, lingering = self.streams.count()
+        return DaemonStats(
+            server_type=self.server_type,
+            uptime=monotonic() - self._begin,
+            connections=connections,
+            busy_threads=threads.busy,
+            waiting_threads=threads.waiting,
+            idle_threads=threads.idle,
+            queued_requests=threads.queued,
+            queued_oneways=len(self.backlog),
+            owned_streams=owned,
+            lingering_streams=lingering,
+            calls=calls,
+            errors=errors,
+        )
 
     def keep_house(self) -> None:
         """Do what must be done every few seconds."""

@@ -43,7 +43,7 @@ from .oneway import OnewayQueue
 from .outbox import DONT_WAIT, Outbox, send_available
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sized
 
     from pyrolike.serializers import SerializerBase
     from pyrolike.transport import SocketConnection
@@ -81,6 +81,10 @@ class Session(Inbox):
         is_busy: A message is being answered.
         is_closing: The daemon closes: the call that is running is the last one.
         state: What `current_context` shows to the calls of this client.
+        calls: How many it has made.
+        errors: How many of them were answered with an error.
+        rest: What is not sent yet of a reply, and waits for the client to read; not to be changed.
+        thread: Identity of the thread that serves it just now; only the thread-pool server tells.
     """
 
     __slots__ = (
@@ -89,11 +93,15 @@ class Session(Inbox):
         "_send_parts",
         "_sendall",
         "_service",
+        "calls",
         "deadline",
+        "errors",
         "is_busy",
         "is_closing",
         "is_open",
+        "rest",
         "state",
+        "thread",
     )
 
     def __init__(
@@ -112,13 +120,17 @@ class Session(Inbox):
         self.is_closing = False
         self.is_open = not needs_handshake
         self.state = ContextState(connection, address)
+        self.thread: int | None = None
+        self.calls = self.errors = 0
         self._is_ended = False
         self._service = service
         self._oneway: OnewayQueue | None = None
         # Bound once, for each reply.
         self._sendall: Callable[[Any], object] = connection.sock.sendall
         self._send_parts: Callable[[bytes, Any], None] = connection.send_parts
+        self.rest: Sized = ()
         if outbox is not None:
+            self.rest = outbox.rest
             self._sendall, self._send_parts = outbox.sendall, outbox.send_parts
         if self.is_open:
             self._admit()
@@ -171,12 +183,15 @@ class Session(Inbox):
         if codec is None:
             self._refuse_serializer(settings, message)
             return
+        self.calls += 1
         dispatcher = self._service.dispatcher
         if message.flags & UNUSUAL and self._answer_unusual(settings, codec, message):
             return
         flags, payload, annotations = dispatcher.answer(self.connection, codec, message)
         try:
-            if not flags & Flag.EXCEPTION and self.state.response:
+            if flags & Flag.EXCEPTION:
+                self.errors += not flags & Flag.ITEMSTREAMRESULT
+            elif self.state.response:
                 annotations = {**self.state.response, **(annotations or {})}
             self._reply(settings, MessageType.RESULT, message, flags, payload, annotations)
         except (ConnectionClosedError, TimeoutError):
@@ -227,7 +242,7 @@ class Session(Inbox):
             log.warning("a oneway call cannot be made, or failed", exc_info=True)
             return
         if self._oneway is None:
-            self._oneway = OnewayQueue(self._service.start_task)
+            self._oneway = OnewayQueue(self._service.start_task, self._service.backlog)
         self._oneway.run(self.state.copy(), lambda: dispatcher.run(client, call))
 
     def _answer_connect(self, settings: ServingSettings, message: Message) -> None:

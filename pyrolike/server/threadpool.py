@@ -23,6 +23,7 @@ import socket
 import threading
 from dataclasses import dataclass
 from functools import partial
+from threading import get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,9 @@ from .base import (
     get_tick_seconds,
 )
 from .parking import Parking
+from .patience import Overflow, PatientSession
 from .pool import WorkerPool
+from .stats import ThreadCount
 from .watching import Waker
 
 if TYPE_CHECKING:
@@ -51,6 +54,10 @@ SHORTEST_WAIT = 0.1
 """Seconds a request may wait for a thread at least: a few times what a thread lingers for more."""
 
 
+LAST_SECONDS = 60.0
+"""How long the reply to a call that has closed its own daemon may take to be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
     """Sizes and times of the server, in threads, requests and seconds.
@@ -58,6 +65,7 @@ class PoolSettings:
     Attributes:
         size_min: Threads kept.
         size_max: Most threads.
+        nested: Most further threads, in the places of those that wait for calls of their own.
         queue_size: Most requests that wait for a thread.
         queue_wait: How long each may wait.
         idle_limit: How long a client may be idle; None for ever.
@@ -70,6 +78,7 @@ class PoolSettings:
     queue_wait: float
     idle_limit: float | None
     poll: float
+    nested: int = 1000
 
 
 class ThreadPoolServer(Server):
@@ -97,7 +106,9 @@ class ThreadPoolServer(Server):
         self._settings = settings
         # A thread that only lingers is as good as free: it must be possible to wait for one.
         self._queue_wait = max(settings.queue_wait, SHORTEST_WAIT)
-        self._pool = WorkerPool(settings.size_min, settings.size_max, settings.queue_size)
+        self._pool = WorkerPool(
+            settings.size_min, settings.size_max, settings.queue_size, settings.nested
+        )
         self._is_housekeeping = threading.Lock()
         self._waker = Waker()
         self._looping = threading.Lock()  # held by the thread that is in the loop
@@ -148,6 +159,8 @@ class ThreadPoolServer(Server):
                     self._accept_or_wait(selector)
             finally:
                 self._loop_thread = None
+                if self.is_closed:
+                    self._waker.close()
 
     def _accept_or_wait(self, selector: selectors.BaseSelector) -> None:
         """Wait until something happens, but not longer than the poll time, and see to it."""
@@ -163,6 +176,19 @@ class ThreadPoolServer(Server):
     def is_inside(self) -> bool:
         """Whether the calling thread is in the loop."""
         return self._loop_thread is threading.current_thread()
+
+    @property
+    def answers_itself(self) -> bool:
+        """Whether it can answer a request while the calling thread waits: another thread does."""
+        return True
+
+    def begin_wait(self) -> None:
+        """Give the calling worker's place to another one."""
+        self._pool.lend()
+
+    def end_wait(self) -> None:
+        """Take note that it goes on with its request."""
+        self._pool.take_back()
 
     def events(self, eventsockets: Iterable[Any]) -> None:
         """Accept the connections that wait, if the listening socket is among *eventsockets*."""
@@ -200,6 +226,7 @@ class ThreadPoolServer(Server):
         """Answer a session's messages as long as they come. A worker's task."""
         before = get_state()
         set_state(session.state)
+        session.thread = get_ident()
         others_waiting = self._pool.waiting
         try:
             while (message := session.take_message()) is not None:
@@ -208,7 +235,7 @@ class ThreadPoolServer(Server):
                     break
                 session.process(message)
                 session.is_busy = False
-                if session.is_finished or others_waiting:
+                if session.is_finished or session.rest or others_waiting:
                     break
         except BaseException:
             # A hook of the program failed: whatever it was, this client is lost, and only this one.
@@ -216,10 +243,14 @@ class ThreadPoolServer(Server):
             log.exception("%s ended by an unexpected error", session)
         finally:
             set_state(before)
+        if session.is_closing and session.rest and isinstance(session, PatientSession):
+            session.is_busy = True
+            flush_last(session)
         if session.must_end:
-            session.is_busy = True  # with its own end; who closes the server does not wait for it
+            session.is_busy = True  # with its own end
             session.end()
         else:
+            session.thread = None
             self._pass_on(session)
 
     def _pass_on(self, session: Session) -> None:
@@ -227,7 +258,7 @@ class ThreadPoolServer(Server):
         idle_limit = self._settings.idle_limit
         if session.is_open:
             session.deadline = monotonic() + idle_limit if idle_limit else None
-        if session.hold_message() or session.is_finished:
+        if not session.rest and (session.hold_message() or session.is_finished):
             self._dispatch(session)
         else:
             self._parking.park(session)
@@ -242,6 +273,11 @@ class ThreadPoolServer(Server):
             self._dispatch(session)
         else:
             self._pass_on(session)
+
+    def count_threads(self) -> ThreadCount:
+        """Say what the threads do just now; never waits."""
+        pool = self._pool
+        return ThreadCount(pool.busy_count, pool.lent_count, pool.idle_count, len(pool.waiting))
 
     def start_task(self, task: Callable[[], None]) -> bool:
         """Run *task* in a worker, if one is free; say whether that is so."""
@@ -270,32 +306,70 @@ class ThreadPoolServer(Server):
         """
         raise TypeError("the thread-pool server cannot be combined with another; use multiplex")
 
-    def close(self) -> None:
-        """Close the listening socket and all connections. Running calls still get their answer out.
+    def close(self, grace: float = CLOSING_SECONDS) -> None:
+        """Close the listening socket and all connections; afterwards nothing is served any more.
 
-        Afterwards nothing is served any more. May be called twice, from any thread, and from a
-        running call.
+        May be called twice, from any thread, and from a running call.
+
+        Args:
+            grace: Seconds that running calls may take, and get their answer out. The calling one,
+                and if there is such a one, those that wait for somebody else, who may be it, have
+                no limit, and are not waited for.
         """
+        deadline = monotonic() + grace
         self._refuse_new()
         # Not for ever: the loop condition is the program's, and may take its time.
         if not self.is_inside and self._looping.acquire(timeout=CLOSING_SECONDS):
             self._looping.release()
         self.sock.close()
+        try:
+            self._close_sessions(deadline)
+        finally:
+            self._parking.close()
+            self._pool.close()
+            if not self.is_inside:  # else a signal handler has interrupted the wait that this ends
+                self._waker.close()
+
+    def _close_sessions(self, deadline: float) -> None:
         with self._sessions_changed:
             sessions = list(self._sessions)
+        spared = {session for session in sessions if self._is_served_here(session)}
+        if spared:
+            spared.update(session for session in sessions if session.state.is_waiting)
         for session in sessions:
             session.is_closing = True
-            if not session.is_busy:
-                with contextlib.suppress(OSError):
-                    session.connection.sock.shutdown(socket.SHUT_RDWR)
+            if not (session.is_busy or session.rest):
+                shut_down(session)
         with self._sessions_changed:
-            self._sessions_changed.wait_for(self._is_quiet, CLOSING_SECONDS)
-            leftover = [session for session in self._sessions if not session.is_busy]
+            seconds = max(0.0, deadline - monotonic())
+            self._sessions_changed.wait_for(lambda: self._sessions <= spared, seconds)
+            late = self._sessions - spared
+            for session in late:
+                shut_down(session)  # its worker ends it when it is done with the call
+            # Those that had nothing to do end at once, unless all workers are busy.
+            self._sessions_changed.wait_for(
+                lambda: all(one.is_busy for one in self._sessions - spared), CLOSING_SECONDS
+            )
+            leftover = [one for one in self._sessions - spared if not one.is_busy]
         for session in leftover:
             session.connection.close()
-        self._parking.close()
-        self._pool.close()
-        self._waker.close()
 
-    def _is_quiet(self) -> bool:
-        return all(session.is_busy for session in self._sessions)
+
+def flush_last(session: PatientSession) -> None:
+    """Wait until the client has taken in the rest of its last reply, but not for ever."""
+    overflow = Overflow()
+    end = monotonic() + (session.send_seconds or LAST_SECONDS)
+    try:
+        overflow.add(session)
+        while session.rest and not session.is_finished and (left := end - monotonic()) > 0:
+            overflow.flush(left)
+    except (OSError, ValueError):
+        session.is_finished = True  # closed meanwhile
+    finally:
+        overflow.close()
+
+
+def shut_down(session: Session) -> None:
+    """End the connection, so that everybody who uses it notices; it is not closed yet."""
+    with contextlib.suppress(OSError):
+        session.connection.sock.shutdown(socket.SHUT_RDWR)

@@ -12,6 +12,8 @@ import selectors
 import socket
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from pyrolike._forking import tell_of_forks
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,6 +32,11 @@ class Waker:
         self._receiver, self._sender = socket.socketpair()
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Wake the parent no more, in a forked child."""
+        self.close()
 
     def fileno(self) -> int:
         """Return the descriptor to watch; -1 after `close`."""
@@ -73,6 +80,11 @@ class Watch(Generic[S]):
         self.selector = selectors.DefaultSelector()
         self._limited: set[S] = set()  # sessions that have a deadline
         self._next_check = 0.0
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Close the child's copy of the selector: what is changed in there is changed for both."""
+        self.selector.close()
 
     def add(self, session: S) -> None:
         """Watch *session* for bytes and for its deadline.
@@ -81,8 +93,20 @@ class Watch(Generic[S]):
             OSError, ValueError: Its connection is closed.
         """
         self.register(session.connection.sock, session)
+        if not session.is_open:
+            self.follow(session)
         if session.deadline is not None:
             self._limited.add(session)
+
+    def follow(self, session: S) -> None:
+        """Watch a session for what it awaits now: a TLS handshake may want to write.
+
+        Nothing happens if it is not watched.
+        """
+        sock = session.connection.sock
+        with contextlib.suppress(KeyError, ValueError):
+            if self.selector.get_key(sock).events != session.awaited:
+                self.selector.modify(sock, session.awaited, session)
 
     def register(self, fileobj: Any, data: Any) -> None:
         """Watch something for bytes.

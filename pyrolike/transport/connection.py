@@ -16,8 +16,11 @@ import struct
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
+from pyrolike._forking import tell_of_forks
+
 from .faults import transfer_fault
 from .sockets import family_str, receive_data, wait_readable
+from .tls_socket import TlsSocket
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -48,14 +51,25 @@ class SocketConnection:
     """
 
     def __init__(
-        self, sock: socket.socket, objectId: str | None = None, keep_open: bool = False
+        self, sock: socket.socket | TlsSocket, objectId: str | None = None, keep_open: bool = False
     ) -> None:
-        self.sock = sock
+        self.sock: Any = sock
         self.objectId = objectId
         self.keep_open = keep_open
         self.pyroInstances: dict[type, Any] = {}
         self.tracked_resources: weakref.WeakSet[Any] = weakref.WeakSet()
         self.is_closed = False
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Close the child's copy of the descriptor, in a forked child; the peer sees nothing of it.
+
+        What is tracked on the connection, and its instances, are the parent's to close.
+        """
+        self.is_closed = True
+        if not self.keep_open:
+            with contextlib.suppress(OSError):
+                self.sock.close()
 
     def __enter__(self) -> Self:
         return self
@@ -126,6 +140,16 @@ class SocketConnection:
         """
         return bytes(receive_data(self.sock, size))
 
+    def hang_up(self) -> None:
+        """End the connection, but keep its descriptor until `close`. From any thread.
+
+        Who is blocked in receiving or sending is woken. While the descriptor is there its number
+        cannot become that of another connection, which they would take for this one.
+        """
+        if not self.keep_open and not self.is_closed:
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close the connection and what is tracked on it. May be called twice, from any thread."""
         if self.is_closed:
@@ -159,13 +183,16 @@ class SocketConnection:
         if self.is_closed:
             return True
         try:
+            if isinstance(self.sock, TlsSocket):
+                return self.sock.is_at_end()
             return wait_readable(self.sock, 0) and not self.sock.recv(1, socket.MSG_PEEK)
         except (OSError, ValueError):
             return True
 
     def fileno(self) -> int:
         """Return the socket's file descriptor, -1 after it was closed."""
-        return self.sock.fileno()
+        number: int = self.sock.fileno()
+        return number
 
     def family(self) -> str:
         """Return "IPv4", "IPv6" or "Unix"."""
@@ -177,12 +204,13 @@ class SocketConnection:
 
     def gettimeout(self) -> float | None:
         """Return the limit in seconds, None if there is none."""
-        return self.sock.gettimeout()
+        timeout: float | None = self.sock.gettimeout()
+        return timeout
 
     @property
     def timeout(self) -> float | None:
         """The limit of each send and receive in seconds; None if there is none."""
-        return self.sock.gettimeout()
+        return self.gettimeout()
 
     @timeout.setter
     def timeout(self, timeout: float | None) -> None:
@@ -195,12 +223,16 @@ class SocketConnection:
         for its timeout with a second system call. A limit that passes is a BlockingIOError, on
         Windows a TimeoutError.
         """
+        if isinstance(self.sock, TlsSocket):
+            self.sock.limit_waiting(receive_seconds, send_seconds)
+            return
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _time_value(receive_seconds))
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _time_value(send_seconds))
 
     def getpeercert(self) -> Any:
         """Return the peer's certificate as `ssl.SSLSocket.getpeercert` does; None without TLS."""
-        return self.sock.getpeercert() if isinstance(self.sock, ssl.SSLSocket) else None
+        has_tls = isinstance(self.sock, (TlsSocket, ssl.SSLSocket))
+        return self.sock.getpeercert() if has_tls else None
 
 
 def _time_value(seconds: float) -> Any:

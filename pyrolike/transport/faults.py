@@ -8,12 +8,20 @@ import builtins
 import errno
 import os
 import socket
+import ssl
+import sys
 
 from pyrolike import errors
 
+from .tls_faults import explain_to_client
+
 _NO_UNIX = "this system has no Unix sockets"
 _TOO_MANY_FILES = "this process has too many files and connections open"
-_PATH_TOO_LONG = "the path is too long for a Unix socket; about 100 bytes are possible"
+
+_UNIX_PATH_BYTES = 107 if sys.platform == "linux" else 103
+_PATH_TOO_LONG = (
+    f"the path is too long for a Unix socket: at most {_UNIX_PATH_BYTES} bytes are possible here"
+)
 
 _CONNECTING = {
     errno.ECONNREFUSED: "nobody is listening there (connection refused); is the server running?",
@@ -47,8 +55,7 @@ _LISTENING = {
 }
 
 _LISTENING_UNIX = {
-    errno.EADDRINUSE: "the file exists already; if no server is running there, one that crashed "
-    "has left it behind and it can be removed",
+    errno.EADDRINUSE: "a server is running there",
     errno.ENOENT: "the folder does not exist",
     errno.ENOTDIR: "part of the path is not a folder",
     errno.EACCES: "permission denied; the rights of the folder forbid to make the file",
@@ -110,9 +117,17 @@ def transfer_fault(fault: OSError, doing: str) -> errors.CommunicationError:
     Returns:
         A `TimeoutError` if the socket's timeout passed, else a `ConnectionClosedError`.
     """
-    # A timeout that the system watches itself (SO_RCVTIMEO) ends as "would block".
+    if fault.errno == errno.ETIMEDOUT and os.name != "nt":
+        return errors.ConnectionClosedError(
+            f"{doing}: connection lost: the other side does not answer any more; its machine or "
+            "the network is down"
+        )
+    # A timeout that the system watches itself (SO_RCVTIMEO) ends as "would block"; on Windows as
+    # the error above.
     if isinstance(fault, (builtins.TimeoutError, BlockingIOError)):
         return errors.TimeoutError(f"{doing}: timeout")
+    if isinstance(fault, ssl.SSLError):
+        return errors.ConnectionClosedError(f"{doing}: {explain_to_client(fault)}")
     return errors.ConnectionClosedError(f"{doing}: connection lost: {fault}")
 
 

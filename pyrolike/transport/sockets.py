@@ -1,11 +1,13 @@
 """Make sockets that are connected or listening, and move an exact number of bytes.
 
-`connect_socket` is how a client gets its connection, `listen_socket` and `listen_unix_socket` how a
-server gets its own. All three return sockets with every option set, blocking unless a timeout was
-given, and never inherited by child processes (Python's own default since 3.4). What can go wrong is
-put into words in `faults`. Settings are arguments: nothing here reads the global ones.
+`connect_socket` is how a client gets its connection, `listen_socket` how a server gets its own; for
+Unix sockets that is `listen_unix_socket`, in `unix`. They return sockets with every option set,
+blocking unless a timeout was given, and never inherited by programs that are started (Python's own
+default since 3.4). What can go wrong is put into words in `faults`. Settings are arguments: nothing
+here reads the global ones.
 """
 
+import contextlib
 import errno
 import math
 import os
@@ -16,7 +18,7 @@ import ssl
 import time
 
 from pyrolike.errors import CommunicationError, ConnectionClosedError
-from pyrolike.uri import UNIX_PREFIX, URI
+from pyrolike.uri import URI
 
 from .address import Host, SocketAddress, location_str, resolve_tcp
 from .faults import connect_fault, listen_fault, transfer_fault
@@ -24,12 +26,20 @@ from .faults import connect_fault, listen_fault, transfer_fault
 BACKLOG = 100
 """Connections that may wait to be accepted; Pyro's number."""
 
+KEEPALIVE_PROBES = 4
+"""How often a silent peer is asked before it counts as gone."""
+
+_LONGEST_KEEPALIVE = 32_767  # Linux takes no more
+
 USE_MSG_WAITALL = hasattr(socket, "MSG_WAITALL") and os.name != "nt"
 """Whether a receive may be asked to wait for all its bytes. Windows does not keep that promise."""
 
 # The most that is asked of the system in one receive. The size that a peer announces is not
 # believed: memory is taken as the data arrives.
 _RECEIVE_SIZE = 1 << 20
+
+EVERYWHERE = "::"
+"""The address that means all interfaces, for IPv6 and, where the system can, for IPv4 too."""
 
 _TCP_FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
@@ -40,6 +50,7 @@ def connect_socket(
     timeout: float | None = None,
     nodelay: bool = True,
     keepalive: bool = True,
+    keepalive_seconds: float = 0.0,
     ip_version: int = 0,
 ) -> socket.socket:
     """Connect to the place where a URI says that its object is.
@@ -54,7 +65,8 @@ def connect_socket(
             the limit to the system, and the socket blocking.
         nodelay: Send small messages at once. Without this a call can wait 40 ms, when Nagle's
             algorithm here meets delayed acknowledgements there.
-        keepalive: Let the system notice a peer that has vanished, after hours.
+        keepalive: Let the system notice a peer that has vanished.
+        keepalive_seconds: As for `tune_keepalive`.
         ip_version: 4 or 6 to insist on that kind of address for a host name, 0 for any.
 
     Raises:
@@ -68,10 +80,13 @@ def connect_socket(
     timeout = timeout or None
     try:
         if uri.sockname:
-            return _open(_unix_family(), uri.sockname, timeout, nodelay, keepalive)
-        return _connect_tcp(uri, timeout, nodelay, keepalive, ip_version)
+            return _open(unix_family(), uri.sockname, timeout, nodelay, keepalive)
+        sock = _connect_tcp(uri, timeout, nodelay, keepalive, ip_version)
     except (OSError, ValueError) as fault:
         raise connect_fault(fault, location, timeout) from fault
+    if keepalive:
+        tune_keepalive(sock, keepalive_seconds)
+    return sock
 
 
 def listen_socket(
@@ -87,7 +102,8 @@ def listen_socket(
 
     Args:
         host: A name or an address of this machine; of a name the first address is taken. Empty
-            means all interfaces: those of IPv6 if *ip_version* is 6, else those of IPv4.
+            means all interfaces, with both kinds of addresses if *ip_version* is 6, else those of
+            IPv4. "::" means all interfaces and both kinds too, where the system can do that.
         port: 0 for a free one, chosen by the system.
         reuse: Allow to take over a port whose former connections are still fading away. Not on
             Windows, where it would allow to take over a port in use.
@@ -99,33 +115,12 @@ def listen_socket(
         OSError: With the type and errno that the system gave, and a text that helps.
         ValueError: There is no such port or IP version.
     """
-    everywhere = "::" if ip_version == 6 else "0.0.0.0"
-    host = str(host or everywhere)
+    host = str(host or (EVERYWHERE if ip_version == 6 else "0.0.0.0"))
     try:
         family, address = resolve_tcp(host, port, ip_version)[0]
         return _listen(family, address, reuse and os.name != "nt", nodelay, backlog)
     except (OSError, UnicodeError) as fault:
         raise listen_fault(fault, location_str(host, port)) from fault
-
-
-def listen_unix_socket(path: str, *, backlog: int = BACKLOG) -> socket.socket:
-    """Return a Unix socket that listens at *path*.
-
-    The file belongs to the caller, who removes it after closing the socket. Its rights follow the
-    umask.
-
-    Args:
-        path: The file to make, which must not exist; or a name that starts with a NUL character,
-            which on Linux needs no file.
-        backlog: Connections that may wait to be accepted.
-
-    Raises:
-        OSError: With the type and errno that the system gave, and a text that helps.
-    """
-    try:
-        return _listen(_unix_family(), path, reuse=False, nodelay=False, backlog=backlog)
-    except OSError as fault:
-        raise listen_fault(fault, UNIX_PREFIX + path) from fault
 
 
 def set_reuseaddr(sock: socket.socket) -> None:
@@ -142,6 +137,39 @@ def set_nodelay(sock: socket.socket) -> None:
 def set_keepalive(sock: socket.socket) -> None:
     """Let the system look from time to time if the peer is still there."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
+def tune_keepalive(sock: socket.socket, seconds: float, send_seconds: float | None = None) -> None:
+    """Let the system find out that a silent peer has vanished, within about twice *seconds*.
+
+    Where the system cannot be told how long to wait (and for other sockets than TCP's) nothing is
+    done but to switch its own way on, which may take hours.
+
+    Args:
+        sock: The socket.
+        seconds: After so much silence the peer is asked, and then given as much to answer; 0
+            leaves the times to the system.
+        send_seconds: How long the peer may refuse to take any byte, if we limit that anyway. Then
+            what was sent to a peer that has vanished is not repeated for long either. Without this
+            it is, because the system's limit (TCP_USER_TIMEOUT) also ends connections to peers that
+            live and answer but are too busy to read.
+    """
+    set_keepalive(sock)
+    if seconds <= 0 or sock.family not in _TCP_FAMILIES:
+        return
+    idle = max(1, min(round(seconds), _LONGEST_KEEPALIVE))
+    interval = max(1, round(idle / KEEPALIVE_PROBES))
+    options = [
+        ("TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE", idle),  # macOS
+        ("TCP_KEEPINTVL", interval),
+        ("TCP_KEEPCNT", max(1, round(idle / interval))),
+    ]
+    if send_seconds is not None and send_seconds <= 2 * idle:
+        options.append(("TCP_USER_TIMEOUT", 2000 * idle))
+    for name, value in options:
+        with contextlib.suppress(OSError):
+            if hasattr(socket, name):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def set_noinherit(sock: socket.socket) -> None:
@@ -271,6 +299,9 @@ def _listen(
         if nodelay:
             set_nodelay(sock)
         set_keepalive(sock)
+        if family == socket.AF_INET6 and address[0] == EVERYWHERE:
+            with contextlib.suppress(OSError, AttributeError):  # then IPv6 only
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.bind(address)
         sock.listen(backlog)
     except BaseException:
@@ -317,7 +348,12 @@ def _wait(sock: socket.socket, event: int) -> None:
         selector.select()
 
 
-def _unix_family() -> int:
+def unix_family() -> int:
+    """Return the family of Unix sockets.
+
+    Raises:
+        OSError: This system has none.
+    """
     family = _unix_family_or_none()
     if family is None:
         raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))

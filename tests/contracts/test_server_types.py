@@ -163,6 +163,26 @@ def test_a_method_may_call_an_object_of_its_own_daemon_while_its_caller_waits(
         assert server.proxy().call_back(server.running.proxy()) == 7
 
 
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_method_in_the_loop_cannot_call_its_own_daemon_and_is_told_so(
+    calc: Calc, warm: bool
+) -> None:
+    with served("multiplex", {"calc": calc}) as server:
+        proxies = [server.daemon.proxyFor(calc), server.running.proxy()]
+        host, port = server.daemon.sock.getsockname()
+        proxies += [Proxy(f"PYRO:calc@{name}:{port}") for name in ("localhost", host)]
+        for proxy in proxies:
+            with proxy:
+                if warm:
+                    assert proxy.add(1, 2) == 3
+                calc.stop_now = lambda proxy=proxy: proxy.add(1, 2)  # type: ignore[misc]
+                with pytest.raises(PyroError, match="calls that same daemon"):
+                    server.proxy().stop()
+        with served("thread", {"calc": calc}) as other:
+            calc.stop_now = lambda: other.proxy().add(1, 2)
+            assert server.proxy().stop() == "stopped"
+
+
 @pytest.mark.parametrize("kind", ["multiplex", "existing"])
 def test_all_calls_run_in_the_thread_of_the_loop(kind: str, calc: Calc) -> None:
     with served(kind, {"calc": calc}) as server:
@@ -211,6 +231,70 @@ def test_plenty_of_clients_that_do_not_go_on_stop_nobody(
 
 @pytest.mark.slow
 @listening_types
+def test_three_hundred_silent_clients_and_a_full_pool_stop_nobody(kind: str, calc: Calc) -> None:
+    # Pyro5 5.17 accepts nobody any more when its pool is full and one connection stays silent; its
+    # multiplex server needs no more than the silent one.
+    settings = {"THREADPOOL_SIZE": 2, "THREADPOOL_SIZE_MIN": 1, "THREADPOOL_QUEUE_WAIT": 0.1}
+    with served(kind, {"calc": calc}, **settings) as server:
+        good = server.proxy()
+        slowest = 0.0
+
+        def check() -> None:
+            nonlocal slowest
+            start = monotonic()
+            assert good.add(3, 4) == 7
+            with server.proxy() as new:
+                assert new.add(3, 4) == 7
+            slowest = max(slowest, monotonic() - start)
+
+        starts = [b"", HANDSHAKE[:20], HANDSHAKE[:40], HANDSHAKE[:-1]]
+        for number in range(300):
+            server.silent_peer().send(starts[number % len(starts)])
+            if number % 50 == 0:
+                check()
+        check()
+        if kind == "thread":
+            holding = [server.peer() for _ in range(2)]
+            for peer in holding:
+                calc.is_held.clear()
+                peer.send_call("hold")
+                assert calc.is_held.wait(PATIENCE)
+            for _ in range(3):
+                start = monotonic()
+                with pytest.raises(CommunicationError, match="no free workers"):
+                    server.proxy().add(1, 2)
+                slowest = max(slowest, monotonic() - start)
+            calc.may_go_on.set()
+            assert [peer.read_message().payload for peer in holding] == [serpent("held")] * 2
+        check()
+        assert slowest < 1.0
+
+
+@pytest.mark.slow
+@every_type
+def test_fifty_thousand_oneway_calls_of_a_slow_method_take_one_thread_and_little_memory(
+    kind: str, calc: Calc
+) -> None:
+    count = 50_000
+    with served(kind, {"calc": calc}) as server, Threads() as threads:
+        peer = server.peer()
+        before = threading.active_count()
+        peer.send(oneway_message("wait_oneway"))
+        assert calc.is_held.wait(PATIENCE)
+        flood = b"".join(oneway_message("note", word) for word in range(count))
+        threads.start(peer.send, flood)
+        stats = server.daemon.stats
+        wait_until(lambda: stats().queued_oneways >= 999)
+        if kind != "existing":
+            check_serves(server)
+        assert stats().queued_oneways <= 1000
+        assert threading.active_count() <= before + 8
+        calc.may_go_on.set()
+        assert calc.wait_noted(count) == list(range(count))
+
+
+@pytest.mark.slow
+@listening_types
 def test_a_handshake_that_is_never_finished_is_given_up(kind: str, calc: Calc) -> None:
     with served(kind, {"calc": calc}, HANDSHAKE_TIMEOUT=0.1) as server:
         server.silent_peer().wait_closed()
@@ -241,6 +325,47 @@ def test_a_client_that_does_not_read_its_reply_stops_nobody(kind: str, calc: Cal
         for peer in deaf:  # and one that reads late gets everything
             assert len(peer.read_message().payload) > HUGE
             assert peer.read_message().payload == serpent(7)
+
+
+@pytest.mark.slow
+@listening_types
+def test_clients_that_read_their_replies_as_a_trickle_hold_no_thread(kind: str, calc: Calc) -> None:
+    settings = {"THREADPOOL_SIZE": 2, "THREADPOOL_SIZE_MIN": 1, "THREADPOOL_QUEUE_WAIT": PATIENCE}
+    with served(kind, {"calc": calc}, **settings) as server:
+        slow = [server.peer() for _ in range(6)]
+        for peer in slow:
+            peer.send_call("repeat", "x", HUGE)
+            peer.send_call("add", 3, 4, seq=2)
+        proxy = server.proxy()
+        for _ in range(20):
+            heads = [peer.sock.recv(1000) for peer in slow]
+            assert all(heads)
+            start = monotonic()
+            assert proxy.add(3, 4) == 7
+            assert monotonic() - start < 3.0
+        check_serves(server)
+        with server.proxy() as other:  # whose own large replies are whole, and in order
+            for size in (300_000, 3_000_000, 1):
+                assert len(other.repeat("y", size)) == size
+        slow[0].sock.close()  # one leaves with a rest
+        check_serves(server)
+
+
+@pytest.mark.slow
+@listening_types
+def test_a_reply_that_is_still_being_read_when_the_daemon_closes_has_the_grace_to_arrive(
+    kind: str, calc: Calc
+) -> None:
+    with served(kind, {"calc": calc}) as server, Threads() as threads:
+        peer = server.peer()
+        peer.send_call("repeat", "x", HUGE)
+        wait_for_reply(peer)
+        if kind == "thread":
+            wait_until(lambda: server.daemon.stats().busy_threads == 0)
+        threads.start(server.daemon.close, PATIENCE)
+        wait_until(lambda: server.daemon.transportServer is None)
+        assert len(peer.read_message().payload) > HUGE
+        peer.wait_closed()
 
 
 @pytest.mark.slow
@@ -405,6 +530,62 @@ def test_ctrl_c_ends_the_loop_quietly(kind: str) -> None:
         assert server.output.splitlines()[1:] == ["bye"]
 
 
+# -- what it is doing
+
+
+@every_type
+def test_a_daemon_tells_what_it_is_doing_while_everything_is_busy(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}, THREADPOOL_SIZE=2, THREADPOOL_SIZE_MIN=1) as server:
+        proxy = server.proxy()
+        assert proxy.add(3, 4) == 7
+        with pytest.raises(ValueError, match="failed"):
+            proxy.fail()
+        streams = [proxy.count(3) for _ in range(2)]
+        proxy.wait_oneway()
+        assert calc.is_held.wait(PATIENCE)
+        for word in range(5):
+            proxy.note(word)
+        assert proxy.add(3, 4) == 7
+        stats = server.daemon.stats()
+        assert stats.server_type.startswith(kind)
+        assert stats.connections == 1
+        handshakes = kind == "existing"  # that proxy asks for its metadata by a call
+        assert (stats.calls, stats.errors) == (11 + handshakes, 1)
+        assert (stats.owned_streams, stats.lingering_streams) == (2, 0)
+        assert stats.queued_oneways == 5
+        assert stats.busy_threads >= 1  # the one-way call
+        assert 0 < stats.uptime < server.daemon.stats().uptime
+        calc.may_go_on.set()
+        assert calc.wait_noted(5)
+        del streams
+        calc.may_go_on.clear()
+        calc.is_held.clear()
+        peer = server.peer()
+        peer.send_call("hold")
+        assert calc.is_held.wait(PATIENCE)
+        assert server.daemon.stats().busy_threads >= 1
+        calc.may_go_on.set()
+        assert peer.read_message().payload == serpent("held")
+
+
+@listening_types
+def test_calls_of_clients_that_have_left_still_count(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server:
+        for _ in range(3):
+            with Proxy(server.running.uri()) as proxy:
+                stream = proxy.count(3)
+                assert proxy.add(1, 2) == 3
+        wait_until(lambda: server.daemon.stats().connections == 0)
+        stats = server.daemon.stats()
+        assert (stats.calls, stats.errors) == (6, 0)
+        assert (stats.owned_streams, stats.lingering_streams) == (0, 3)
+        assert (stats.busy_threads, stats.queued_requests) == (0, 0) or kind == "thread"
+        wait_until(lambda: server.daemon.stats().busy_threads == 0)
+        assert server.daemon.stats().idle_threads >= 1
+        del stream
+    assert server.daemon.stats().calls == 6
+
+
 # -- the end
 
 
@@ -470,7 +651,7 @@ def test_a_client_that_does_not_read_does_not_keep_the_daemon_from_closing(
         peer = server.peer()
         peer.send_call("repeat", "x", HUGE)
         wait_for_reply(peer)
-        assert run_bounded(server.daemon.close, PATIENCE)
+        assert run_bounded(lambda: server.daemon.close(0.1), PATIENCE)
 
 
 @listening_types

@@ -17,10 +17,14 @@ from pyrolike.api import Daemon, Proxy, config, expose
 from pyrolike.errors import PyroError
 from pyrolike.naming.daemon import NameServerDaemon
 from pyrolike.server.multiplex import MultiplexServer
+from tests.support import wire
 from tests.support.daemon import PATIENCE, changed_settings, running_daemon
 from tests.support.rawpeer import RawPeer, call_message, raw_client, serpent
 from tests.support.servertypes import Calc, Watching, foreign_loop
 from tests.support.serving import run_bounded
+
+BIG = 30_000_000
+"""Characters of a reply that no socket's buffers hold."""
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +145,32 @@ def test_what_closes_one_daemon_does_not_close_the_other(pair: tuple[Daemon, Dae
             peer.wait_closed()
         assert first.sockets[0] is first.sock
         call(first)
+
+
+def test_who_reads_a_reply_while_the_other_daemon_closes_is_served_on() -> None:
+    with Watching() as first, Watching() as second:
+        for daemon in (first, second):
+            daemon.register(Calc(), "calc")
+        first.combine(second)
+        with (
+            looping(first),
+            raw_client(second.locationStr) as deaf,
+            raw_client(first.locationStr) as reader,
+        ):
+            for peer in (deaf, reader):
+                peer.connect("calc")
+                peer.send_call("repeat", "x", BIG)
+            deaf.receive(1)
+            begun = [reader.receive(1)]  # so both have been answered, as far as they take it in
+            closing = threading.Thread(target=second.close, args=(0.3,), daemon=True)
+            closing.start()
+
+            def receive(size: int) -> bytes:
+                return begun.pop() + reader.receive(size - 1) if begun else reader.receive(size)
+
+            assert len(wire.read_message(receive).payload) > BIG
+            closing.join(PATIENCE)
+            assert reader.call("add", 3, 4, seq=2).payload == serpent(7)
 
 
 def test_when_the_one_with_the_loop_closes_the_other_can_have_a_loop_of_its_own(
@@ -456,6 +486,51 @@ def test_a_method_may_run_the_loop_itself() -> None:
             assert answering.call("answer").payload == serpent(None)
             assert asking.read_message().payload == serpent("answered")
             assert asking.read_message().payload == serpent(7)
+
+
+def test_what_a_client_wants_during_a_loop_within_its_call_waits_and_does_not_spin() -> None:
+    class Window:
+        def __init__(self) -> None:
+            self.rounds = 0
+            self.may_end = threading.Event()
+
+        @expose
+        def show(self) -> int:
+            def is_open() -> bool:
+                self.rounds += 1
+                return not self.may_end.is_set()
+
+            daemon.requestLoop(is_open)
+            return self.rounds
+
+        @expose
+        def close(self) -> None:
+            self.may_end.set()
+
+        @expose
+        def add(self, a: int, b: int) -> int:
+            return a + b
+
+    modal = Window()
+    with changed_settings(POLLTIMEOUT=0.2), Watching() as daemon:
+        daemon.register(modal, "modal")
+        with (
+            looping(daemon),
+            raw_client(daemon.locationStr) as one,
+            raw_client(daemon.locationStr) as two,
+        ):
+            for peer in (one, two):
+                peer.connect("modal")
+            one.send_call("show", object_id="modal")
+            one.send_call("add", 3, 4, seq=2, object_id="modal")
+            for number in range(1, 6):  # the loop within goes on, and the others are served
+                assert two.call("add", 1, number, seq=number, object_id="modal").payload == serpent(
+                    1 + number
+                )
+            assert modal.rounds < 100
+            two.call("close", seq=6, object_id="modal")
+            assert one.read_message().seq == 1
+            assert one.read_message().payload == serpent(7)
 
 
 def test_a_loop_within_a_call_ends_with_the_daemon() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from pyrolike.errors import (
     CommunicationError,
     ConnectionClosedError,
     MessageTooLargeError,
+    PyroError,
     SerializeError,
     get_pyro_traceback,
 )
@@ -21,6 +24,54 @@ SERIALIZERS = ("serpent", "json", "marshal", "msgpack")
 
 class OwnError(ValueError):
     """An exception of the server's that no client knows."""
+
+
+class LookingUpError(ValueError):
+    """Looks for every attribute that it does not have in a place where it is not."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self.__dict__["data"][name]
+
+
+class ClosedError(ValueError):
+    """Lets nobody near its attributes."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise RuntimeError("hands off")
+
+    def __delattr__(self, name: str) -> None:
+        raise RuntimeError("hands off")
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("_pyro"):
+            raise RuntimeError("hands off")
+        return super().__getattribute__(name)
+
+
+STUBBORN = {
+    "looks up": lambda: LookingUpError("stubborn"),
+    "closed": lambda: ClosedError("stubborn"),
+    "surrogate": lambda: ValueError("stubborn \udc80"),
+    "both": lambda: ClosedError("stubborn \udc80"),
+}
+
+
+@expose
+class Counting:
+    """Counts for each session."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def count(self) -> int:
+        self._count += 1
+        return self._count
+
+    def lock(self) -> Any:
+        return threading.Lock()
+
+    def locks(self) -> Iterator[Any]:
+        yield threading.Lock()
 
 
 @expose
@@ -44,6 +95,14 @@ class Failing:
             answer: str = proxy.repeat("x", 5000)
             return answer
 
+    def be_stubborn(self, kind: str) -> None:
+        raise STUBBORN[kind]()
+
+    def explain(self) -> None:
+        error = ValueError("no")
+        error.add_note("because of the weather")
+        raise error
+
     def show_variables(self, name: str, password: str) -> None:
         numbers = list(range(100_000))
         raise KeyError(name, len(numbers), len(password))
@@ -52,7 +111,7 @@ class Failing:
 @pytest.fixture
 def running() -> Iterator[RunningDaemon]:
     failing = Failing()
-    with running_daemon({"failing": failing}) as running:
+    with running_daemon({"failing": failing, "counting": Counting}) as running:
         failing.next_uri = str(running.uri("failing"))
         yield running
 
@@ -96,3 +155,38 @@ def test_a_detailed_traceback_shows_variables_but_no_secrets(proxy: Proxy) -> No
     assert "sesame" not in text
     assert len(text) < 5_000
     assert "'the name'" in "".join(get_pyro_traceback(caught.value))
+
+
+@pytest.mark.parametrize("kind", STUBBORN)
+def test_whatever_an_exception_is_like_the_caller_hears_of_it(proxy: Proxy, kind: str) -> None:
+    proxy._pyroBind()
+    connection = proxy._pyroConnection
+    with pytest.raises((PyroError, ValueError), match="stubborn") as caught:
+        proxy.be_stubborn(kind)
+    assert not isinstance(caught.value, ConnectionClosedError)
+    assert proxy.repeat("x", 3) == "xxx"
+    assert proxy._pyroConnection is connection
+
+
+def test_the_programs_notes_arrive(proxy: Proxy) -> None:
+    for send_tracebacks in (True, False):
+        with (
+            changed_settings(REMOTE_TRACEBACKS=send_tracebacks),
+            pytest.raises(ValueError, match="no") as caught,
+        ):
+            proxy.explain()
+        assert caught.value.__notes__[0] == "because of the weather"
+
+
+@pytest.mark.parametrize("serializer", SERIALIZERS)
+def test_what_cannot_be_sent_back_does_not_end_the_session(
+    running: RunningDaemon, serializer: str
+) -> None:
+    with running.proxy("counting", serializer) as proxy:
+        assert [proxy.count(), proxy.count()] == [1, 2]
+        with pytest.raises(SerializeError, match="lock"):
+            proxy.lock()
+        assert proxy.count() == 3
+        with pytest.raises(SerializeError, match="lock"):
+            next(proxy.locks())
+        assert proxy.count() == 4

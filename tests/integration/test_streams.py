@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import gc
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +18,7 @@ from pyrolike.errors import (
     ProtocolError,
     PyroError,
     SerializeError,
+    TimeoutError,
 )
 from pyrolike.objects import streams
 from tests.support.daemon import (
@@ -193,9 +196,15 @@ def test_an_item_that_is_too_large_spoils_no_other(running: RunningDaemon) -> No
         assert list(items) == [7, 8, 9]
 
 
-def test_large_items_do_not_fill_a_window(proxy: Proxy, source: Source) -> None:
+@pytest.mark.parametrize("wrap", [str, lambda text: {"a": [text]}, lambda text: [[[text]]]])
+def test_large_items_do_not_fill_a_window(proxy: Proxy, source: Source, wrap: Any) -> None:
+    """Wherever inside of the item the size is."""
     proxy._pyroStreamWindow = 1000
-    assert sum(len(item) for item in proxy.repeat("x" * 300_000, 20)) == 20 * 300_000
+    item = wrap("x" * 300_000)
+    items = proxy.repeat(item, 20)
+    assert next(items) == item
+    assert source.produced == 1
+    assert list(items) == [item] * 19
 
 
 @pytest.mark.slow
@@ -253,6 +262,27 @@ def test_a_fetch_is_repeated_as_often_as_the_proxy_repeats_its_calls(
             got.append(next(items))
         assert got == list(range(8))
         assert source.produced == 8
+
+
+@pytest.mark.parametrize("window", [1, 4])
+def test_a_late_fetch_goes_on_although_the_old_connection_is_in_use(
+    proxy: Proxy, source: Source, window: int
+) -> None:
+    """Another thread's call keeps the connection on which this one has given up."""
+    proxy._pyroStreamWindow = window
+    items = proxy.gated(8)
+    got = [next(items) for _ in range(4)]
+    with Threads() as threads:
+        threads.start(proxy.hold)
+        assert source.holding.wait(PATIENCE)
+        proxy._pyroTimeout = 0.05
+        with pytest.raises(TimeoutError):
+            next(items)
+        proxy._pyroTimeout = PATIENCE
+        source.gate.set()
+        got += items
+        source.released.set()
+    assert got == list(range(8))
 
 
 @pytest.mark.parametrize("window", [1, 4])
@@ -362,6 +392,16 @@ def test_another_connection_cannot_read_a_stream(running: RunningDaemon, proxy: 
     ):
         stranger.get_next_stream_item(stream_id)
     assert next(numbers) == 0
+
+
+def test_an_iterator_is_not_copied_and_not_sent(proxy: Proxy) -> None:
+    items = proxy.count(3)
+    for copy_it in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="cannot be copied"):
+            copy_it(items)
+    with pytest.raises(SerializeError, match="an item stream cannot be sent"):
+        proxy.repeat(items, 1)
+    assert list(items) == [0, 1, 2]
 
 
 # -- limits and errors

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pyrolike.api import Daemon, expose
+from pyrolike.api import Daemon, Proxy, expose
 from pyrolike.errors import CommunicationError, PyroError
 from tests.support import wire
 from tests.support.daemon import (
@@ -21,6 +23,7 @@ from tests.support.daemon import (
     changed_settings,
     running_daemon,
 )
+from tests.support.processes import Program
 from tests.support.rawpeer import RawPeer, call_message, raw_client, serpent
 
 SOON = 3.0
@@ -240,6 +243,173 @@ def test_sizes_that_make_no_sense_are_refused(size: int, smallest: int) -> None:
 def make_daemon_with_sizes(size: int, smallest: int) -> None:
     with changed_settings(THREADPOOL_SIZE=size, THREADPOOL_SIZE_MIN=smallest):
         Daemon().close()
+
+
+# -- a system that gives no more threads
+
+SCARCE = """
+import os, resource, sys, threading
+from pyrolike.api import Daemon, Proxy, config, expose
+
+@expose
+class Thing:
+    def __init__(self):
+        self._may_go_on = threading.Event()
+
+    def add(self, a, b):
+        return a + b
+
+    def hold(self):
+        self._may_go_on.wait(60)
+        return "held"
+
+    def shut(self):
+        if os.getuid() == 0:
+            os.setuid(54_321)  # the limit does not hold for root, and counts all of a user's
+        resource.setrlimit(resource.RLIMIT_NPROC, (threads_now() + 2, hard))
+
+thing = Thing()
+hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+threads_now = lambda: len(os.listdir("/proc/self/task"))
+config.THREADPOOL_SIZE, config.THREADPOOL_SIZE_MIN, config.THREADPOOL_QUEUE_WAIT = 40, 1, 0.1
+daemon = Daemon()
+uri = daemon.register(thing, "calc")
+with Daemon() as other:  # so that all modules are loaded
+    pass
+print("READY", uri, flush=True)
+
+def listen():
+    for line in sys.stdin:
+        (thing.shut if line == "shut\\n" else thing._may_go_on.set)()
+        print("did", line, flush=True)
+    daemon.shutdown()
+
+threading.Thread(target=listen).start()
+daemon.requestLoop()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts threads in /proc")
+@pytest.mark.skipif(os.getuid() != 0, reason="other processes of this user would count")
+def test_where_the_system_gives_no_more_threads_calls_are_refused_and_the_server_goes_on() -> None:
+    results: list[str] = []
+    answered = threading.Semaphore(0)
+
+    def hold(uri: str) -> None:
+        try:
+            with Proxy(uri) as proxy:
+                proxy._pyroTimeout = PATIENCE
+                results.append(proxy.hold())
+        except CommunicationError as error:
+            results.append(str(error))
+        answered.release()
+
+    with Program(["-c", SCARCE], ready=r"^READY (\S+)$") as program, Threads() as threads:
+        assert program.ready_match is not None
+        uri = program.ready_match[1]
+        with Proxy(uri) as proxy:
+            assert proxy.add(3, 4) == 7
+            program.say("shut")
+            program.wait_for_line("did shut")
+            for _ in range(10):
+                threads.start(hold, uri)
+            for _ in range(6):  # at most three or four are held
+                assert answered.acquire(timeout=PATIENCE)
+            assert all("no free workers" in text for text in results)
+            program.say("open")
+            threads.wait()
+            assert len(results) == 10
+            assert results[-1] == "held"
+            assert proxy.add(3, 4) == 7
+
+
+# -- calls that call their own daemon
+
+
+@expose
+class Station:
+    """Passes a call on to the next station, as often as it is told."""
+
+    def __init__(self) -> None:
+        self.stations: list[str] = []
+
+    def passes(self, depth: int, number: int = 0) -> int:
+        if depth == 0:
+            return 0
+        following = (number + 1) % len(self.stations)
+        with Proxy(self.stations[following]) as proxy:
+            proxy._pyroTimeout = PATIENCE
+            return 1 + int(proxy.passes(depth - 1, following))
+
+
+@contextmanager
+def ring(length: int, **settings: Any) -> Iterator[list[RunningDaemon]]:
+    """Run daemons each of which calls the next, and the last one the first."""
+    with ExitStack() as stack:
+        stack.enter_context(changed_settings(**settings))
+        station = Station()
+        daemons = [stack.enter_context(running_daemon({"calc": station})) for _ in range(length)]
+        station.stations = [str(running.uri()) for running in daemons]
+        yield daemons
+
+
+def call_at_once(running: RunningDaemon, depth: int, count: int) -> list[int | None]:
+    """Send *count* calls at the same time; None stands for those that were refused."""
+    results: list[int | None] = []
+    start = threading.Barrier(count)
+
+    def call() -> None:
+        with running.proxy() as proxy:
+            start.wait(PATIENCE)
+            try:
+                results.append(proxy.passes(depth))
+            except CommunicationError as error:
+                if "no free workers" not in str(error):
+                    raise
+                results.append(None)
+
+    with Threads() as threads:
+        for _ in range(count):
+            threads.start(call)
+    return results
+
+
+def test_calls_that_come_back_to_their_own_full_pool_do_not_wait_for_themselves() -> None:
+    with ring(1, THREADPOOL_SIZE=4, THREADPOOL_SIZE_MIN=1) as (running,):
+        for _ in range(5):
+            start = time.monotonic()
+            assert call_at_once(running, 3, 4) == [3] * 4
+            assert time.monotonic() - start < SOON
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "wait"), [(20, 1.0), (100, PATIENCE)])
+def test_a_ring_of_daemons_answers_calls_that_go_round_twice(count: int, wait: float) -> None:
+    settings = {"THREADPOOL_SIZE": 10, "THREADPOOL_SIZE_MIN": 1, "THREADPOOL_QUEUE_WAIT": wait}
+    with ring(5, **settings) as daemons:
+        assert call_at_once(daemons[0], 10, count) == [10] * count
+
+
+@pytest.mark.slow
+def test_calls_that_call_themselves_for_ever_are_refused_at_the_limit() -> None:
+    settings = {"THREADPOOL_SIZE": 2, "THREADPOOL_SIZE_MIN": 1, "THREADPOOL_NESTED": 10}
+    with ring(1, THREADPOOL_QUEUE_WAIT=0.1, **settings) as (running,):
+        threads = threading.active_count()
+        assert call_at_once(running, 1000, 1) == [None]
+        assert threading.active_count() <= threads + 14
+        assert call_at_once(running, 3, 1) == [3]
+
+
+def test_after_nested_calls_no_more_calls_run_at_once_than_before(worker: Worker) -> None:
+    with pool(worker, 2, THREADPOOL_QUEUE_WAIT=0.1) as running:
+        station = Station()
+        station.stations = [str(running.daemon.register(station, "station"))]
+        with running.proxy("station") as proxy:
+            assert proxy.passes(5) == 5
+        with held_calls(running, worker, 2), pytest.raises(CommunicationError, match="no free"):
+            running.proxy().add(1, 2)
+        assert worker.most == 2
 
 
 # -- peers that say nothing, or half of it

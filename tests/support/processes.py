@@ -157,6 +157,10 @@ class Program:
         """Do what Ctrl-C in the program's terminal does."""
         self._process.send_signal(signal.SIGINT)
 
+    def send(self, number: signal.Signals) -> None:
+        """Send the program a signal."""
+        self._process.send_signal(number)
+
     def wait(self, patience: float = PATIENCE) -> int:
         """Wait until the program has ended by itself and return its exit status."""
         status = self._process.wait(patience)

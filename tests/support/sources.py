@@ -27,6 +27,9 @@ class Source:
         self.produced = 0
         self.closed = 0
         self._left = threading.Condition()
+        self.gate = threading.Event()
+        self.holding = threading.Event()
+        self.released = threading.Event()
 
     def wait_closed(self, count: int) -> bool:
         """Wait until so many generators were left: streams are closed by one-way calls."""
@@ -46,7 +49,20 @@ class Source:
 
     def repeat(self, item: Any, number: int) -> Iterator[Any]:
         for _ in range(number):
+            self.produced += 1
             yield item
+
+    def gated(self, number: int) -> Iterator[int]:
+        """Count from 0, and wait in the middle until the gate is open."""
+        for item in range(number):
+            if item == number // 2:
+                assert self.gate.wait(PATIENCE)
+            yield item
+
+    def hold(self) -> None:
+        """Stay until released."""
+        self.holding.set()
+        assert self.released.wait(PATIENCE)
 
     def fail_at(self, place: int, number: int) -> Iterator[int]:
         for item in range(number):

@@ -1,4 +1,4 @@
-"""A client in a process of its own: ``python -m tests.support.peers.client``.
+"""A client in a process of its own: ``python -m tests.support.peers.client [SETTING=value ...]``.
 
 Reads one request a line, ``(scenario, location, serializer)`` as a Python literal, visits the
 server there, and answers with one line: ``FOUND`` and the findings, or ``BROKEN`` and a traceback.
@@ -15,6 +15,7 @@ from tests.support.peers.catalogue import SCENARIOS
 from tests.support.peers.objects import register_converters
 from tests.support.peers.scenario import Visit
 from tests.support.peers.scenarios_names import NAME_SCENARIOS
+from tests.support.peers.server import apply_settings
 
 ALL_SCENARIOS = {**SCENARIOS, **NAME_SCENARIOS}
 
@@ -28,8 +29,9 @@ def answer(request: str) -> str:
         return f"BROKEN {traceback.format_exc()!r}"
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Answer requests until the input ends."""
+    apply_settings(arguments)
     register_converters()
     print("READY", flush=True)
     for request in sys.stdin:
@@ -37,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -22,6 +22,11 @@ def peer_environment(library: str) -> dict[str, str]:
     return {LIBRARY_VARIABLE: library, **strictness}
 
 
+def as_arguments(settings: Mapping[str, Any]) -> list[str]:
+    """Return settings as a peer's command line has them."""
+    return [f"{item}={value!r}" for item, value in settings.items()]
+
+
 @contextmanager
 def server_peer(library: str, **settings: Any) -> Iterator[str]:
     """Run a server peer and give its location, ``host:port``.
@@ -30,9 +35,8 @@ def server_peer(library: str, **settings: Any) -> Iterator[str]:
         library: ``pyro5`` or ``pyrolike``.
         settings: Configuration items of the library.
     """
-    arguments = [f"{item}={value!r}" for item, value in settings.items()]
     with Program(
-        ["-m", "tests.support.peers.server", *arguments],
+        ["-m", "tests.support.peers.server", *as_arguments(settings)],
         ready=r"^READY (\S+)$",
         environment=peer_environment(library),
     ) as program:
@@ -60,8 +64,9 @@ class ClientPeer:
     a new process.
     """
 
-    def __init__(self, library: str) -> None:
+    def __init__(self, library: str, **settings: Any) -> None:
         self.library = library
+        self._settings = as_arguments(settings)
         self._program: Program | None = None
 
     def __enter__(self) -> Self:
@@ -97,7 +102,7 @@ class ClientPeer:
     def _running_program(self) -> Program:
         if self._program is None:
             program = Program(
-                ["-m", "tests.support.peers.client"],
+                ["-m", "tests.support.peers.client", *self._settings],
                 ready=r"^READY$",
                 environment=peer_environment(self.library),
             )

@@ -30,7 +30,6 @@ from pyrolike.errors import (
     ConnectionClosedError,
     MessageTooLargeError,
     ProtocolError,
-    PyroError,
     SerializeError,
 )
 from pyrolike.protocol import Message, MessageType
@@ -461,8 +460,11 @@ def test_where_nobody_listens_there_is_no_channel() -> None:
         connect(location)
 
 
-def test_without_ssl_nothing_is_sent_where_ssl_is_wanted() -> None:
-    with changed_settings(SSL=True), pytest.raises(PyroError, match="SSL"):
+def test_a_certificate_that_is_not_there_is_missed_before_anything_is_sent() -> None:
+    with (
+        changed_settings(SSL=True, SSL_CLIENTCERT="/nowhere/client.pem"),
+        pytest.raises(CommunicationError, match="client cert file not found"),
+    ):
         connect("127.0.0.1:1")
 
 
@@ -545,6 +547,14 @@ def test_a_deadline_is_so_many_seconds_away() -> None:
 # -- sockets of others
 
 
+def test_numbers_on_a_borrowed_socket_do_not_begin_where_others_did() -> None:
+    """Or the late answer to a call of an earlier proxy could be taken for one of this."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        seqs = {adopt_socket(ours, "calc", settings())[0].seq for _ in range(50)}
+    assert len(seqs) > 40
+
+
 def test_a_borrowed_socket_is_used_as_it_is_and_not_closed() -> None:
     ours, theirs = socket.socketpair()
     with ours, RawPeer(theirs) as peer:
@@ -552,7 +562,7 @@ def test_a_borrowed_socket_is_used_as_it_is_and_not_closed() -> None:
         assert (connection.sock, connection.objectId) == (ours, "calc")
         channel.post(wire.SERPENT, wire.ONEWAY, b"word", None, None)
         request = peer.read_message()
-        assert (request.type, request.seq, request.payload) == (wire.INVOKE, 1, b"word")
+        assert (request.type, request.seq, request.payload) == (wire.INVOKE, channel.seq, b"word")
         channel.close()
         ours.sendall(b"!")
         assert peer.receive(1) == b"!"

@@ -201,8 +201,19 @@ def test_its_own_attributes_can_be_set_before_it_connects() -> None:
     assert (proxy._pyroHandshake, proxy._pyroRawWireResponse) == ({"secret": 1}, True)
     assert (proxy._pyroMethods, proxy._pyroAttrs, proxy._pyroOneway) == ({"a"}, {"b"}, {"a"})
     assert proxy._pyroUri.object == "other"
+
+
+def test_a_name_it_does_not_have_is_a_slip_of_the_pen_but_not_in_a_subclass() -> None:
+    class Own(Proxy):
+        pass
+
+    proxy = Own(NOWHERE)
     proxy._pyroMine = "a program may keep things here"
     assert proxy._pyroMine == "a program may keep things here"
+    with pytest.raises(AttributeError, match="did you mean '_pyroTimeout'"):
+        Proxy(NOWHERE)._pyroTimeOut = 3
+    with pytest.raises(AttributeError, match=r"a proxy has no '_pyroXyzzy'$"):
+        Proxy(NOWHERE)._pyroXyzzy = 3
 
 
 def test_an_unknown_serializer_is_refused_where_it_is_named() -> None:

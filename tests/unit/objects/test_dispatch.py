@@ -19,6 +19,7 @@ from pyrolike.objects import (
     behavior,
     dispatch,
 )
+from pyrolike.objects.dispatch import CLOSING_ERRORS, KEEP_OPEN
 from pyrolike.objects.exposure import callback, expose, oneway
 from pyrolike.objects.streams import MOST_ITEMS
 from pyrolike.protocol import Flag, Message, MessageType
@@ -167,14 +168,14 @@ class House:
     def call(self, name: Any, *vargs: Any, object_id: Any = "calc", **kwargs: Any) -> Any:
         """Make a call and return its result, or the exception that came back."""
         flags, value, annotations = self.send(call(name, *vargs, object_id=object_id, **kwargs))
-        assert annotations is None
+        assert annotations == (KEEP_OPEN if isinstance(value, CLOSING_ERRORS) else None)
         assert flags == (Flag.EXCEPTION if isinstance(value, BaseException) else 0)
         return value
 
     def batch(self, *calls: Any) -> tuple[int, Any]:
         payload = SERPENT.dumpsCall("calc", "<batch>", list(calls), None)
         flags, value, annotations = self.send(request(payload, Flag.BATCH))
-        assert annotations is None
+        assert annotations == (KEEP_OPEN if isinstance(value, CLOSING_ERRORS) else None)
         return flags, value
 
 
@@ -474,7 +475,9 @@ def test_an_iterator_becomes_a_stream(house: House) -> None:
     assert uuid.UUID(stream_id).version == 4
     assert house.streams.as_dict()[stream_id][0] is house.client
     # Behind the id, what our clients need to know: they may count, and ask for several.
-    assert annotations["STRW"] == str(MOST_ITEMS).encode("ascii")
+    most, token = annotations["STRW"].split()
+    assert most == str(MOST_ITEMS).encode("ascii")
+    assert token.decode() == house.streams.get_token(stream_id)
     assert house.streams.get_items(stream_id, house.client, 0, 9) == [0, 1]
 
 

@@ -16,6 +16,7 @@ from pyrolike.serializers.exceptions import (
     wrapper_from_dict,
 )
 from pyrolike.serializers.failures import UnserializableError
+from pyrolike.tracebacks import remote_note
 from tests.support.things import OwnError
 
 MARKED = {"__exception__": True}
@@ -65,10 +66,23 @@ def test_what_belongs_to_a_connection_stays_behind() -> None:
     assert exception_to_dict(own, "Pyro5")["attributes"] == {"partialData": 1}
 
 
-def test_notes_stay_behind() -> None:
+def test_the_programs_notes_travel_and_ours_do_not() -> None:
     error = KeyError("k")
     error.add_note("a note")
+    error.add_note(remote_note(["remote line"]))
+    assert exception_to_dict(error, "Pyro5")["attributes"] == {"__notes__": ["a note"]}
+    vars(error)["__notes__"] = 5
     assert exception_to_dict(error, "Pyro5")["attributes"] == {}
+
+
+def test_a_peer_cannot_make_notes_that_look_like_ours() -> None:
+    notes = ["a note", 5, remote_note(["forged"]), *["more"] * 200]
+    data = {"args": [], "attributes": {"__notes__": notes}}
+    made = create_exception(ValueError, "builtins.ValueError", data)
+    assert made.__notes__[:3] == ["a note", "5", "more"]
+    assert len(made.__notes__) == 99
+    data = {"args": [], "attributes": {"__notes__": "text"}}
+    assert not hasattr(create_exception(ValueError, "builtins.ValueError", data), "__notes__")
 
 
 @pytest.mark.parametrize("tags", ["Pyro5", "Pyro4"])

@@ -14,7 +14,6 @@ from pyrolike.errors import PyroError
 from pyrolike.server.building import (
     Place,
     Wishes,
-    check_wishes,
     make_patient_session,
     make_server,
     make_session_for_threads,
@@ -133,13 +132,13 @@ def test_a_server_that_cannot_be_made_leaves_only_the_program_s_socket_open(
     assert (pair[0].fileno() >= 0) is is_connected
 
 
-def test_tls_is_refused_in_words(pair: tuple[socket.socket, socket.socket]) -> None:
-    with changed_settings(SSL=True), pytest.raises(PyroError, match="SSL"):
-        check_wishes(Wishes(**NOTHING))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    with (
-        context.wrap_socket(pair[0], do_handshake_on_connect=False) as sock,
-        pytest.raises(PyroError, match="SSL"),
-    ):
-        take_place(Wishes(**{**NOTHING, "connected_socket": sock}))
+def test_with_ssl_a_connected_socket_must_have_it(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    with changed_settings(SSL=True), pytest.raises(PyroError, match="must have TLS already"):
+        take_place(Wishes(**{**NOTHING, "connected_socket": pair[0]}))
+
+
+def test_a_client_s_context_is_none_for_a_daemon() -> None:
+    with pytest.raises(ValueError, match="a client's"):
+        take_place(Wishes(**{**NOTHING, "tls": ssl.create_default_context()}))

@@ -183,8 +183,8 @@ def test_a_unix_socket_is_not_translated() -> None:
 # -- what is not possible
 
 
-def test_tls_is_refused_in_words() -> None:
-    with changed_settings(SSL=True), pytest.raises(PyroError, match="SSL"):
+def test_tls_needs_a_certificate() -> None:
+    with changed_settings(SSL=True), pytest.raises(ValueError, match=r"config\.SSL_SERVERCERT"):
         Daemon()
 
 

@@ -3,12 +3,13 @@
 import logging
 import threading
 from collections.abc import Callable
+from time import monotonic
 
 import pytest
 
 from pyrolike.callcontext import ContextState, current_context, get_state
 from pyrolike.server import oneway as oneway_module
-from pyrolike.server.oneway import OnewayQueue
+from pyrolike.server.oneway import Backlog, OnewayQueue
 from tests.support.daemon import PATIENCE, Threads
 from tests.support.serving import HeldTask
 
@@ -159,3 +160,62 @@ def test_many_threads_share_a_queue_and_no_call_is_lost() -> None:
             threads.start(call_often)
     start.join()
     assert len(counted) == 800
+
+
+# -- the end of a daemon
+
+
+def test_a_backlog_is_closed_when_all_has_run() -> None:
+    backlog, start, held = Backlog(), Starter(), HeldTask()
+    queue = OnewayQueue(start, backlog)
+    queue.run(STATE, held)
+    queue.run(STATE, lambda: None)
+    assert held.is_running.wait(PATIENCE)
+    assert len(backlog) == 1
+    with Threads() as threads:
+        dropped: list[int] = []
+        closing = threads.start(lambda: dropped.append(backlog.close(monotonic() + PATIENCE)))
+        held.may_end.set()
+        closing.join(PATIENCE)
+    assert dropped == [0]
+    start.join()
+
+
+def test_what_has_not_begun_in_time_is_dropped_and_counted() -> None:
+    backlog, start, held = Backlog(), Starter(), HeldTask()
+    ran: list[int] = []
+    queue = OnewayQueue(start, backlog)
+    queue.run(STATE, held)
+    assert held.is_running.wait(PATIENCE)
+    for number in range(3):
+        queue.run(STATE, lambda number=number: ran.append(number))  # type: ignore[misc]
+    assert backlog.close(monotonic()) == 3
+    queue.run(STATE, lambda: ran.append(4))
+    held.may_end.set()
+    start.join()
+    assert ran == []
+
+
+def test_who_waits_for_room_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oneway_module, "LONGEST", 1)
+    backlog, start, held = Backlog(), Starter(), HeldTask()
+    queue = OnewayQueue(start, backlog)
+    queue.run(STATE, held)
+    assert held.is_running.wait(PATIENCE)
+    queue.run(STATE, lambda: None)
+    with Threads() as threads:
+        threads.start(queue.run, STATE, lambda: None)
+        assert backlog.close(monotonic()) >= 1
+        threads.wait()
+        held.may_end.set()
+    start.join()
+
+
+def test_a_call_that_closes_its_own_backlog_does_not_wait_for_itself() -> None:
+    backlog, start = Backlog(), Starter()
+    dropped: list[int] = []
+    OnewayQueue(start, backlog).run(
+        STATE, lambda: dropped.append(backlog.close(monotonic() + PATIENCE))
+    )
+    start.join()
+    assert dropped == [0]

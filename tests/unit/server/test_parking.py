@@ -33,6 +33,7 @@ class Guest:
         self.connection = Connection(ours)
         self.deadline = deadline
         self.received = b""
+        self.is_open = True
         self.is_finished = False
         self.has_received = threading.Event()
         self.failure: BaseException | None = None

@@ -168,7 +168,6 @@ def test_a_thread_survives_whatever_a_task_raises(
 
 
 def test_a_thread_keeps_nothing_of_a_task_that_has_run(make: Make) -> None:
-    import gc
     import weakref
 
     class Thing:
@@ -179,7 +178,8 @@ def test_a_thread_keeps_nothing_of_a_task_that_has_run(make: Make) -> None:
     pool.submit(thing.run)
     del thing
     run_and_wait(pool)
-    gc.collect()
+    # Without the collector: that is the promise, and it would find what other tests have left, and
+    # blame this one.
     assert gone() is None
 
 
@@ -479,3 +479,83 @@ def test_every_task_runs_once_or_is_refused_once(
         assert counted.acquire(timeout=PATIENCE)
     assert set(outcomes.values()) == {1}
     assert len({key[:2] for key in outcomes}) == 800
+
+
+# -- places that are lent
+
+
+def make_nested(make: Make, size: int, nested: int) -> WorkerPool:
+    pool = make(1, size)
+    pool._ceiling = size + nested
+    return pool
+
+
+def test_while_a_place_is_lent_one_more_task_runs(make: Make, held: Hold) -> None:
+    pool = make_nested(make, 1, 1)
+    held(pool)
+    assert not pool.try_submit(never)
+    pool.lend()
+    second = held(pool)
+    assert (pool.busy_count, pool.lent_count, pool.idle_count) == (1, 1, 0)
+    assert not pool.try_submit(never)
+    pool.take_back()
+    assert (pool.busy_count, pool.lent_count) == (2, 0)
+    second.may_end.set()
+    assert second.has_ended.wait(PATIENCE)
+
+
+def test_the_task_that_waits_longest_gets_the_place_that_is_lent(make: Make, held: Hold) -> None:
+    pool = make_nested(make, 1, 1)
+    held(pool)
+    order: list[int] = []
+    done = threading.Event()
+    pool.submit(lambda: order.append(1), never, PATIENCE)
+    pool.submit(lambda: (order.append(2), done.set()), never, PATIENCE)  # type: ignore[arg-type]
+    pool.lend()
+    assert done.wait(PATIENCE)
+    assert order == [1, 2]
+    assert not pool.waiting
+    pool.take_back()
+
+
+def test_no_more_threads_are_started_for_places_than_there_may_be(make: Make, held: Hold) -> None:
+    pool = make_nested(make, 1, 1)
+    held(pool)
+    pool.lend()
+    held(pool)
+    pool.lend()
+    assert not pool.try_submit(never)
+    pool.take_back()
+    pool.take_back()
+
+
+def test_who_is_too_many_leaves_and_the_others_have_their_turn(make: Make, held: Hold) -> None:
+    pool = make_nested(make, 1, 1)
+    first = held(pool)
+    pool.lend()
+    second = held(pool)
+    pool.take_back()
+    done = threading.Event()
+    pool.submit(done.set)
+    second.may_end.set()
+    assert second.thread is not None
+    second.thread.join(PATIENCE)
+    assert not second.thread.is_alive()
+    assert not done.is_set()  # only one may run
+    first.may_end.set()
+    assert done.wait(PATIENCE)
+
+
+def test_an_idle_worker_is_not_used_while_too_many_run(make: Make, held: Hold) -> None:
+    pool = make_nested(make, 2, 2)
+    tasks = [held(pool), held(pool)]
+    pool.lend()
+    pool.lend()
+    tasks += [held(pool), held(pool)]
+    pool.take_back()
+    pool.take_back()
+    assert pool.busy_count == 4
+    assert not pool.try_submit(never)
+    for task in tasks:
+        task.may_end.set()
+    assert run_and_wait(pool)

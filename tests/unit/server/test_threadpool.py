@@ -140,6 +140,12 @@ class Running:
         assert peer.connect().type == wire.CONNECTOK
         return peer
 
+    def client_is_refused(self) -> None:
+        """Wait until nobody is let in any more."""
+        with contextlib.suppress(OSError):
+            while True:
+                self.peer().sock.close()
+
     def hold(self) -> RawPeer:
         """Keep a worker at work."""
         peer = self.client()
@@ -765,11 +771,18 @@ def test_two_threads_may_close_at_once(running: Running) -> None:
 
 def test_a_running_call_gets_its_answer_out(running: Running) -> None:
     held = running.hold()
-    start = monotonic()
-    running.server.close()
-    assert monotonic() - start < threadpool_module.CLOSING_SECONDS
-    running.calc.held.may_end.set()
-    assert value_of(held.read_message()) == "held"
+    with Threads() as threads:
+        closing = threads.start(running.server.close, PATIENCE)
+        running.client_is_refused()
+        assert closing.is_alive()
+        running.calc.held.may_end.set()
+        assert value_of(held.read_message()) == "held"
+        held.wait_closed()
+
+
+def test_a_running_call_that_takes_too_long_loses_its_connection(running: Running) -> None:
+    held = running.hold()
+    running.server.close(0.05)
     held.wait_closed()
 
 
@@ -851,9 +864,11 @@ def test_who_waits_for_a_worker_when_the_server_closes_is_let_go(
     waiting.send_call("add", 1, 2)
     late = single.peer()
     late.send(wire.message(wire.CONNECT, serpent({"handshake": "", "object": "calc"})))
-    single.server.close()
-    single.calc.held.may_end.set()
-    assert value_of(held.read_message()) == "held"
+    with Threads() as threads:
+        threads.start(single.server.close, PATIENCE)
+        single.client_is_refused()
+        single.calc.held.may_end.set()
+        assert value_of(held.read_message()) == "held"
     for peer in waiting, late:
         with contextlib.suppress(EOFError, ConnectionError):
             assert b"no free workers" in peer.read_message().payload

@@ -1,5 +1,6 @@
 import errno
 import socket
+import sys
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_a_long_path_is_called_so():
         (TCP, errno.EADDRNOTAVAIL, "this machine has no such address"),
         (TCP, errno.EACCES, "below 1024"),
         (TCP, errno.EPIPE, "Broken pipe"),
-        (UNIX, errno.EADDRINUSE, "the file exists already"),
+        (UNIX, errno.EADDRINUSE, "a server is running there"),
         (UNIX, errno.ENOENT, "the folder does not exist"),
         (UNIX, errno.EACCES, "rights of the folder"),
     ],
@@ -129,3 +130,10 @@ def test_a_failed_transfer_is_a_closed_connection_or_a_timeout():
         timeout = transfer_fault(original, "receiving")
         assert type(timeout) is errors.TimeoutError
         assert str(timeout) == "receiving: timeout"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there it is what a timeout ends as")
+def test_a_peer_that_has_vanished_is_a_lost_connection():
+    result = transfer_fault(TimeoutError(errno.ETIMEDOUT, "Connection timed out"), "receiving")
+    assert isinstance(result, errors.ConnectionClosedError)
+    assert "does not answer any more" in str(result)

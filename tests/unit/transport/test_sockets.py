@@ -3,6 +3,7 @@ import errno
 import os
 import socket
 import stat
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -15,14 +16,15 @@ from pyrolike.transport.sockets import (
     connect_socket,
     family_str,
     listen_socket,
-    listen_unix_socket,
     receive_data,
     send_data,
     set_keepalive,
     set_nodelay,
     set_noinherit,
     set_reuseaddr,
+    tune_keepalive,
 )
+from pyrolike.transport.unix import listen_unix_socket
 from pyrolike.uri import URI
 
 unix_only = pytest.mark.skipif(
@@ -374,7 +376,7 @@ def test_a_unix_listener_makes_its_file(folder):
 def test_a_unix_listener_does_not_take_over_a_file(folder):
     path = folder / "s"
     path.touch()
-    with pytest.raises(OSError, match="the file exists already") as caught:
+    with pytest.raises(OSError, match="that is no socket; it was left alone") as caught:
         listen_unix_socket(str(path))
     assert caught.value.errno == errno.EADDRINUSE
     assert path.exists()
@@ -555,3 +557,78 @@ def test_an_announced_size_is_not_believed(pair):
     with pytest.raises(errors.ConnectionClosedError):
         receive_data(Careful(), 1 << 40)
     assert max(asked) <= 1 << 20
+
+
+LINUX = sys.platform == "linux"
+
+
+def tcp_option(sock, name):
+    return sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+
+
+@pytest.mark.skipif(not LINUX, reason="other systems have other names for some of them")
+@pytest.mark.parametrize(
+    ("seconds", "idle", "interval", "count"),
+    [(60.0, 60, 15, 4), (1, 1, 1, 1), (0.2, 1, 1, 1), (10, 10, 2, 5), (1e9, 32767, 8192, 4)],
+)
+def test_a_silent_peer_is_asked_and_has_as_much_time_again(seconds, idle, interval, count):
+    with socket.socket() as sock:
+        tune_keepalive(sock, seconds)
+        assert keepalive(sock)
+        assert tcp_option(sock, "TCP_KEEPIDLE") == idle
+        assert tcp_option(sock, "TCP_KEEPINTVL") == interval
+        assert tcp_option(sock, "TCP_KEEPCNT") == count
+        assert tcp_option(sock, "TCP_USER_TIMEOUT") == 0
+
+
+@pytest.mark.skipif(not LINUX, reason="other systems do not have it")
+@pytest.mark.parametrize(("send_seconds", "expected"), [(None, 0), (119, 120_000), (121, 0)])
+def test_sending_is_not_limited_more_than_it_is_anyway(send_seconds, expected):
+    with socket.socket() as sock:
+        tune_keepalive(sock, 60, send_seconds)
+        assert tcp_option(sock, "TCP_USER_TIMEOUT") == expected
+
+
+@pytest.mark.skipif(not LINUX, reason="other systems have other names for some of them")
+def test_the_system_may_keep_its_own_times():
+    with socket.socket() as sock:
+        before = tcp_option(sock, "TCP_KEEPIDLE")
+        tune_keepalive(sock, 0.0)
+        assert keepalive(sock)
+        assert tcp_option(sock, "TCP_KEEPIDLE") == before
+
+
+def test_a_system_that_cannot_be_told_the_times_does_without(monkeypatch):
+    for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_KEEPALIVE"):
+        monkeypatch.delattr(socket, name, raising=False)
+    with socket.socket() as sock:
+        tune_keepalive(sock, 60)
+        assert keepalive(sock)
+
+
+@unix_only
+def test_a_unix_socket_has_no_times(pair):
+    tune_keepalive(pair[0], 60)
+    assert keepalive(pair[0])
+
+
+@ipv6_only
+@pytest.mark.parametrize("host", ["", "::", "0:0::0"])
+def test_all_interfaces_of_ipv6_are_those_of_ipv4_too(host):
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this system keeps the two apart")
+    with listen_socket(host, 0, ip_version=6) as listener:
+        port = listener.getsockname()[1]
+        for near in ("127.0.0.1", "::1"):
+            with socket.create_connection((near, port)):
+                listener.accept()[0].close()
+
+
+@ipv6_only
+def test_one_address_of_ipv6_is_only_that():
+    with (
+        listen_socket("::1", 0) as listener,
+        pytest.raises(ConnectionRefusedError),
+        socket.create_connection(("127.0.0.1", listener.getsockname()[1])),
+    ):
+        pass

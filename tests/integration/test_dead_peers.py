@@ -1,0 +1,82 @@
+"""A peer that vanishes, without a word: the system is told to look after it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pyrolike.api import Daemon, expose
+from tests.support.daemon import changed_settings, running_daemon
+from tests.support.processes import ROOT, pinned_environment
+
+PATIENCE = 60.0
+TOOLS = ("ip", "unshare", "nsenter")
+
+
+@expose
+class Thing:
+    """Says hello."""
+
+    def hello(self) -> str:
+        return "hello"
+
+
+def can_cut_cables() -> bool:
+    """Whether this machine can make machines that are not there: namespaces and their cables."""
+    if sys.platform != "linux" or os.geteuid() != 0 or not all(map(shutil.which, TOOLS)):
+        return False
+    make = ["unshare", "-n", "ip", "link", "add", "name", "one", "type", "veth"]
+    return subprocess.run(make, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_cut_cables(), reason="this needs root and network namespaces of Linux")
+def test_when_the_cable_is_cut_both_sides_notice_it(tmp_path: Path) -> None:
+    # Into a file and not a pipe, which a process that is left over would keep open.
+    with (tmp_path / "said").open("w+") as said:
+        run = subprocess.run(
+            ["unshare", "-n", sys.executable, "-m", "tests.support.peers.vanishing"],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            timeout=PATIENCE,
+            cwd=ROOT,
+            env=pinned_environment(),
+            check=False,
+        )
+        said.seek(0)
+        assert (run.returncode, said.read()) == (0, "well done\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other names for it")
+@pytest.mark.parametrize("kind", ["thread", "multiplex"])
+@pytest.mark.parametrize("seconds", [0.0, 60.0, 7.0])
+def test_both_ends_of_a_connection_are_told_how_long_to_wait(kind: str, seconds: float) -> None:
+    found: list[int] = []
+
+    class Watchful(Daemon):
+        def validateHandshake(self, conn: object, data: object) -> str:
+            found.append(get_idle(conn.sock))  # type: ignore[attr-defined]
+            return "hello"
+
+    def get_idle(sock: socket.socket) -> int:
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+
+    with socket.socket() as untouched:
+        usual = untouched.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+    expected = round(seconds) or usual
+    with (
+        changed_settings(SERVERTYPE=kind, KEEPALIVE_SECONDS=seconds),
+        running_daemon({"thing": Thing()}, daemon_class=Watchful) as running,
+        running.proxy("thing") as proxy,
+    ):
+        assert proxy.hello() == "hello"
+        assert get_idle(proxy._pyroConnection.sock) == expected
+    assert found == [expected]
