@@ -262,6 +262,7 @@ class Binding:
         """Make a new connection to *uri*, a resolved one. The connect lock is held."""
         if uri.host == CONNECTED_SOCKET:
             raise ConnectionClosedError(_why_unconnected(self.channel is not None))
+        get_state().check_callee(lambda: uri.sockname or (uri.host, uri.port))
         former, self.channel, self.connection = self.channel, None, None
         if former is not None:
             self._last_seq = former.seq
