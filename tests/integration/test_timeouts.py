@@ -207,6 +207,8 @@ def test_a_late_answer_is_given_to_nobody() -> None:
 
     with scripted_server(*[script] * 10, serve) as location, proxy_to(location) as proxy:
         for _ in range(10):
+            proxy._pyroTimeout = PATIENCE
+            proxy._pyroBind()  # it is the call that shall take too long, not the connecting
             proxy._pyroTimeout = 0.05
             with pytest.raises(TimeoutError):
                 proxy.call()
