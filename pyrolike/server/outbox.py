@@ -16,8 +16,10 @@ from typing import Any
 
 from pyrolike.transport import transfer_fault
 
-PIECE = 256 * 1024
-"""Bytes given to the system at once where the sender may wait: each piece takes its moment."""
+TCP_PIECE = 8 * 1024 * 1024
+UNIX_PIECE = 256 * 1024
+"""Bytes given to the system at once where the sender may wait. With TCP a piece takes a moment at
+most; with a Unix socket each of its parts may, of some ten thousand bytes."""
 
 MOMENT = 0.1
 """Seconds a worker waits for a client to take a reply in, before the rest is sent without it."""
@@ -129,11 +131,13 @@ class BriefOutbox(Outbox):
         sock: A blocking socket whose sending the system gives up after a `MOMENT`.
     """
 
-    __slots__ = ("_send",)
+    __slots__ = ("_piece", "_send")
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
         self._send = sock.send
+        is_unix = sock.family == getattr(socket, "AF_UNIX", None)
+        self._piece = UNIX_PIECE if is_unix else TCP_PIECE
 
     def sendall(self, data: Any) -> None:
         """Send *data* as far as that is possible in a moment, and keep the rest.
@@ -145,11 +149,11 @@ class BriefOutbox(Outbox):
             self._rest.append(memoryview(data))
             return
         try:
-            sent = self._send(data if len(data) <= PIECE else memoryview(data)[:PIECE])
+            sent = self._send(data if len(data) <= self._piece else memoryview(data)[: self._piece])
         except BlockingIOError:
             sent = 0
         if sent != len(data):
-            self._send_on(memoryview(data)[sent:], sent >= PIECE)
+            self._send_on(memoryview(data)[sent:], sent >= self._piece)
 
     def send_parts(self, head: bytes, payload: Any) -> None:
         """Send *head* and *payload* one after the other.
@@ -162,7 +166,7 @@ class BriefOutbox(Outbox):
             return
         view = memoryview(payload)
         try:
-            sent = self._sock.sendmsg((head, view[:PIECE])) - len(head)
+            sent = self._sock.sendmsg((head, view[: self._piece])) - len(head)
         except BlockingIOError:
             sent = -len(head)
         except OSError as fault:
@@ -171,7 +175,7 @@ class BriefOutbox(Outbox):
             self._rest += memoryview(head)[sent:], view
         elif sent < len(view):
             try:
-                self._send_on(view[sent:], sent >= PIECE)
+                self._send_on(view[sent:], sent >= self._piece)
             except OSError as fault:
                 raise transfer_fault(fault, "sending") from fault
 
@@ -180,10 +184,10 @@ class BriefOutbox(Outbox):
         end = monotonic() + MOMENT
         while is_flowing and view and monotonic() < end:
             try:
-                sent = self._send(view[:PIECE])
+                sent = self._send(view[: self._piece])
             except BlockingIOError:
                 sent = 0
-            is_flowing = sent == min(PIECE, len(view))
+            is_flowing = sent == min(self._piece, len(view))
             view = view[sent:]
         if view:
             self._rest.append(view)
