@@ -366,10 +366,17 @@ def port_is_free_again(kind: str) -> None:
     """A child does not keep the parent's port: clients would wait for answers from nobody."""
     config.SERVERTYPE = kind
     reader, writer = os.pipe()
+    ready_reader, ready_writer = os.pipe()
+
+    def child() -> None:
+        os.write(ready_writer, b"!")
+        os.read(reader, 1)
+
     with serving() as daemon:
         client = connect(daemon)
         location = daemon.locationStr
-        pid = fork(lambda: os.read(reader, 1) and None)
+        pid = fork(child)
+        os.read(ready_reader, 1)  # it has done by now what every child does first
         call_many(client, "parent", 3)
     refuses(lambda: connect(location), "refused")
     refuses(lambda: client.echo(1), "")
