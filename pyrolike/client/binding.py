@@ -144,9 +144,6 @@ class Binding:
         if timeout is not None and not (isinstance(seconds, (int, float)) and seconds >= 0):
             raise ValueError(f"a timeout is a number of seconds or None, not {timeout!r}")
         self.timeout = timeout or None
-        connection = self.connection
-        if connection is not None and not connection.is_closed:
-            connection.settimeout(self.timeout)
 
     def _refresh_settings(self) -> WireSettings:
         self._settings = settings = WireSettings.take(config, self._serializer_name)
@@ -234,7 +231,7 @@ class Binding:
         """Use a socket that somebody else connected: no handshake, and it is never closed here."""
         tell_of_forks(self)
         self.channel, self.connection = adopt_socket(sock, self._object_id, self._settings)
-        self.connection.settimeout(self.timeout)
+        self.connection.settimeout(None)  # each call has its own
 
     def release(self) -> None:
         """Close the connection, if there is one. Calls in flight fail; the next connects anew."""
@@ -278,7 +275,6 @@ class Binding:
             tls=self.tls,
         )
         try:
-            connection.settimeout(self.timeout)
             self._object_id = uri.object
             self.connection = connection
             if config.METADATA:

@@ -35,7 +35,7 @@ So it is, too, in a forked child, where the threads that held them do not exist.
 from __future__ import annotations
 
 import builtins
-import contextlib
+import math
 import threading
 from functools import partial
 from time import monotonic
@@ -54,9 +54,7 @@ if TYPE_CHECKING:
 
 REPLIES = frozenset({MessageType.RESULT})
 INVOKE = MessageType.INVOKE
-
-SHORTEST_SEND = 0.001
-"""Seconds a large call is given to be sent, however late it is: 0 would mean not to wait at all."""
+FOR_EVER = math.inf
 
 
 class UnsentError(ConnectionClosedError):
@@ -213,10 +211,12 @@ class Channel:
         payload: bytes,
         annotations: Mapping[str, Any] | None,
         correlation_id: bytes | None,
+        timeout: float | None = None,
     ) -> None:
         """Send a call that has no reply. Arguments and errors are those of `exchange`."""
+        deadline = None if timeout is None else monotonic() + timeout
         try:
-            self._post(serializer_id, flags, payload, annotations, correlation_id, False)
+            self._post(serializer_id, flags, payload, annotations, correlation_id, False, deadline)
             if not self.is_usable:
                 self._pass_lead()
         except Exception:
@@ -273,10 +273,12 @@ class Channel:
             if has_reply:
                 self._pending[seq] = None
             try:
-                if size <= JOINABLE:
+                if deadline is not None:
+                    self._send_before(deadline, head, payload)
+                elif size <= JOINABLE:
                     self._send(head + payload)
                 else:
-                    self._send_large(head, payload, deadline)
+                    self.connection.send_parts(head, payload)
             except OSError as fault:
                 self._fail(transfer_fault(fault, "sending"))
                 raise transfer_fault(fault, "sending") from fault
@@ -286,21 +288,12 @@ class Channel:
                 raise
         return seq
 
-    def _send_large(self, head: bytes, payload: bytes, deadline: float | None) -> None:
-        """Send what may take its time: it must not take more than the call has left."""
-        connection = self.connection
-        if deadline is None:
-            connection.send_parts(head, payload)
-            return
-        usual = connection.gettimeout()
-        connection.settimeout(max(deadline - monotonic(), SHORTEST_SEND))
-        own = connection.gettimeout()
-        try:
-            connection.send_parts(head, payload)
-        finally:
-            with contextlib.suppress(OSError):  # it was closed meanwhile
-                if connection.gettimeout() == own:  # else the proxy was given another one
-                    connection.settimeout(usual)
+    def _send_before(self, deadline: float, head: bytes, payload: bytes) -> None:
+        """Send what must not take more time than the call has left."""
+        joined = memoryview(payload)[:JOINABLE]
+        self.connection.send_before(deadline, head + joined)
+        if len(joined) < len(payload):
+            self.connection.send_before(deadline, memoryview(payload)[JOINABLE:])
 
     def _wait_for_turn(self, deadline: float) -> None:
         """Wait until nobody is sending; others may send much, to a peer that takes it slowly."""
@@ -405,7 +398,7 @@ class Channel:
         """Wait until there is something to receive.
 
         Not by the socket's own timeout: that is one for all threads that use the socket, and each
-        call has a deadline of its own. (The socket's timeout limits what is sent.)
+        call has a deadline of its own.
         """
         remaining = deadline - monotonic()
         try:
@@ -416,11 +409,14 @@ class Channel:
         raise TimeoutError("receiving: timeout")
 
     def _check_fault(self, fault: OSError) -> None:
-        """Raise for an error of receiving, unless it is none of this call's.
+        """Raise for an error of receiving, unless it only says that nothing has come yet.
 
-        The socket's own timeout is: another thread may have set it while this one was reading.
+        We leave the socket blocking; but a connected one is the program's, which may have given it
+        a timeout, or made it non-blocking.
         """
-        if not isinstance(fault, builtins.TimeoutError) or fault.errno is not None:
+        if isinstance(fault, BlockingIOError):
+            self._wait_for_data(FOR_EVER)
+        elif not isinstance(fault, builtins.TimeoutError) or fault.errno is not None:
             self._raise_lost(fault)
 
     def _raise_lost(self, fault: OSError | None) -> NoReturn:

@@ -165,10 +165,10 @@ def open_channel(
         sock = _secure(sock, tls, uri, deadline)
     connection = SocketConnection(sock, str(uri.object))
     try:
-        connection.settimeout(_time_left(deadline, "sending the handshake"))
+        connection.settimeout(None)  # and it stays so: from here on everything has its deadline
         reader = MessageReader(settings.max_size, ANSWERS)
         content = {"handshake": handshake, "object": uri.object}
-        _send_connect(connection, settings, seq, content, annotations)
+        _send_connect(connection, settings, seq, content, annotations, deadline)
         answer = _receive_answer(connection, reader, deadline)
         if on_annotations is not None and answer.annotations:
             on_annotations(answer.annotations, answer.type)
@@ -239,6 +239,7 @@ def _send_connect(
     seq: int,
     content: dict[str, Any],
     more_annotations: Mapping[str, Any] | None,
+    deadline: float | None,
 ) -> None:
     state = get_state()
     annotations: Mapping[str, Any] | None = state.outgoing
@@ -262,7 +263,11 @@ def _send_connect(
     if settings.log_wire:
         parts = settings.number, flags, seq, payload, annotations, correlation_id
         log_message("sending", MessageType.CONNECT, *parts)
-    connection.send(head + bytes(payload))
+    data = head + bytes(payload)
+    if deadline is None:
+        connection.send(data)
+    else:
+        connection.send_before(deadline, data)
 
 
 def check_size(

@@ -233,7 +233,7 @@ class Link(Binding):
                 log_message("sending", MessageType.INVOKE, *parts)
         if flags & Flag.ONEWAY:
             with state.waiting():
-                channel.post(number, flags, payload, annotations, correlation_id)
+                channel.post(number, flags, payload, annotations, correlation_id, timeout)
             return None
         state.check_callee(channel.connection.sock.getpeername)
         with state.waiting():

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pyrolike.configure import config
 from pyrolike.errors import PyroError
 from pyrolike.transport import (
+    DONT_WAIT,
     BorrowedTlsSocket,
     SocketConnection,
     SocketFile,
@@ -35,7 +36,7 @@ from pyrolike.transport import (
 from .existing import ExistingConnectionServer
 from .multiplex import MultiplexServer
 from .onethread import LoopSettings
-from .outbox import DONT_WAIT, MOMENT, BriefOutbox
+from .outbox import MOMENT, BriefOutbox
 from .patience import PatientSession
 from .secure import SecurePatientSession
 from .session import Session

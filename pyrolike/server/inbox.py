@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING
 
 from pyrolike.errors import ProtocolError
 from pyrolike.protocol import MessageReader, MessageType
-from pyrolike.transport import CHUNK
-
-from .outbox import DONT_WAIT
+from pyrolike.transport import CHUNK, DONT_WAIT
 
 if TYPE_CHECKING:
     from pyrolike.protocol import Message

@@ -7,14 +7,12 @@ reply at most.
 
 from __future__ import annotations
 
-import contextlib
-import select
 import socket
 from collections import deque
 from time import monotonic
 from typing import Any
 
-from pyrolike.transport import transfer_fault
+from pyrolike.transport import send_available, transfer_fault
 
 TCP_PIECE = 8 * 1024 * 1024
 UNIX_PIECE = 256 * 1024
@@ -23,43 +21,6 @@ most; with a Unix socket each of its parts may, of some ten thousand bytes."""
 
 MOMENT = 0.1
 """Seconds a worker waits for a client to take a reply in, before the rest is sent without it."""
-
-DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # not on Windows; there we read only what is ready
-
-
-def send_available(sock: socket.socket, data: Any) -> int:
-    """Send what can be sent without waiting, whatever timeout the socket has; return how much.
-
-    Raises:
-        OSError: The connection is lost.
-    """
-    timeout = sock.gettimeout()
-    try:
-        if not DONT_WAIT and timeout != 0:
-            return _send_without_flag(sock, data, timeout)
-        # With a timeout of the program's Python itself waits for room; so there must be some.
-        if timeout and not _has_room(sock):
-            return 0
-        return sock.send(data, DONT_WAIT)
-    except (BlockingIOError, TimeoutError):
-        return 0
-
-
-def _send_without_flag(sock: socket.socket, data: Any, timeout: float | None) -> int:
-    sock.settimeout(0)
-    try:
-        return sock.send(data)
-    finally:
-        with contextlib.suppress(OSError):
-            sock.settimeout(timeout)
-
-
-def _has_room(sock: socket.socket) -> bool:
-    if sock.fileno() == -1:
-        return True  # to be told so by the system
-    poller = select.poll()  # where there is the flag, there is this
-    poller.register(sock, select.POLLOUT)
-    return bool(poller.poll(0))
 
 
 class Outbox:

@@ -18,10 +18,9 @@ from selectors import EVENT_READ
 from typing import TYPE_CHECKING
 
 from pyrolike.errors import ProtocolError
-from pyrolike.transport import CHUNK, explain_to_server
+from pyrolike.transport import CHUNK, DONT_WAIT, explain_to_server
 
 from .inbox import Inbox
-from .outbox import DONT_WAIT
 from .patience import PatientSession
 
 if TYPE_CHECKING:

@@ -36,11 +36,11 @@ from pyrolike.protocol import (
     squeeze,
 )
 from pyrolike.serializers import get_serializer, serializers
-from pyrolike.transport import CHUNK, JOINABLE, transfer_fault
+from pyrolike.transport import CHUNK, DONT_WAIT, JOINABLE, send_available, transfer_fault
 
 from .inbox import HANDSHAKE_SIZE, Inbox
 from .oneway import OnewayQueue
-from .outbox import DONT_WAIT, Outbox, send_available
+from .outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sized

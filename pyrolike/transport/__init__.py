@@ -25,15 +25,16 @@ from .sockets import (
     set_noinherit,
     set_reuseaddr,
     tune_keepalive,
-    wait_readable,
 )
 from .tls import TlsSettings, get_ssl_context, make_tls_context
 from .tls_faults import explain_to_server
 from .tls_socket import BorrowedTlsSocket, TlsSocket, wrap_client_side, wrap_server_side
 from .unix import SocketFile, find_socket_file, listen_unix_socket
+from .waiting import DONT_WAIT, send_available, wait_readable, wait_writable
 
 __all__ = [
     "CHUNK",
+    "DONT_WAIT",
     "JOINABLE",
     "BorrowedTlsSocket",
     "SocketConnection",
@@ -57,6 +58,7 @@ __all__ = [
     "location_str",
     "make_tls_context",
     "receive_data",
+    "send_available",
     "send_data",
     "set_keepalive",
     "set_nodelay",
@@ -65,6 +67,7 @@ __all__ = [
     "transfer_fault",
     "tune_keepalive",
     "wait_readable",
+    "wait_writable",
     "wrap_client_side",
     "wrap_server_side",
 ]

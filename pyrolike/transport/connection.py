@@ -14,13 +14,16 @@ import socket
 import ssl
 import struct
 import weakref
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
+from pyrolike import errors
 from pyrolike._forking import tell_of_forks
 
 from .faults import transfer_fault
-from .sockets import family_str, receive_data, wait_readable
+from .sockets import family_str, receive_data
 from .tls_socket import TlsSocket
+from .waiting import send_available, wait_readable, wait_writable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -129,6 +132,29 @@ class SocketConnection:
                 self.sock.sendall(memoryview(payload)[sent - len(head) :])
         except OSError as fault:
             raise transfer_fault(fault, "sending") from fault
+
+    def send_before(self, deadline: float, data: Any) -> None:
+        """Send all of *data* until a moment on the monotonic clock, whatever the socket's timeout.
+
+        What can be sent without waiting is sent even if the moment has passed.
+
+        Raises:
+            TimeoutError: The moment has come; it is unknown how much was sent.
+            ConnectionClosedError: The connection is lost.
+        """
+        rest = memoryview(data)
+        try:
+            if isinstance(self.sock, TlsSocket):
+                self.sock.sendall(rest, deadline)
+                return
+            while rest := rest[send_available(self.sock, rest) :]:
+                remaining = deadline - monotonic()
+                if remaining <= 0 or not wait_writable(self.sock, remaining):
+                    raise errors.TimeoutError("sending: timeout")
+        except OSError as fault:
+            raise transfer_fault(fault, "sending") from fault
+        except ValueError as fault:
+            raise errors.ConnectionClosedError("sending: the connection is closed") from fault
 
     def recv(self, size: int) -> bytes:
         """Receive exactly *size* bytes.

@@ -9,19 +9,18 @@ here reads the global ones.
 
 import contextlib
 import errno
-import math
 import os
-import select
-import selectors
 import socket
 import ssl
 import time
+from selectors import EVENT_READ, EVENT_WRITE
 
 from pyrolike.errors import CommunicationError, ConnectionClosedError
 from pyrolike.uri import URI
 
 from .address import Host, SocketAddress, location_str, resolve_tcp
 from .faults import connect_fault, listen_fault, transfer_fault
+from .waiting import wait_ready
 
 BACKLOG = 100
 """Connections that may wait to be accepted; Pyro's number."""
@@ -222,7 +221,7 @@ def send_data(sock: socket.socket, data: bytes | bytearray | memoryview) -> None
             try:
                 rest = rest[sock.send(rest) :]
             except BlockingIOError:
-                _wait(sock, selectors.EVENT_WRITE)
+                wait_ready(sock, EVENT_WRITE, None)
     except OSError as fault:
         raise transfer_fault(fault, "sending") from fault
 
@@ -310,25 +309,6 @@ def _listen(
     return sock
 
 
-def wait_readable(sock: socket.socket, seconds: float) -> bool:
-    """Wait until there is something to receive, or the connection ends; say whether that is so.
-
-    Args:
-        sock: An open socket.
-        seconds: How long to wait; less than 0 is 0, and more than a fortnight a fortnight.
-
-    Raises:
-        ValueError: The socket is closed.
-    """
-    seconds = min(max(0.0, seconds), 14 * 86_400.0)  # what the system can count
-    if hasattr(select, "poll"):
-        poller = select.poll()
-        poller.register(sock, select.POLLIN)
-        # Rounded up: a wait of half a millisecond must not become one of none.
-        return bool(poller.poll(math.ceil(1000 * seconds)))
-    return bool(select.select([sock], [], [], seconds)[0])
-
-
 def _receive_some(sock: socket.socket, size: int) -> bytes:
     """Receive up to *size* bytes, at least one; empty at the end of the connection."""
     # TLS knows no flags.
@@ -337,15 +317,9 @@ def _receive_some(sock: socket.socket, size: int) -> bytes:
         try:
             return sock.recv(min(size, _RECEIVE_SIZE), flags)
         except BlockingIOError:
-            _wait(sock, selectors.EVENT_READ)
+            wait_ready(sock, EVENT_READ, None)
         except OSError as fault:
             raise transfer_fault(fault, "receiving") from fault
-
-
-def _wait(sock: socket.socket, event: int) -> None:
-    with selectors.DefaultSelector() as selector:
-        selector.register(sock, event)
-        selector.select()
 
 
 def unix_family() -> int:

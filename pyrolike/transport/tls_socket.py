@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import math
 import os
-import select
 import socket
 import ssl
 import threading
@@ -26,11 +24,10 @@ from pyrolike import errors
 from pyrolike._forking import OpenLock, tell_of_forks
 
 from .tls_faults import explain_to_client
+from .waiting import DONT_WAIT, wait_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 
 PIECE = 64 * 1024
 """Bytes offered to the cipher at once: other threads get their turn in between."""
@@ -191,11 +188,17 @@ class TlsSocket:
             count += more
         return count
 
-    def sendall(self, data: Any) -> None:
-        """Send all of *data*; the timeout is for the whole."""
+    def sendall(self, data: Any, deadline: float | None = None) -> None:
+        """Send all of *data*; the timeout is for the whole.
+
+        Args:
+            data: What to send.
+            deadline: Moment on the monotonic clock that counts instead of the timeout; None for
+                the timeout.
+        """
         rest = memoryview(data).cast("B")
         timeout = self._timeout
-        end = None if not timeout else monotonic() + timeout
+        end = monotonic() + timeout if timeout and deadline is None else deadline
         while rest:
             if end is not None:
                 timeout = max(end - monotonic(), 0.001)
@@ -244,15 +247,7 @@ class TlsSocket:
         Raises:
             ValueError: The socket is closed.
         """
-        if seconds is not None:
-            seconds = min(max(0.0, seconds), 14 * 86_400.0)  # what the system can count
-        if hasattr(select, "poll"):
-            poller = select.poll()
-            poller.register(self._ssl, select.POLLIN if event == EVENT_READ else select.POLLOUT)
-            return bool(poller.poll(None if seconds is None else math.ceil(1000 * seconds)))
-        both = [self._ssl], [self._ssl]
-        wanted = (both[0], [], []) if event == EVENT_READ else ([], both[1], both[1])
-        return any(select.select(*wanted, seconds))
+        return wait_ready(self._ssl, event, seconds)
 
     def _do(
         self,

@@ -393,26 +393,17 @@ def test_annotations_go_with_the_handshake_and_those_of_the_answer_are_shown(
 # -- time
 
 
-def test_a_timeout_holds_for_the_connection_there_is() -> None:
-    with scripted_server(answering()) as location:
-        binding = binding_to(location)
-        channel = binding.connect()
-        connection = channel.connection
-        binding.set_timeout(0.05)
-        assert connection.gettimeout() == binding.timeout == 0.05
-        binding.set_timeout(0)
-        assert connection.gettimeout() is binding.timeout is None
-        channel.close()
-        binding.set_timeout(3.0)  # there is nothing to hold it for
-        assert binding.timeout == 3.0
-        binding.release()
-
-
 @pytest.mark.parametrize("timeout", [None, 7.5])
-def test_after_connecting_the_socket_has_the_timeout_of_calls(timeout: float | None) -> None:
+def test_the_socket_has_no_timeout_whatever_that_of_calls_is(timeout: float | None) -> None:
+    """It would be one for all threads, and setting it would disturb those that receive or send."""
     with scripted_server(answering()) as location:
         binding = binding_to(location, timeout)
-        assert binding.connect(monotonic() + 3.0).connection.gettimeout() == timeout
+        connection = binding.connect(monotonic() + 3.0).connection
+        binding.set_timeout(3.0)
+        assert binding.timeout == 3.0
+        assert connection.gettimeout() is None
+        binding.set_timeout(0)
+        assert binding.timeout is None
         binding.release()
 
 
@@ -592,7 +583,7 @@ def test_a_borrowed_socket_is_used_and_never_closed() -> None:
         binding = Binding(URI("PYRO:calc@<<connected-socket>>:0"))
         binding.set_timeout(7.5)
         binding.adopt(ours)
-        assert ours.gettimeout() == 7.5
+        assert ours.gettimeout() is None
         call = Call(lambda: ask(binding))
         request = peer.read_message()
         assert (request.type, request.seq) == (wire.INVOKE, binding.last_seq)

@@ -88,9 +88,30 @@ class FragileSocket(socket.socket):
         return data
 
     def sendall(self, data: Any, flags: int = 0) -> None:
+        self._fail_to_send()
+        super().sendall(data, flags)
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        self._fail_to_send()
+        return super().send(data, flags)
+
+    def sendmsg(self, *args: Any) -> int:
+        self._fail_to_send()
+        return super().sendmsg(*args)
+
+    def _fail_to_send(self) -> None:
         if self.send_fault is not None:
             raise self.send_fault
-        super().sendall(data, flags)
+
+
+class Untouchable(socket.socket):
+    """Fails when its timeout is set."""
+
+    def settimeout(self, timeout: float | None) -> None:
+        raise AssertionError(timeout)
+
+    def setblocking(self, blocking: bool) -> None:
+        raise AssertionError(blocking)
 
 
 # -- what goes out
@@ -473,22 +494,25 @@ def test_the_reply_to_a_call_given_up_need_not_come(opened: Line) -> None:
     opened.peer.wait_closed()
 
 
-def test_a_request_that_nobody_takes_ends_with_the_timeout_of_the_socket(opened: Line) -> None:
-    opened.channel.connection.settimeout(SOON)
-    with pytest.raises(errors.TimeoutError, match="sending"):
-        opened.ask(b"x" * HUGE, timeout=SOON)
-    with pytest.raises(UnsentError):
-        opened.ask()
-
-
-@pytest.mark.parametrize("usual", [None, PATIENCE])
+@pytest.mark.parametrize("usual", [None, SOON, PATIENCE])
 def test_a_large_request_that_nobody_takes_ends_with_the_time_of_the_call(
     opened: Line, usual: float | None
 ) -> None:
     """The socket's timeout is not looked at: it begins anew with each attempt to send."""
     opened.channel.connection.settimeout(usual)
     with pytest.raises(errors.TimeoutError, match="sending"):
-        opened.ask(b"x" * HUGE, timeout=SOON)
+        opened.ask(b"x" * HUGE, timeout=2 * SOON)
+    with pytest.raises(UnsentError):
+        opened.ask()
+
+
+def test_small_requests_that_nobody_takes_end_with_the_time_of_the_call(opened: Line) -> None:
+    def fill() -> None:
+        for _ in range(HUGE // JOINABLE):
+            opened.channel.post(wire.SERPENT, wire.ONEWAY, b"x" * JOINABLE, None, None, SOON)
+
+    with pytest.raises(errors.TimeoutError, match="sending"):
+        fill()
     with pytest.raises(UnsentError):
         opened.ask()
 
@@ -510,22 +534,23 @@ def test_a_large_request_may_take_longer_than_the_timeout_of_the_socket(opened: 
     assert opened.channel.connection.gettimeout() == SOON
 
 
-def test_a_timeout_that_is_set_while_a_large_request_goes_out_stays(opened: Line) -> None:
-    call = opened.run(opened.ask, b"x" * HUGE, PATIENCE)
-    opened.peer.receive(wire.HEADER_SIZE)  # it is going out
-    opened.channel.connection.settimeout(7.5)
-    opened.peer.receive(HUGE)
-    opened.peer.send(wire.message(wire.RESULT, b"done", seq=1))
-    assert call.answer() == b"done"
-    assert opened.channel.connection.gettimeout() == 7.5
+@pytest.mark.parametrize("timeout", [None, PATIENCE])
+def test_the_mode_of_the_socket_is_never_touched(timeout: float | None) -> None:
+    """It is one for all threads: one that is just receiving or sending would fail."""
+    with line(socket_class=Untouchable) as opened:
+        for size in (1, HUGE):
+            call, request = opened.call(b"x" * size, timeout)
+            opened.peer.send(reply(request, b"y" * size))
+            assert call.answer() == b"y" * size
 
 
-def test_a_large_request_without_a_limit_leaves_the_socket_as_it_is(opened: Line) -> None:
-    opened.channel.connection.settimeout(None)
-    call, request = opened.call(b"x" * HUGE)
-    opened.peer.send(reply(request, b"done"))
-    assert call.answer() == b"done"
-    assert opened.channel.connection.gettimeout() is None
+def test_the_program_may_make_its_connected_socket_non_blocking(opened: Line) -> None:
+    opened.channel.connection.settimeout(0)
+    call, request = opened.lead()
+    opened.peer.send(reply(request)[:20])
+    assert not call.is_over(SOON), call.error
+    opened.peer.send(reply(request)[20:])
+    assert call.answer() == b"WORD"
 
 
 @pytest.mark.slow
@@ -547,7 +572,7 @@ def test_a_call_that_waits_for_another_to_be_sent_keeps_its_time(opened: Line) -
 def test_the_timeout_of_the_socket_does_not_limit_a_call_that_may_take_for_ever(
     opened: Line,
 ) -> None:
-    """It is for sending; another thread may have set it while this one was reading."""
+    """The program may have set it, while this thread was reading."""
     call, request = opened.lead(timeout=None)
     opened.channel.connection.settimeout(SOON)
     opened.peer.send(reply(request)[:20])
@@ -978,20 +1003,18 @@ def test_a_call_that_is_interrupted_with_its_reply_in_hand_leaves_nothing_behind
 SEND_FAULTS = {
     "interrupt": (Interrupt("Ctrl-C"), Interrupt),
     "reset": (ConnectionResetError(104, "reset"), ConnectionClosedError),
-    "timeout": (TimeoutError("timed out"), errors.TimeoutError),
 }
 
 
+@pytest.mark.parametrize("timeout", [None, PATIENCE])
 @pytest.mark.parametrize("size", [1, HUGE])
 @pytest.mark.parametrize("kind", SEND_FAULTS)
-def test_a_sender_that_fails_ends_every_call(kind: str, size: int) -> None:
+def test_a_sender_that_fails_ends_every_call(kind: str, size: int, timeout: float | None) -> None:
     fault, expected = SEND_FAULTS[kind]
     with line(socket_class=FragileSocket) as opened:
         leader, followers, _ = leader_and_followers(opened)
         opened.sock.send_fault = fault
-        # With a timeout the first part of a large request goes out by another way.
-        opened.channel.connection.settimeout(PATIENCE)
-        sender = opened.run(opened.ask, b"x" * size, PATIENCE)
+        sender = opened.run(opened.ask, b"x" * size, timeout)
         assert type(sender.wait()) is expected
         for call in (leader, *followers):
             assert type(call.wait()) is ConnectionClosedError
@@ -1003,8 +1026,6 @@ def test_an_interrupted_sender_without_reply_ends_every_call(size: int) -> None:
     with line(socket_class=FragileSocket) as opened:
         leader, _ = opened.lead()
         opened.sock.send_fault = Interrupt("Ctrl-C")
-        # With a timeout the first part of a large request goes out by another way.
-        opened.channel.connection.settimeout(PATIENCE)
         with pytest.raises(Interrupt):
             opened.post(b"x" * size)
         assert type(leader.wait()) is ConnectionClosedError
@@ -1099,6 +1120,11 @@ class ClosedBehind(socket.socket):
     def sendall(self, data: Any, flags: int = 0) -> None:
         super().sendall(data, flags)
         self.close()
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        count = super().send(data, flags)
+        self.close()
+        return count
 
 
 @pytest.mark.parametrize("timeout", [None, PATIENCE])

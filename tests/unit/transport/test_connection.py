@@ -9,13 +9,14 @@ import ssl
 import threading
 import weakref
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from pyrolike import errors
 from pyrolike.errors import ConnectionClosedError
-from pyrolike.transport import SocketConnection, connection as connection_module
+from pyrolike.transport import SocketConnection, connection as connection_module, waiting
 from tests.support.daemon import PATIENCE, Threads
 
 HUGE = 8 * 1024 * 1024
@@ -140,6 +141,41 @@ def test_a_peer_that_takes_nothing_is_a_timeout(pair: Pair, method: str) -> None
     args = (b"x" * HUGE,) if method == "send" else (b"head", b"x" * HUGE)
     with pytest.raises(errors.TimeoutError, match="sending"):
         getattr(connection, method)(*args)
+
+
+@pytest.mark.parametrize("timeout", [None, 0.0, PATIENCE])
+@pytest.mark.parametrize("seconds", [SOON, -1.0])
+def test_what_must_be_sent_before_a_moment_is_given_up_then(
+    pair: Pair, timeout: float | None, seconds: float
+) -> None:
+    connection, peer = pair
+    connection.settimeout(timeout)
+    connection.send_before(monotonic() + seconds, b"little")
+    assert receive(peer, 6) == b"little"
+    with pytest.raises(errors.TimeoutError, match="sending"):
+        connection.send_before(monotonic() + seconds, b"x" * HUGE)
+    assert connection.gettimeout() == timeout
+
+
+def test_nothing_can_be_sent_before_any_moment_where_nobody_is(pair: Pair) -> None:
+    connection, peer = pair
+    peer.close()
+    with pytest.raises(ConnectionClosedError, match="sending"):
+        connection.send_before(monotonic() + PATIENCE, b"x")
+
+
+def test_who_waits_for_room_is_told_when_the_socket_is_closed(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, _ = pair
+
+    def wait_writable(sock: socket.socket, seconds: float) -> bool:
+        connection.close()
+        return waiting.wait_writable(sock, seconds)
+
+    monkeypatch.setattr(connection_module, "wait_writable", wait_writable)
+    with pytest.raises(ConnectionClosedError, match="closed"):
+        connection.send_before(monotonic() + PATIENCE, b"x" * HUGE)
 
 
 def test_a_peer_that_sends_nothing_is_a_timeout(pair: Pair) -> None:

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -207,6 +208,14 @@ def test_parts_and_certificates_go_through_a_connection(pair: Pair) -> None:
     assert theirs.recv(70_004) == b"head" + b"payload" * 10_000
     assert theirs.getpeercert()["version"] == 3
     assert not ours.getpeercert()
+
+
+def test_what_must_be_sent_before_a_moment_is_given_up_then(pair: Pair) -> None:
+    ours, theirs = (SocketConnection(end, keep_open=True) for end in pair)  # type: ignore[arg-type]
+    ours.send_before(monotonic() + PATIENCE, b"little")
+    assert theirs.recv(6) == b"little"
+    with pytest.raises(errors.TimeoutError, match="sending"):
+        ours.send_before(monotonic() + 0.05, b"x" * 8_000_000)
 
 
 def test_a_handshake_goes_in_steps(
