@@ -320,7 +320,7 @@ def test_where_the_system_gives_no_more_threads_calls_are_refused_and_the_server
             program.say("open")
             threads.wait()
             assert len(results) == 10
-            assert results[-1] == "held"
+            assert "held" in results  # in any place: a refusal may arrive last
             assert proxy.add(3, 4) == 7
 
 
