@@ -244,16 +244,18 @@ class CallContext:
 
         Assign a dictionary (4 ASCII letters to bytes) to send it with each further call of this
         thread; it stays until changed. In a daemon's call the values are memoryviews, and what you
-        assign goes out with nested calls only.
+        assign, or add to those that are there, goes out with nested calls only.
         """
         state = _thread.state
+        received = state.received
         if state.outgoing is None:
-            if state.client is not None:
-                if state.received is None:
-                    state.received = {}
-                return state.received
-            state.outgoing = {}
-        return state.outgoing
+            if state.client is None:
+                state.outgoing = {}
+                return state.outgoing
+            state.received = received = Arrived(received or {}, {})
+            state.outgoing = received.added
+        is_arrived = isinstance(received, Arrived) and received.added is state.outgoing
+        return received if is_arrived else state.outgoing
 
     @annotations.setter
     def annotations(self, annotations: dict[str, Any]) -> None:
@@ -264,11 +266,15 @@ class CallContext:
         """Annotations of a reply: to be sent with it in a daemon's call, received elsewhere.
 
         In a daemon's call that itself called somebody, these are the nested reply's if it had any;
-        assigning always means the own reply.
+        what you assign, or add to them, always goes out with the own reply.
         """
         state = _thread.state
-        if state.response_received is not None:
-            return state.response_received
+        received = state.response_received
+        if received is not None:
+            if state.client is not None and not isinstance(received, Arrived):
+                state.response_received = received = Arrived(received, state.response or {})
+                state.response = received.added
+            return received
         if state.response is None:
             state.response = {}
         return state.response
@@ -287,13 +293,17 @@ class CallContext:
 
     @correlation_id.setter
     def correlation_id(self, correlation_id: uuid.UUID | None) -> None:
+        if correlation_id is not None and not isinstance(correlation_id, uuid.UUID):
+            raise TypeError(
+                f"a correlation id is a uuid.UUID or None, not {type(correlation_id).__name__}"
+            )
         _thread.state.correlation = None if correlation_id is None else correlation_id.bytes
 
     def to_global(self) -> dict[str, Any]:
         """Return the eight fields as a dictionary, for `from_global` in another thread."""
         values = {name: getattr(self, name) for name in _FIELDS}
         state = _thread.state
-        if state.client is not None and state.outgoing is not None:
+        if state.client is not None and state.outgoing:
             values["annotations"] = state.received or {}
             values["outgoing_annotations"] = state.outgoing
         return values
@@ -341,6 +351,39 @@ class CallContext:
         if client is None:
             raise PyroError("resources can be tracked only while a daemon serves a call")
         return client
+
+
+class Arrived(dict[str, Any]):
+    """Annotations that have come. What a program adds to them is meant to be sent, and kept apart.
+
+    Attributes:
+        added: What was added.
+    """
+
+    __slots__ = ("added",)
+
+    def __init__(self, values: Mapping[str, Any], added: dict[str, Any]) -> None:
+        super().__init__(values)
+        self.added = added
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        self.added[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        self.added.pop(name, None)
+
+    def update(self, *others: Any, **more: Any) -> None:
+        """Add several."""
+        for name, value in dict(*others, **more).items():
+            self[name] = value
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """Add one unless it is there."""
+        if name not in self:
+            self[name] = default
+        return self[name]
 
 
 def _checked(annotations: Any) -> Any:

@@ -26,9 +26,8 @@ def pack_blob(
     """Return serializer number, payload and annotation of a call whose only argument is *blob*.
 
     A blob that was received is passed on unopened, labelled with the serializer it was written
-        with: its
-    payload keeps the object id and method of its first hop, which nobody looks at; where it goes
-    now stands in the annotation.
+    with: its payload keeps the object id and method of its first hop, which nobody looks at; where
+    it goes now stands in the annotation.
     """
     annotations = {BLOB_INFO: blob.pack_address(object_id, method)}
     message = blob.message

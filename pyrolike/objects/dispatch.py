@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pyrolike.protocol import Message
     from pyrolike.serializers import SerializerBase
 
+    from .members import Members
     from .streams import StreamTable
     from .table import ObjectTable
 
@@ -93,6 +94,9 @@ Reply: TypeAlias = "tuple[int, Any, Mapping[str, bytes] | None]"
 
 Call: TypeAlias = "tuple[str, Callable[..., Any], Any, Mapping[str, Any] | None]"
 """A prepared call: the member's name, what to call, positional and keyword arguments."""
+
+Batch: TypeAlias = "tuple[object, Members, Any]"
+"""A prepared batch: the object, what it offers, and triples of name and arguments."""
 
 
 class Dispatcher:
@@ -221,14 +225,24 @@ class Dispatcher:
                 payload = codec.dumps(substitute)
         return Flag.EXCEPTION, payload, annotations
 
-    def _answer_batch(self, client: Any, codec: SerializerBase, message: Message) -> Reply:
-        """Make a batch's calls in order; the first that fails ends it, as its last result."""
+    def prepare_batch(self, client: Any, codec: SerializerBase, message: Message) -> Batch:
+        """Unpack a batch and find what it calls; `prepare` for several calls of one object."""
         object_id, _, calls, _ = codec.loadsCall(message.payload)
         entry = self._table.get(object_id)
         instance = entry.instance
         if instance is None:
             instance = obtain_instance(entry, client.pyroInstances)
-        members = entry.get_members(self.policy.require_expose)
+        return instance, entry.get_members(self.policy.require_expose), calls
+
+    def run_batch(self, client: Any, batch: Batch) -> None:
+        """Make the calls of a batch that nobody waits for. The first that fails ends it."""
+        instance, members, calls = batch
+        for name, vargs, kwargs in calls:
+            self.run(client, (name, find_method(instance, name, members), vargs, kwargs))
+
+    def _answer_batch(self, client: Any, codec: SerializerBase, message: Message) -> Reply:
+        """Make a batch's calls in order; the first that fails ends it, as its last result."""
+        instance, members, calls = self.prepare_batch(client, codec, message)
         results: list[Any] = []
         with contextlib.ExitStack() as dressing:
             for name, vargs, kwargs in calls:

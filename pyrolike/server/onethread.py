@@ -119,15 +119,13 @@ class OneThreadServer(Server):
 
     def count_threads(self) -> ThreadCount:
         """Say what the threads do just now; never waits."""
-        is_busy = any(session.is_busy for session in list(self._sessions))
-        is_idle = self._loop.is_running and not is_busy
+        busy = int(any(session.is_busy for session in list(self._sessions)))
+        idle = int(self._loop.is_running and not busy)
         queued = self._loop.count_ready()
         pool = self._pool
         if pool is None:
-            return ThreadCount(is_busy, 0, is_idle, queued)
-        return ThreadCount(
-            is_busy + pool.busy_count, pool.lent_count, is_idle + pool.idle_count, queued
-        )
+            return ThreadCount(busy, 0, idle, queued)
+        return ThreadCount(busy + pool.busy_count, pool.lent_count, idle + pool.idle_count, queued)
 
     def start_task(self, task: Callable[[], None]) -> bool:
         """Run *task* in another thread, if one is free; say whether that is so."""

@@ -111,6 +111,11 @@ class OnewayQueue:
         """Whether `run` would wait."""
         return len(self._jobs) >= LONGEST
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a call runs or waits."""
+        return self._is_running
+
     def run(self, state: ContextState, call: Callable[[], object]) -> None:
         """Run *call* soon in a thread whose context shows *state*; here and now if none is free."""
         with self._has_room:

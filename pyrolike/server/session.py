@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.callcontext import ContextState
@@ -229,21 +230,29 @@ class Session(Inbox):
     ) -> None:
         """Make a call that gets no reply, whatever happens."""
         dispatcher, client = self._service.dispatcher, self.connection
-        if message.flags & Flag.BATCH:
-            dispatcher.answer(client, codec, message)
-            return
+        is_batch = bool(message.flags & Flag.BATCH)
+        job: Callable[[], object]
         try:
             # Here, not in the other thread: a session's instance is made by its session.
-            call = dispatcher.prepare(client, codec, message)
-            if not settings.oneway_threaded:
-                dispatcher.run(client, call)
+            if is_batch:
+                job = partial(
+                    dispatcher.run_batch, client, dispatcher.prepare_batch(client, codec, message)
+                )
+            else:
+                job = partial(dispatcher.run, client, dispatcher.prepare(client, codec, message))
+            # A batch is made before the client's next request is looked at, as stock daemons do;
+            # but not before the one-way calls that came earlier.
+            queue = self._oneway
+            is_first = queue is None or not queue.is_at_work
+            if not settings.oneway_threaded or (is_batch and is_first):
+                job()
                 return
         except BaseException:  # there is nobody to tell; the connection goes on
             log.warning("a oneway call cannot be made, or failed", exc_info=True)
             return
         if self._oneway is None:
             self._oneway = OnewayQueue(self._service.start_task, self._service.backlog)
-        self._oneway.run(self.state.copy(), lambda: dispatcher.run(client, call))
+        self._oneway.run(self.state.copy(), job)
 
     def _answer_connect(self, settings: ServingSettings, message: Message) -> None:
         """Shake hands, or refuse with the reason."""

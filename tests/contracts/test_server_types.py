@@ -125,6 +125,23 @@ def test_oneway_calls_run_beside_the_others_and_in_order(kind: str, calc: Calc) 
 
 
 @every_type
+def test_a_oneway_batch_does_not_overtake_the_oneway_calls_before_it(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server:
+        proxy = server.proxy()
+        proxy.wait_oneway()
+        proxy.note(0)
+        batch = BatchProxy(proxy)
+        batch.note(1)
+        batch.note(2)
+        batch(oneway=True)
+        proxy.note(3)
+        assert proxy.add(3, 4) == 7
+        assert calc.notes == []
+        calc.may_go_on.set()
+        assert calc.wait_noted(4) == [0, 1, 2, 3]
+
+
+@every_type
 @pytest.mark.parametrize("how", ["exit", "interrupt", "generator"])
 def test_a_method_that_wants_to_end_its_thread_ends_nothing(
     kind: str, calc: Calc, how: str
@@ -553,6 +570,7 @@ def test_a_daemon_tells_what_it_is_doing_while_everything_is_busy(kind: str, cal
         assert (stats.calls, stats.errors) == (11 + handshakes, 1)
         assert (stats.owned_streams, stats.lingering_streams) == (2, 0)
         assert stats.queued_oneways == 5
+        assert {type(getattr(stats, name)) for name in stats.__slots__} == {str, float, int}
         assert stats.busy_threads >= 1  # the one-way call
         assert 0 < stats.uptime < server.daemon.stats().uptime
         calc.may_go_on.set()

@@ -61,6 +61,15 @@ class Witness:
         self.relay()
 
     @expose
+    def relay_adding(self, name: str) -> None:
+        """Add an annotation to the caller's before the next call, and to its reply's behind it."""
+        current_context.annotations[name] = b"from the middle"
+        assert self.next_proxy is not None
+        with self.next_proxy as proxy:
+            proxy.look()
+            current_context.response_annotations[name] = b"from behind"
+
+    @expose
     def track(self, resource: Any = None) -> None:
         self.resource = Resource()
         current_context.track_resource(self.resource)
@@ -256,6 +265,18 @@ def test_a_nested_call_does_not_pass_on_the_callers_annotations(
     assert last.seen["annotations"] == {}
     proxy.relay_with("OWN_")
     assert last.seen["annotations"] == {"OWN_": b"from the middle"}
+
+
+def test_annotations_may_be_added_one_by_one_around_a_nested_call(
+    running: RunningDaemon, proxy: Proxy, witness: Witness
+) -> None:
+    last = Witness()
+    running.daemon.register(last, "last")
+    witness.next_proxy = running.proxy("last")
+    current_context.annotations = {"USER": b"private"}
+    proxy.relay_adding("OWN_")
+    assert last.seen["annotations"] == {"OWN_": b"from the middle"}
+    assert response_annotations() == {"OWN_": b"from behind", "DAEM": b"every reply"}
 
 
 def test_what_a_nested_call_brought_back_is_not_the_methods_answer(

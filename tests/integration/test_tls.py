@@ -44,7 +44,7 @@ from tests.support.serving import settle
 
 both_types = pytest.mark.parametrize("kind", ["thread", "multiplex"])
 
-SOON = 5.0
+SOON = 1.0
 """Seconds in which a call is answered that nobody holds up."""
 
 

@@ -146,7 +146,7 @@ def test_the_next_request_begins_with_nothing_of_the_last(serving: ContextState)
     serving.response_received = {"NEST": b"x"}
     serving.begin_request(Message(4, 1, 0, 18, b""))
     assert current_context.annotations == current_context.response_annotations == {}
-    assert (serving.outgoing, serving.response) == (None, {})
+    assert (serving.outgoing, serving.response) == ({}, {})
     assert (current_context.seq, current_context.msg_flags) == (18, 0)
     assert current_context.correlation_id != ID
 
@@ -174,6 +174,42 @@ def test_annotations_for_the_reply_are_kept_apart_from_those_of_nested_replies(
     assert current_context.response_annotations == {"NEST": b"y"}
     current_context.response_annotations = {"BACK": b"z"}
     assert current_context.response_annotations == serving.response == {"BACK": b"z"}
+
+
+def test_what_is_added_to_a_callers_annotations_is_to_be_sent(serving: ContextState) -> None:
+    current_context.annotations["MINE"] = b"x"
+    current_context.annotations.update({"MORE": b"y"}, LAST=b"z")
+    assert current_context.annotations.setdefault("LAST", b"other") == b"z"
+    assert current_context.annotations.setdefault("ABCD", b"other") == b"the caller's"
+    del current_context.annotations["MORE"], current_context.annotations["ABCD"]
+    assert serving.outgoing == {"MINE": b"x", "LAST": b"z"}
+    assert current_context.annotations == serving.outgoing
+    current_context.annotations = {"ONLY": b"x"}
+    assert current_context.annotations == serving.outgoing == {"ONLY": b"x"}
+
+
+def test_what_is_added_to_a_nested_replys_annotations_is_for_the_own_reply(
+    serving: ContextState,
+) -> None:
+    current_context.response_annotations["BACK"] = b"x"
+    serving.response_received = {"NEST": b"y"}
+    current_context.response_annotations["MORE"] = b"z"
+    assert current_context.response_annotations == {"NEST": b"y", "MORE": b"z"}
+    assert serving.response == {"BACK": b"x", "MORE": b"z"}
+
+
+def test_what_was_added_can_be_taken_to_another_thread(serving: ContextState) -> None:
+    current_context.annotations["MINE"] = b"x"
+    values = current_context.to_global()
+    set_state(ContextState())
+    current_context.from_global(values)
+    assert current_context.annotations == {"ABCD": b"the caller's", "MINE": b"x"}
+    assert get_state().outgoing == {"MINE": b"x"}
+
+
+def test_what_is_no_correlation_id_is_refused_at_once() -> None:
+    with pytest.raises(TypeError, match=r"uuid\.UUID or None, not str"):
+        current_context.correlation_id = str(ID)  # type: ignore[assignment]  # the mistake is the point
 
 
 def test_in_a_call_there_is_always_a_correlation_id(serving: ContextState) -> None:
