@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         errors as errors,
         nameserver as nameserver,
         naming as naming,
+        nsc as nsc,
         objects as objects,
         protocol as protocol,
         serializers as serializers,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         tracebacks as tracebacks,
         transport as transport,
         uri as uri,
+        utils as utils,
     )
     from pyrolike.callcontext import current_context as current_context
     from pyrolike.client import BatchProxy as BatchProxy, Proxy as Proxy, batch as batch
@@ -74,6 +76,7 @@ _MODULES = (
     "errors",
     "nameserver",
     "naming",
+    "nsc",
     "objects",
     "protocol",
     "serializers",
@@ -82,6 +85,7 @@ _MODULES = (
     "tracebacks",
     "transport",
     "uri",
+    "utils",
 )
 
 _NAMES = {

@@ -305,7 +305,7 @@ class Configuration:
 
     def dump(self) -> str:
         """Return versions and settings as lines of text, with passwords masked."""
-        settings = [f"{name} = {_show(name, getattr(self, name))}" for name in sorted(ITEMS)]
+        settings = [f"{name} = {shown_value(name, getattr(self, name))}" for name in sorted(ITEMS)]
         return "\n".join(_describe_surroundings() + settings)
 
     def _store(self, values: Mapping[str, Any]) -> None:
@@ -348,7 +348,7 @@ def _mask(name: str, value: object) -> object:
     return "*****" if name.endswith("PASSWD") and value else value
 
 
-def _show(name: str, value: object) -> object:
+def shown_value(name: str, value: object) -> object:
     """Return what is printed for a value: no passwords, and sets always in the same order."""
     if isinstance(value, set):
         return "{" + ", ".join(map(repr, sorted(value))) + "}"

@@ -1,0 +1,275 @@
+"""Checks of `pyrolike doctor` that look at the network: addresses, ports, and name servers.
+
+Each tries what a program would do, on this machine and with these settings, and nothing takes
+longer than a few seconds. What a firewall between two machines does cannot be seen from here.
+"""
+
+import contextlib
+import ipaddress
+import socket
+import time
+from ipaddress import IPv4Address, IPv6Address
+
+from pyrolike._terminal import sentence
+from pyrolike.client import Proxy
+from pyrolike.client.locating import locate_uri
+from pyrolike.configure import config
+from pyrolike.constants import NAMESERVER_NAME
+from pyrolike.errors import NamingError, PyroError, SerializeError
+from pyrolike.naming.announce import QUESTION
+from pyrolike.server import Daemon
+from pyrolike.transport import create_bc_socket, location_str
+from pyrolike.uri import URI
+
+from .findings import Finding, Findings
+
+PATIENCE = 3.0
+BROADCAST_SECONDS = 0.7
+"""As long as Pyro's clients wait for an answer."""
+
+MOST_NAMES = 10_000
+"""Of a larger name server the entries are not looked at."""
+
+_START = "Start one with `pyrolike ns`, or set NS_HOST and NS_PORT to where it is."
+
+Address = IPv4Address | IPv6Address
+
+
+def find_address(host: str) -> Address | None:
+    """Return what a host name means here; None if nothing."""
+    with contextlib.suppress(OSError, ValueError):
+        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+        return ipaddress.ip_address(str(found[0][4][0]).partition("%")[0])
+    return None
+
+
+def is_public() -> bool:
+    """Say whether a daemon that is given no address can be reached from other machines."""
+    address = find_address(config.HOST) if config.HOST else None
+    return address is None or not address.is_loopback
+
+
+def check_binding() -> Findings:
+    """Make a daemon as a program does that says no address, and see where it is."""
+    try:
+        daemon = Daemon()
+    except (OSError, ValueError, PyroError) as error:
+        topic = "serializers" if isinstance(error, SerializeError) else "binding"
+        yield Finding(
+            "error",
+            topic,
+            f"A daemon cannot be made: {sentence(error)}.",
+            "Set HOST to a name or an address of this machine."
+            if isinstance(error, OSError)
+            else "Correct the settings that it names.",
+        )
+        return
+    with daemon:
+        bound = ipaddress.ip_address(str(daemon.sock.getsockname()[0]).partition("%")[0])
+        advertised = URI(daemon.uriFor("x"))
+    yield Finding("ok", "binding", f"HOST is {config.HOST!r}: a daemon listens on {bound}.")
+    yield from _check_advertised(bound, str(advertised.host))
+
+
+def _check_advertised(bound: Address, host: str) -> Findings:
+    """Tell what uris say, and who gets to the daemon with them."""
+    if config.NATHOST:
+        yield from _check_nat(bound)
+    elif find_address(host) is None:
+        yield Finding(
+            "warning",
+            "address",
+            f"Uris say {host}, and no such name is known here.",
+            "Set HOST to a name or address that clients know, or NATHOST to what they shall see.",
+        )
+    elif bound.is_unspecified:
+        yield Finding(
+            "warning",
+            "address",
+            f"Uris say {host}, which on any other machine means that machine: clients elsewhere "
+            "connect to themselves.",
+            "Set HOST to the address that clients use, or NATHOST to what uris shall say.",
+        )
+    elif bound.is_loopback:
+        yield Finding(
+            "note",
+            "address",
+            f"Uris say {host}: only programs on this machine reach such a daemon.",
+            "Set HOST to an address of this machine if others shall reach it.",
+        )
+        yield from _check_own_name(host)
+    else:
+        yield Finding(
+            "ok",
+            "address",
+            f"Uris say {host}, which is {bound} here: machines that reach this address reach the "
+            "daemon, unless a firewall is between them.",
+        )
+
+
+def _check_nat(bound: Address) -> Findings:
+    address = find_address(str(config.NATHOST))
+    if address is None or address.is_loopback or address.is_unspecified:
+        meaning = "an unknown name here" if address is None else f"{address} here"
+        yield Finding(
+            "warning",
+            "address",
+            f"Uris say NATHOST, {config.NATHOST}, which is {meaning}: clients elsewhere will "
+            "hardly find the daemon with it.",
+            "Set NATHOST to the name or address by which they reach this machine.",
+        )
+    else:
+        yield Finding("note", "address", f"Uris say {config.NATHOST}, which is {address}.")
+    if bound.is_loopback:
+        yield Finding(
+            "note",
+            "address",
+            "NATHOST is set, but daemons listen on this machine's loopback only.",
+            "That works if something here forwards to them, such as a tunnel; else set HOST too.",
+        )
+
+
+def _check_own_name(host: str) -> Findings:
+    """Tell what becomes of the machine's own name, which Debian gives a loopback address."""
+    name = socket.gethostname()
+    address = find_address(name)
+    if address is None or not address.is_loopback:
+        return
+    is_meant = host.lower() == name.lower()
+    yield Finding(
+        "warning" if is_meant else "note",
+        "address",
+        f"This machine's name, {name}, means {address} here, though elsewhere it may mean "
+        "another address: a daemon that is bound to the name is not reachable from there.",
+        "Set HOST to the address itself, or correct /etc/hosts.",
+    )
+
+
+def check_name_server() -> Findings:
+    """Look for the name server as a program does, and at what it says."""
+    where = location_str(config.NS_HOST, config.NS_PORT)
+    if find_address(config.NS_HOST) is None:
+        yield Finding(
+            "error", "name server", f"NS_HOST is {config.NS_HOST!r}, an unknown name.", _START
+        )
+        return
+    try:
+        with Proxy(locate_uri(config.NS_HOST)) as names:
+            names._pyroTimeout = PATIENCE
+            names._pyroBind()
+            number = names.count()
+            yield Finding(
+                "ok",
+                "name server",
+                f"The name server at {names._pyroUri.location} answers, and has {number} names.",
+            )
+            if number <= MOST_NAMES:
+                yield from _check_entries(names)
+    except NamingError as error:
+        yield from _check_port(where, error)
+    except PyroError as error:
+        yield Finding(
+            "error",
+            "name server",
+            f"What is at {where} does not answer as a name server does: {sentence(error)}.",
+            _START,
+        )
+
+
+def _check_port(where: str, error: NamingError) -> Findings:
+    """Say whether nobody is there, or somebody else is."""
+    try:
+        socket.create_connection((config.NS_HOST, config.NS_PORT), PATIENCE).close()
+    except OSError:
+        yield Finding("warning", "name server", f"There is no name server at {where}.", _START)
+    else:
+        yield Finding(
+            "error",
+            "name server",
+            f"Port {config.NS_PORT} of {config.NS_HOST} is in use, and not by a name server that "
+            f"wants us: {sentence(error)}.",
+            "End that program, or set NS_PORT to another port for server and clients.",
+        )
+
+
+def _check_entries(names: Proxy) -> Findings:
+    """Look for what machines other than the name server's own cannot use."""
+    server = find_address(str(names._pyroUri.host))
+    entries = {
+        name: URI(text)
+        for name, text in names.list().items()
+        if name != NAMESERVER_NAME and URI(text).host
+    }
+    everywhere = sorted(name for name, uri in entries.items() if uri.host in ("0.0.0.0", "::"))
+    if everywhere:
+        yield Finding(
+            "warning",
+            "name server",
+            f"{_some(everywhere)} {_are(everywhere)} registered at 0.0.0.0, which means every "
+            "client's own machine.",
+            "Start these servers with an address as HOST, or with NATHOST.",
+        )
+    local = sorted(name for name, uri in entries.items() if _is_local(str(uri.host)))
+    if local and server is not None and not server.is_loopback:
+        yield Finding(
+            "warning",
+            "name server",
+            f"{_some(local)} {_are(local)} registered at localhost, which means every client's "
+            "own machine.",
+            "Start these servers with the address of their machine as HOST.",
+        )
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _are(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def check_broadcasts() -> Findings:
+    """Ask by broadcast who is a name server, and tell who answers."""
+    answers = _ask_everybody()
+    if len(answers) > 1:
+        yield Finding(
+            "warning",
+            "broadcast",
+            f"{len(answers)} name servers answer broadcasts: {', '.join(sorted(answers))}. "
+            "Clients that search take any of them.",
+            "End those that are not wanted, start them with --nobc, or set NS_HOST.",
+        )
+    elif answers:
+        yield Finding("ok", "broadcast", f"A name server answers broadcasts: {answers.pop()}.")
+    else:
+        yield Finding(
+            "note",
+            "broadcast",
+            f"No name server answers broadcasts on UDP port {config.NS_BCPORT}; one that listens "
+            "on localhost never does.",
+        )
+
+
+def _ask_everybody() -> set[str]:
+    """Return the uris that come as answers."""
+    answers: set[str] = set()
+    with contextlib.suppress(OSError), create_bc_socket() as sock:
+        for address in config.BROADCAST_ADDRS:
+            with contextlib.suppress(OSError):
+                host = "255.255.255.255" if address == "<broadcast>" else address
+                sock.sendto(QUESTION, (host, config.NS_BCPORT))
+        end = time.monotonic() + BROADCAST_SECONDS
+        while (left := end - time.monotonic()) > 0 and len(answers) < 100:
+            sock.settimeout(left)
+            with contextlib.suppress(UnicodeError, PyroError):
+                answers.add(str(URI(sock.recvfrom(100)[0].decode("iso-8859-1"))))
+    return answers

@@ -1,0 +1,61 @@
+"""What people write for a remote object, and the way to it."""
+
+import argparse
+import re
+
+from pyrolike._terminal import seconds
+from pyrolike.client import Proxy
+from pyrolike.constants import DAEMON_NAME
+from pyrolike.errors import PyroError
+from pyrolike.uri import PROTOCOLS, UNIX_PREFIX, URI
+
+TARGET_HELP = """\
+An object is written as a PYRO:, PYRONAME: or PYROMETA: uri; as its name in the name server; or, for
+the object of a daemon itself, as host:port or ./u:path.
+"""
+
+_LOCATION = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^:@/\[\]\s]+):[0-9]+")
+
+
+def target(text: str) -> URI:
+    """Return the uri of the object that is meant, for argparse."""
+    try:
+        if text.partition(":")[0].upper() in PROTOCOLS:
+            return URI(text)
+        if text.startswith(UNIX_PREFIX) or _LOCATION.fullmatch(text):
+            return URI(f"PYRO:{DAEMON_NAME}@{text}")
+        return URI(f"PYRONAME:{text}")
+    except PyroError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def add_timeout_option(parser: argparse.ArgumentParser, default: float | None) -> None:
+    """Let ``--timeout`` say how long an answer may take; None is the setting COMMTIMEOUT."""
+    said = "the setting COMMTIMEOUT" if default is None else f"{default:g}"
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=default,
+        metavar="SECONDS",
+        help=f"how long an answer may take, 0 for ever; default {said}",
+    )
+
+
+def connect(uri: URI, timeout: float | None = None, serializer: str | None = None) -> Proxy:
+    """Return a connected proxy, which knows what the object exposes.
+
+    Args:
+        uri: Of the object. A name is looked up; the proxy has the uri that it stands for.
+        timeout: Seconds for this and for each call; None leaves it to the settings.
+        serializer: For the calls; None leaves it to the settings.
+
+    Raises:
+        PyroError: The object cannot be found or reached, or the serializer is unknown.
+    """
+    proxy = Proxy(uri)
+    if timeout is not None:
+        proxy._pyroTimeout = timeout
+    if serializer is not None:
+        proxy._pyroSerializer = serializer
+    proxy._pyroBind()
+    return proxy
