@@ -173,7 +173,7 @@ def _is_sure(number: int, pattern: str, options: argparse.Namespace) -> bool:
     """Ask whether so many names shall go. There is nothing to ask if there are none."""
     if not number:
         return False
-    question = f"{number} names match '{pattern}'. Remove them all (y/n)? "
+    question = f"Names that match '{pattern}': {number}. Remove them all (y/n)? "
     print(question, end="", file=sys.stderr if options.json else sys.stdout, flush=True)
     answer = sys.stdin.readline() if sys.stdin is not None else ""
     if not answer:

@@ -15,7 +15,7 @@ from pyrolike.client import Proxy
 from pyrolike.client.locating import locate_uri
 from pyrolike.configure import config
 from pyrolike.constants import NAMESERVER_NAME
-from pyrolike.errors import NamingError, PyroError, SerializeError
+from pyrolike.errors import NamingError, PyroError
 from pyrolike.naming.announce import QUESTION
 from pyrolike.server import Daemon
 from pyrolike.transport import create_bc_socket, location_str
@@ -54,14 +54,14 @@ def check_binding() -> Findings:
     try:
         daemon = Daemon()
     except (OSError, ValueError, PyroError) as error:
-        topic = "serializers" if isinstance(error, SerializeError) else "binding"
+        is_place = isinstance(error, OSError) and not config.SSL
         yield Finding(
             "error",
-            topic,
+            "binding",
             f"A daemon cannot be made: {sentence(error)}.",
             "Set HOST to a name or an address of this machine."
-            if isinstance(error, OSError)
-            else "Correct the settings that it names.",
+            if is_place
+            else "Correct the settings that this is about.",
         )
         return
     with daemon:

@@ -64,6 +64,9 @@ def main(args: Sequence[str] | None = None, *, prog: str = "pyrolike serve") -> 
     options = parser.parse_args(args)
     if options.unixsocket and (options.host is not None or options.port):
         parser.error("--unixsocket excludes --host and --port")
+    if options.ns and not options.name:
+        parser.error("--ns needs a --name to register")
+    options.ns = bool(options.name) and options.ns is not False
     return run(partial(_serve, options), verbose=options.verbose)
 
 
@@ -113,16 +116,10 @@ def _serve(options: argparse.Namespace) -> None:
         if options.expose_all:
             config.REQUIRE_EXPOSE = False
         with _offering(thing, path or module, options) as (daemon, uri):
-            name = options.name if _wants_name_server(options) else None
+            name = options.name if options.ns else None
             with until_terminated(daemon) as condition, _registered(uri, name, options.tag):
                 _introduce(daemon, uri, options)
                 daemon.requestLoop(condition)
-
-
-def _wants_name_server(options: argparse.Namespace) -> bool:
-    if options.ns and not options.name:
-        raise CommandError("--ns needs a --name to register")
-    return bool(options.name) and options.ns is not False
 
 
 # -- what is offered ------------------------------------------------------------------------------
@@ -161,7 +158,7 @@ def _functions_of(module: ModuleType, everything: bool) -> Any:
         for name, value in vars(module).items()
         if inspect.isroutine(value)
         and not is_private_attribute(name)
-        and (getattr(value, EXPOSED, False) or (everything and value.__module__ == module.__name__))
+        and (getattr(value, EXPOSED, False) or (everything and _is_of(module, value)))
     ]
     if not found:
         raise CommandError(
@@ -169,6 +166,11 @@ def _functions_of(module: ModuleType, everything: bool) -> Any:
             f"{module.__name__}:function, or offer all with --expose-all"
         )
     return _object_with(found)
+
+
+def _is_of(module: ModuleType, function: Any) -> bool:
+    """Say whether a function is the module's own, and one that can be called from afar."""
+    return function.__module__ == module.__name__ and not inspect.iscoroutinefunction(function)
 
 
 def _object_with(functions: Sequence[tuple[str, Callable[..., Any]]]) -> Any:
@@ -211,7 +213,7 @@ def _offering(
         except PyroError as error:
             raise CommandError(
                 f"{options.target} cannot be offered: {error}"
-                + ("" if options.expose_all else " (@expose marks what is; or try --expose-all)")
+                + ("" if options.expose_all else " (--expose-all offers all that is public)")
             ) from error
         yield daemon, uri
 
@@ -238,7 +240,7 @@ def _registered(uri: URI, name: str | None, tags: Sequence[str]) -> Iterator[Non
 def _introduce(daemon: Daemon, uri: URI, options: argparse.Namespace) -> None:
     members = daemon.proxyFor(str(uri.object))
     methods, attributes = sorted(members._pyroMethods), sorted(members._pyroAttrs)
-    name = options.name if _wants_name_server(options) else None
+    name = options.name if options.ns else None
     if options.json:
         data = {"uri": str(uri), "name": name, "methods": methods, "attributes": attributes}
         show_json(data)

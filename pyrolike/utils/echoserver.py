@@ -1,8 +1,8 @@
 """A server to try clients with.
 
-It is ``pyrolike-echoserver``, or ``python -m pyrolike.utils.echoserver``. Its object answers, fails,
-is slow and streams, so that one can see how a client takes it. Options, members and printed lines
-are Pyro's. Source: nameserver.md section 8.4.
+It is ``pyrolike-echoserver``, or ``python -m pyrolike.utils.echoserver``. Its object answers,
+fails, is slow and streams, so that one can see how a client takes it. Options, members and printed
+lines are Pyro's. Source: nameserver.md section 8.4.
 """
 
 from __future__ import annotations
