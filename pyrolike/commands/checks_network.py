@@ -7,6 +7,7 @@ longer than a few seconds. What a firewall between two machines does cannot be s
 import contextlib
 import ipaddress
 import socket
+import threading
 import time
 from ipaddress import IPv4Address, IPv6Address
 
@@ -14,7 +15,7 @@ from pyrolike._terminal import sentence
 from pyrolike.client import Proxy
 from pyrolike.client.locating import locate_uri
 from pyrolike.configure import config
-from pyrolike.constants import NAMESERVER_NAME
+from pyrolike.constants import DAEMON_NAME, NAMESERVER_NAME
 from pyrolike.errors import NamingError, PyroError
 from pyrolike.naming.announce import QUESTION
 from pyrolike.server import Daemon
@@ -67,8 +68,34 @@ def check_binding() -> Findings:
     with daemon:
         bound = ipaddress.ip_address(str(daemon.sock.getsockname()[0]).partition("%")[0])
         advertised = URI(daemon.uriFor("x"))
+        failure = _try_call(daemon)
     yield Finding("ok", "binding", f"HOST is {config.HOST!r}: a daemon listens on {bound}.")
+    if failure is None:
+        yield Finding("ok", "binding", "A call to such a daemon is answered.")
+    else:
+        yield Finding(
+            "error",
+            "binding",
+            f"A call to a daemon fails, though both have these settings: {failure}.",
+            "Correct what it says; the settings for TLS and for serializers are its usual reasons.",
+        )
     yield from _check_advertised(bound, str(advertised.host))
+
+
+def _try_call(daemon: Daemon) -> str | None:
+    """Call a daemon of this process; return what went wrong, or None."""
+    thread = threading.Thread(target=daemon.requestLoop, name="doctor-daemon", daemon=True)
+    thread.start()
+    try:
+        with Proxy(daemon.uriFor(DAEMON_NAME, nat=False)) as proxy:
+            proxy._pyroTimeout = PATIENCE
+            proxy.ping()
+    except PyroError as error:
+        return sentence(error)
+    finally:
+        daemon.shutdown(0)
+        thread.join(PATIENCE)
+    return None
 
 
 def _check_advertised(bound: Address, host: str) -> Findings:

@@ -1,0 +1,32 @@
+"""What a person may write for an object."""
+
+import argparse
+
+import pytest
+
+from pyrolike.commands.targets import target
+from pyrolike.uri import URI
+
+
+@pytest.mark.parametrize(
+    ("text", "uri"),
+    [
+        ("PYRO:calc@localhost:1", "PYRO:calc@localhost:1"),
+        ("pyroname:calc", "PYRONAME:calc"),
+        ("PYROMETA:a,b", "PYROMETA:a,b"),
+        ("calc", "PYRONAME:calc"),
+        ("example.calc", "PYRONAME:example.calc"),
+        ("localhost:50002", "PYRO:Pyro.Daemon@localhost:50002"),
+        ("[::1]:50002", "PYRO:Pyro.Daemon@[::1]:50002"),
+        ("./u:/run/x.sock", "PYRO:Pyro.Daemon@./u:/run/x.sock"),
+        ("calc@server", "PYRONAME:calc@server:9090"),
+    ],
+)
+def test_it_is_a_uri_or_a_place_or_a_name(text: str, uri: str) -> None:
+    assert target(text) == URI(uri)
+
+
+@pytest.mark.parametrize("text", ["PYRO:calc", "", "two words", "PYRO:calc@h:x", "./u:"])
+def test_what_cannot_be_any_of_them_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="invalid uri"):
+        target(text)
