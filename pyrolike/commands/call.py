@@ -23,7 +23,7 @@ from pyrolike.client.iterator import StreamResultIterator
 from pyrolike.objects.calls import GET_ATTRIBUTE, SET_ATTRIBUTE
 from pyrolike.tracebacks import is_remote_note
 
-from .targets import TARGET_HELP, add_timeout_option, connect, target
+from .targets import TARGET_HELP, add_timeout_option, connect, saying_who_is_late, target
 from .values import read_word, to_json
 
 _NOTES = f"""\
@@ -110,7 +110,8 @@ def _call(options: argparse.Namespace) -> int:
     with connect(options.target, options.timeout, options.serializer) as proxy:
         request = _make_request(proxy, options)
         try:
-            _show_result(proxy._pyroInvoke(*request))
+            with saying_who_is_late(options.target):
+                _show_result(proxy._pyroInvoke(*request))
         except Exception as error:
             if not is_remote(error):
                 raise

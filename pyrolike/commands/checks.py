@@ -11,7 +11,7 @@ from pyrolike.configure import ITEMS, PREFIX, config
 from pyrolike.serializers import serializers
 from pyrolike.transport import get_ssl_context
 
-from .config import changed_settings, setting_line
+from .config import changed_settings, closest_setting, setting_line
 from .findings import Finding, Findings
 
 RUNNING_CODE = ("pickle", "dill", "cloudpickle")
@@ -41,22 +41,14 @@ def check_environment(refused: dict[str, str]) -> Findings:
         yield Finding("error", "environment", text, f"Correct {name}, or unset it.")
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in ITEMS:
-            hint = _unknown_text(name.removeprefix(PREFIX))
+            close = closest_setting(name.removeprefix(PREFIX))
+            hint = f" ({PREFIX}{close} is one)" if close else ""
             yield Finding(
                 "warning",
                 "environment",
                 f"The variable {name} is no setting of pyrolike and is ignored{hint}.",
                 "Unset it, unless it is meant for another program.",
             )
-
-
-def _unknown_text(name: str) -> str:
-    try:
-        getattr(config, name)
-    except AttributeError as error:
-        _, _, hint = str(error).partition(";")
-        return f":{hint.removesuffix('?')}" if hint else ""
-    return ""
 
 
 def check_settings() -> Findings:

@@ -49,8 +49,8 @@ def _print(options: argparse.Namespace) -> None:
     names = [name.removeprefix(PREFIX) for name in options.names] or sorted(ITEMS)
     for name in names:
         if name not in ITEMS:
-            close = difflib.get_close_matches(name.upper(), ITEMS, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            close = closest_setting(name)
+            hint = f"; did you mean {close}?" if close else ""
             raise CommandError(f"there is no setting {name}{hint}")
     if options.changed:
         names = changed_settings(names)
@@ -66,6 +66,11 @@ def _print(options: argparse.Namespace) -> None:
         if options.explain:
             item = ITEMS[name]
             show(f"    {item.meaning}; {item.kind.expected}; read {item.read}")
+
+
+def closest_setting(name: str) -> str | None:
+    """Return the setting that may be meant by a name that is none."""
+    return next(iter(difflib.get_close_matches(name.upper(), ITEMS, n=1)), None)
 
 
 def changed_settings(names: Sequence[str] = tuple(sorted(ITEMS))) -> list[str]:

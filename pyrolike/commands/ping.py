@@ -10,6 +10,7 @@ from typing import Any
 
 from pyrolike._terminal import (
     INTERRUPTED,
+    CommandError,
     add_json_option,
     add_verbose_option,
     count,
@@ -127,7 +128,7 @@ def _ping(result: Findings, options: argparse.Namespace) -> None:
                 started = time.perf_counter()
                 proxy._pyroInvoke("ping", (), {}, objectId=DAEMON_NAME)
                 result.times.append(time.perf_counter() - started)
-            except PyroError as error:
+            except (PyroError, CommandError) as error:
                 result.error = sentence(error)
                 line = f"{result.uri}: {result.error}"
             else:

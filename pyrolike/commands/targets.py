@@ -1,12 +1,14 @@
 """What people write for a remote object, and the way to it."""
 
 import argparse
+import contextlib
 import re
+from collections.abc import Iterator
 
-from pyrolike._terminal import seconds
+from pyrolike._terminal import CommandError, is_remote, seconds
 from pyrolike.client import Proxy
 from pyrolike.constants import DAEMON_NAME
-from pyrolike.errors import PyroError
+from pyrolike.errors import PyroError, TimeoutError
 from pyrolike.uri import PROTOCOLS, UNIX_PREFIX, URI
 
 TARGET_HELP = """\
@@ -51,11 +53,26 @@ def connect(uri: URI, timeout: float | None = None, serializer: str | None = Non
 
     Raises:
         PyroError: The object cannot be found or reached, or the serializer is unknown.
+        CommandError: It does not answer in time.
     """
     proxy = Proxy(uri)
     if timeout is not None:
         proxy._pyroTimeout = timeout
     if serializer is not None:
         proxy._pyroSerializer = serializer
-    proxy._pyroBind()
+    with saying_who_is_late(uri):
+        proxy._pyroBind()
     return proxy
+
+
+@contextlib.contextmanager
+def saying_who_is_late(uri: URI) -> Iterator[None]:
+    """Let an error because of a timeout say who has not answered, and what one can do."""
+    try:
+        yield
+    except TimeoutError as error:
+        if is_remote(error):
+            raise
+        raise CommandError(
+            f"{uri} has not answered in time ({error}); --timeout gives it more"
+        ) from error

@@ -4,7 +4,9 @@ import argparse
 
 import pytest
 
-from pyrolike.commands.targets import target
+from pyrolike._terminal import CommandError
+from pyrolike.commands.targets import saying_who_is_late, target
+from pyrolike.errors import TimeoutError
 from pyrolike.uri import URI
 
 
@@ -30,3 +32,16 @@ def test_it_is_a_uri_or_a_place_or_a_name(text: str, uri: str) -> None:
 def test_what_cannot_be_any_of_them_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="invalid uri"):
         target(text)
+
+
+def test_who_is_late_is_named_unless_it_is_an_error_of_the_other_side() -> None:
+    uri = URI("PYRO:x@h:1")
+    with (
+        pytest.raises(CommandError, match="PYRO:x@h:1 has not answered in time"),
+        saying_who_is_late(uri),
+    ):
+        raise TimeoutError("receiving")
+    remote = TimeoutError("of the server's own")
+    remote._pyroTraceback = None  # type: ignore[attr-defined]
+    with pytest.raises(TimeoutError), saying_who_is_late(uri):
+        raise remote
