@@ -10,5 +10,8 @@ DAEMON_NAME = "Pyro.Daemon"
 NAMESERVER_NAME = "Pyro.NameServer"
 """Object id, and registered name, of every name server."""
 
+NAMESERVER_QUESTION = b"GET_NSURI"
+"""The whole UDP datagram of who looks for a name server; the answer is its uri as text."""
+
 PROTOCOL_VERSION = 502
 """The wire protocol we speak unless told otherwise: Pyro5's."""

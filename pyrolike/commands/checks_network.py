@@ -9,15 +9,15 @@ import ipaddress
 import socket
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 from pyrolike._terminal import sentence
 from pyrolike.client import Proxy
 from pyrolike.client.locating import locate_uri
 from pyrolike.configure import config
-from pyrolike.constants import DAEMON_NAME, NAMESERVER_NAME
+from pyrolike.constants import DAEMON_NAME, NAMESERVER_NAME, NAMESERVER_QUESTION
 from pyrolike.errors import NamingError, PyroError
-from pyrolike.naming.announce import QUESTION
 from pyrolike.server import Daemon
 from pyrolike.transport import create_bc_socket, location_str
 from pyrolike.uri import URI
@@ -174,16 +174,13 @@ def _check_own_name(host: str) -> Findings:
 
 def check_name_server() -> Findings:
     """Look for the name server as a program does, and at what it says."""
-    where = location_str(config.NS_HOST, config.NS_PORT)
-    if find_address(config.NS_HOST) is None:
-        yield Finding(
-            "error", "name server", f"NS_HOST is {config.NS_HOST!r}, an unknown name.", _START
-        )
-        return
+    places = list(_places())
+    for host, _ in places:
+        if find_address(host) is None:
+            yield Finding("error", "name server", f"NS_HOST says {host}, an unknown name.", _START)
     try:
-        with Proxy(locate_uri(config.NS_HOST)) as names:
+        with Proxy(locate_uri()) as names:
             names._pyroTimeout = PATIENCE
-            names._pyroBind()
             number = names.count()
             yield Finding(
                 "ok",
@@ -193,30 +190,44 @@ def check_name_server() -> Findings:
             if number <= MOST_NAMES:
                 yield from _check_entries(names)
     except NamingError as error:
-        yield from _check_port(where, error)
+        yield from _check_ports(places, error)
     except PyroError as error:
-        yield Finding(
-            "error",
-            "name server",
-            f"What is at {where} does not answer as a name server does: {sentence(error)}.",
-            _START,
-        )
+        text = f"What seems to be a name server does not answer as one: {sentence(error)}."
+        yield Finding("error", "name server", text, _START)
 
 
-def _check_port(where: str, error: NamingError) -> Findings:
+def _places() -> Iterator[tuple[str, int]]:
+    """Yield host and port of each place in NS_HOST: "host", "host:port" or "[v6]:port"."""
+    for part in filter(None, map(str.strip, config.NS_HOST.split(","))):
+        host, _, port = part.rpartition(":")
+        if port.isdecimal() and host and (":" not in host or host.startswith("[")):
+            yield host.strip("[]"), int(port)
+        elif not URI.isUnixsockLocation(part):
+            yield part.strip("[]"), config.NS_PORT
+
+
+def _check_ports(places: Sequence[tuple[str, int]], error: NamingError) -> Findings:
     """Say whether nobody is there, or somebody else is."""
-    try:
-        socket.create_connection((config.NS_HOST, config.NS_PORT), PATIENCE).close()
-    except OSError:
-        yield Finding("warning", "name server", f"There is no name server at {where}.", _START)
-    else:
+    taken = [place for place in places if _is_taken(*place)]
+    for host, port in taken:
         yield Finding(
             "error",
             "name server",
-            f"Port {config.NS_PORT} of {config.NS_HOST} is in use, and not by a name server that "
-            f"wants us: {sentence(error)}.",
+            f"Port {port} of {host} is in use, and not by a name server that wants us: "
+            f"{sentence(error)}.",
             "End that program, or set NS_PORT to another port for server and clients.",
         )
+    if not taken:
+        where = ", ".join(location_str(*place) for place in places) or "the place in NS_HOST"
+        yield Finding("warning", "name server", f"There is no name server at {where}.", _START)
+
+
+def _is_taken(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), PATIENCE).close()
+    except OSError:
+        return False
+    return True
 
 
 def _check_entries(names: Proxy) -> Findings:
@@ -293,7 +304,7 @@ def _ask_everybody() -> set[str]:
         for address in config.BROADCAST_ADDRS:
             with contextlib.suppress(OSError):
                 host = "255.255.255.255" if address == "<broadcast>" else address
-                sock.sendto(QUESTION, (host, config.NS_BCPORT))
+                sock.sendto(NAMESERVER_QUESTION, (host, config.NS_BCPORT))
         end = time.monotonic() + BROADCAST_SECONDS
         while (left := end - time.monotonic()) > 0 and len(answers) < 100:
             sock.settimeout(left)

@@ -57,7 +57,7 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
         "-s",
         "--storage",
         default="memory",
-        help="where to keep the names: 'memory' (default) or 'sql:FILENAME'",
+        help="where to keep the names: 'memory' (default), 'sql:FILENAME' or 'dbm:FILENAME'",
     )
     add(
         "-x",

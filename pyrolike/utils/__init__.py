@@ -1,1 +1,1 @@
-"""Programs written with the library, like any user's, that are useful to have at hand."""
+"""Programs around the library, written with it."""

@@ -13,10 +13,14 @@ import pytest
 
 from pyrolike.api import Daemon, Proxy, config, current_context
 from pyrolike.serializers import classes
-from tests.support.documents import ROOT, PageError, run_page
+from tests.support.documents import ROOT, PageError, find_blocks, run_page
 from tests.support.serving import settle
 
-PAGES = sorted(ROOT.glob("docs/guide/*.md"))
+GUIDE = sorted(ROOT.glob("docs/guide/*.md"))
+PAGES = [
+    page for page in GUIDE if any(block.is_run and not block.remark for block in find_blocks(page))
+]
+"""Those that are programs; the others are sessions at a terminal."""
 
 
 @pytest.fixture
@@ -61,10 +65,10 @@ def test_a_page_runs_twice_keeps_its_promises_and_closes_everything(
         assert settle(threads) == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("page", GUIDE, ids=lambda path: path.name)
 def test_links_into_a_page_lead_to_a_heading(page: Path) -> None:
     for target, anchor in re.findall(r"\]\(([^)#]*)#([^)]+)\)", page.read_text("utf-8")):
-        text = (page.parent / target).read_text("utf-8")
+        text = (page.parent / target if target else page).read_text("utf-8")
         headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
         assert anchor in {
             re.sub(r"[^\w -]", "", name).lower().replace(" ", "-") for name in headings

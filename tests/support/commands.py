@@ -94,5 +94,5 @@ def name_server_here() -> Iterator[RunningDaemon]:
     """Run a name server in a thread, and have the settings point to it."""
     with running_daemon(daemon_class=NameServerDaemon, host="127.0.0.1", port=0) as running:
         host, _, port = running.location.rpartition(":")
-        with changed_settings(NS_HOST=host, NS_PORT=int(port)):
+        with changed_settings(NS_HOST=host, NS_PORT=int(port), BROADCAST_ADDRS=[]):
             yield running

@@ -234,7 +234,7 @@ class _Promises(ast.NodeTransformer):
 
     def shows(self, line: int, text: str, value: object) -> None:
         """Check that *value* looks like *text*."""
-        if not _matches(text, repr(value)):
+        if not is_like(text, repr(value)):
             raise self._broken(line, f"the value is\n    {value!r}, not\n    {text}")
         self.kept += 1
 
@@ -256,7 +256,7 @@ class _Promises(ast.NodeTransformer):
 
     def check_output(self, block: Block, printed: str) -> None:
         """Check that *block* shows what was printed."""
-        if not _matches(block.code, printed):
+        if not is_like(block.code, printed):
             raise self._broken(block.line, f"what is printed is\n{printed}")
         self.kept += 1
 
@@ -285,7 +285,8 @@ def _call(method: str, *args: Any) -> ast.Call:
     return ast.Call(function, values, [])
 
 
-def _matches(expected: str, found: str) -> bool:
+def is_like(expected: str, found: str) -> bool:
+    """Say whether a text is the one expected, where three dots stand for anything."""
     pattern = ".*".join(re.escape(part) for part in expected.split("..."))
     return re.fullmatch(pattern, found, re.DOTALL) is not None
 

@@ -125,7 +125,7 @@ def test_a_wrong_command_line_is_status_2(do: Call, words: list[str], complaint:
 def test_who_is_not_there_is_one_line(
     uri: str, complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with changed_settings(NS_HOST="127.0.0.1", NS_PORT=1):
+    with changed_settings(NS_HOST="127.0.0.1", NS_PORT=1, BROADCAST_ADDRS=[]):
         outcome = run_here(call.main, [uri, "order"], capsys)
     assert outcome.status == 1
     assert complaint in outcome.complaint

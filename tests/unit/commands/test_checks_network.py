@@ -14,8 +14,8 @@ import pytest
 
 from pyrolike.commands import checks_network as checks
 from pyrolike.commands.findings import Finding
+from pyrolike.constants import NAMESERVER_QUESTION as QUESTION
 from pyrolike.naming import BroadcastServer
-from pyrolike.naming.announce import QUESTION
 from tests.support.certificates import make_certificates
 from tests.support.commands import name_server_here
 from tests.support.daemon import changed_settings
@@ -162,18 +162,34 @@ def test_a_name_server_that_answers_is_fine() -> None:
 def test_no_name_server_is_wrong() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
-    with changed_settings(NS_HOST="127.0.0.1", NS_PORT=port):
+    with changed_settings(NS_HOST="127.0.0.1", NS_PORT=port, BROADCAST_ADDRS=[]):
         text = the_only_wrong_one(checks.check_name_server())
     assert text == f"There is no name server at 127.0.0.1:{port}."
 
 
 def test_an_unknown_host_of_the_name_server_is_wrong() -> None:
-    with changed_settings(NS_HOST="nowhere.invalid"):
-        assert "an unknown name" in the_only_wrong_one(checks.check_name_server())
+    with changed_settings(NS_HOST="nowhere.invalid", BROADCAST_ADDRS=[]):
+        texts = [text for _, text in found(checks.check_name_server())]
+    assert texts[0] == "NS_HOST says nowhere.invalid, an unknown name."
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("a", [("a", 9090)]),
+        (" a , b:1 ", [("a", 9090), ("b", 1)]),
+        ("[::1]:5, ::1", [("::1", 5), ("::1", 9090)]),
+        ("./u:/run/ns,", []),
+    ],
+)
+def test_the_setting_may_name_several_places(text: str, places: list[tuple[str, int]]) -> None:
+    with changed_settings(NS_HOST=text):
+        assert list(checks._places()) == places
 
 
 def test_a_port_that_something_else_has_is_wrong() -> None:
-    with stranger() as port, changed_settings(NS_HOST="127.0.0.1", NS_PORT=port):
+    nobody_else = {"NS_HOST": "127.0.0.1", "BROADCAST_ADDRS": []}
+    with stranger() as port, changed_settings(NS_PORT=port, **nobody_else):
         text = the_only_wrong_one(checks.check_name_server())
     assert text.startswith(f"Port {port} of 127.0.0.1 is in use, and not by a name server")
 
@@ -185,9 +201,9 @@ def test_a_daemon_without_names_is_no_name_server(monkeypatch: pytest.MonkeyPatc
 
         def __exit__(self, *_: object) -> None: ...
 
-    monkeypatch.setattr(checks, "locate_uri", lambda host: None)
+    monkeypatch.setattr(checks, "locate_uri", lambda: None)
     monkeypatch.setattr(checks, "Proxy", lambda uri: Names())
-    assert "does not answer as a name server" in the_only_wrong_one(checks.check_name_server())
+    assert "does not answer as one" in the_only_wrong_one(checks.check_name_server())
 
 
 @contextlib.contextmanager

@@ -64,7 +64,7 @@ def test_a_daemon_shows_its_objects(shop: RunningDaemon, capsys: Capture) -> Non
     ],
 )
 def test_who_is_not_there_is_one_line(words: list[str], complaint: str, capsys: Capture) -> None:
-    with changed_settings(NS_HOST="127.0.0.1", NS_PORT=1):
+    with changed_settings(NS_HOST="127.0.0.1", NS_PORT=1, BROADCAST_ADDRS=[]):
         outcome = run_here(ls.main, words, capsys)
     assert outcome.status == 1
     assert complaint in outcome.complaint

@@ -166,7 +166,7 @@ def test_a_name_server_that_has_gone_does_not_keep_it_from_ending(program: Progr
     ],
 )
 def test_what_does_not_work_is_one_line(program: Program, words: list[str], complaint: str) -> None:
-    with changed_settings(NS_HOST="127.0.0.1", NS_PORT=1):
+    with changed_settings(NS_HOST="127.0.0.1", NS_PORT=1, BROADCAST_ADDRS=[]):
         outcome = program(*words)
     assert outcome.status == 1
     assert complaint in outcome.complaint

@@ -96,7 +96,10 @@ def test_it_always_has_the_multiplex_server_and_leaves_the_setting_alone() -> No
 
 
 def test_what_prevents_it_from_starting_is_raised_without_the_loop() -> None:
-    with changed_settings(NS_HOST="127.0.0.1", NS_PORT=1), pytest.raises(NamingError):
+    with (
+        changed_settings(NS_HOST="127.0.0.1", NS_PORT=1, BROADCAST_ADDRS=[]),
+        pytest.raises(NamingError),
+    ):
         echoserver.main(["-q", "-n"], True)
     with pytest.raises(OSError, match="no such address"):
         echoserver.main(["-q", "-H", "203.0.113.9"], True)
