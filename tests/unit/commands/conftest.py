@@ -51,7 +51,7 @@ class Shop:
         pass
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shop() -> Iterator[RunningDaemon]:
     """A daemon with an object called "shop"."""
     with running_daemon({"shop": Shop()}) as running:
