@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -51,13 +53,19 @@ def test_every_ping_that_fails_is_a_line(capsys: Capture) -> None:
     assert lines[2] == "--- PYRO:Pyro.Daemon@127.0.0.1:1: 2 pings, 0 answered ---"
 
 
+def have_sleep_be(do: Callable[[float], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the command do something between pings; other threads sleep as they did."""
+    clock = SimpleNamespace(sleep=do, perf_counter=time.perf_counter)
+    monkeypatch.setattr(ping, "time", clock)
+
+
 def test_ctrl_c_shows_the_figures_so_far(
     shop: RunningDaemon, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ping.time, "sleep", interrupt)
+    have_sleep_be(interrupt, monkeypatch)
     outcome = run_here(ping.main, [shop.location, "127.0.0.1:1"], capsys)
     assert outcome.status == 130
     assert "1 pings, 1 answered ---\nround trip" in outcome.out
@@ -79,7 +87,7 @@ def test_a_connection_that_is_lost_costs_one_ping_and_is_made_anew(
         connections[0].close()  # again and again does no harm
 
     monkeypatch.setattr(ping, "connect", remember)
-    monkeypatch.setattr(ping.time, "sleep", hang_up)
+    have_sleep_be(hang_up, monkeypatch)
     outcome = run_here(ping.main, ["-c", 4, "--json", shop.location], capsys)
     assert (outcome.status, outcome.data[0]["answered"]) == (1, 3)
     assert outcome.data[0]["error"]
