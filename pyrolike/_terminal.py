@@ -34,6 +34,15 @@ exit status:
 """
 
 
+SERVER_STATUS_HELP = """\
+exit status:
+  0  it was ended by Ctrl-C or SIGTERM
+  1  it cannot start; a line on standard error says why
+  2  the command line is wrong
+"""
+"""The same for a program that serves until it is told to end."""
+
+
 class CommandError(Exception):
     """What the person at the terminal has to be told: the text is the line that is printed."""
 

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from pyrolike._terminal import (
+    SERVER_STATUS_HELP,
     CommandError,
     add_json_option,
     add_verbose_option,
@@ -24,7 +25,6 @@ from pyrolike._terminal import (
     show,
     show_json,
 )
-from pyrolike.client import Proxy
 from pyrolike.client.locating import locate_uri
 from pyrolike.configure import config
 from pyrolike.errors import PyroError
@@ -33,9 +33,7 @@ from pyrolike.objects.exposure import EXPOSED, is_private_attribute
 from pyrolike.server import Daemon
 from pyrolike.server.serving import until_terminated
 from pyrolike.uri import URI
-
-LEAVING_SECONDS = 2.0
-"""How long the name server has to forget us when we end."""
+from pyrolike.utils.registration import registered
 
 _NOTES = """\
 The module is found in the current directory, or wherever Python finds modules. What can be offered:
@@ -48,13 +46,6 @@ everything whose name does not begin with an underscore: think who can reach the
 
 The object's id is its name in the module, or what --name says. With --name it is registered with
 the name server too, unless --no-ns; the name is taken back in the end.
-"""
-
-_STATUS = """\
-exit status:
-  0  it was ended by Ctrl-C or SIGTERM
-  1  it cannot start; a line on standard error says why
-  2  the command line is wrong
 """
 
 
@@ -81,7 +72,7 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
             "statistics --expose-all --host 192.168.1.5",
         ],
         _NOTES,
-        _STATUS,
+        SERVER_STATUS_HELP,
     )
     add = parser.add_argument
     add("target", metavar="module[:object]", help="what to offer, see below")
@@ -115,11 +106,16 @@ def _serve(options: argparse.Namespace) -> None:
             thing = _object_with([(path.rpartition(".")[2], thing)])
         if options.expose_all:
             config.REQUIRE_EXPOSE = False
-        with _offering(thing, path or module, options) as (daemon, uri):
-            name = options.name if options.ns else None
-            with until_terminated(daemon) as condition, _registered(uri, name, options.tag):
-                _introduce(daemon, uri, options)
-                daemon.requestLoop(condition)
+        with (
+            _offering(thing, path or module, options) as (daemon, uri),
+            until_terminated(daemon) as condition,
+            contextlib.ExitStack() as leaving,
+        ):
+            if options.ns:
+                entry = registered(locate_uri(), options.name, uri, options.tag)
+                leaving.enter_context(entry)
+            _introduce(daemon, uri, options)
+            daemon.requestLoop(condition)
 
 
 # -- what is offered ------------------------------------------------------------------------------
@@ -216,25 +212,6 @@ def _offering(
                 + ("" if options.expose_all else " (--expose-all offers all that is public)")
             ) from error
         yield daemon, uri
-
-
-@contextlib.contextmanager
-def _registered(uri: URI, name: str | None, tags: Sequence[str]) -> Iterator[None]:
-    """Have the name server know the object while the block runs."""
-    if name is None:
-        yield
-        return
-    place = locate_uri()
-    with Proxy(place) as names:
-        names.register(name, uri, metadata=list(tags))
-    try:
-        yield
-    finally:
-        # Unless another one has taken the name meanwhile. A server that has gone has forgotten it.
-        with contextlib.suppress(PyroError), Proxy(place) as names:
-            names._pyroTimeout = LEAVING_SECONDS
-            if names.lookup(name) == uri:
-                names.remove(name)
 
 
 def _introduce(daemon: Daemon, uri: URI, options: argparse.Namespace) -> None:

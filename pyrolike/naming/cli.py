@@ -7,16 +7,9 @@ import argparse
 import contextlib
 from collections.abc import Sequence
 
-from pyrolike._terminal import make_parser, port, run
+from pyrolike._terminal import SERVER_STATUS_HELP, make_parser, port, run
 
 from .daemon import start_ns_loop
-
-_STATUS = """\
-exit status:
-  0  it was ended by Ctrl-C or SIGTERM
-  1  it cannot start; a line on standard error says why
-  2  the command line is wrong
-"""
 
 
 def main(args: Sequence[str] | None = None, *, prog: str = "pyrolike-ns") -> int:
@@ -47,7 +40,7 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
         prog,
         "Run a name server: objects register under a name, clients find them by it.",
         ["", "--host 192.168.1.5 --storage sql:names.db", "--port 0 --nobc"],
-        status=_STATUS,
+        status=SERVER_STATUS_HELP,
     )
     add = parser.add_argument
     add("-n", "--host", help="host name or address to listen on")

@@ -12,26 +12,25 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, overload
 
-from pyrolike._terminal import make_parser, port, printable, run
-from pyrolike.client import Proxy
+from pyrolike._terminal import SERVER_STATUS_HELP, make_parser, port, printable, run
+from pyrolike.client.locating import locate_uri
 from pyrolike.configure import config
-from pyrolike.errors import PyroError
-from pyrolike.naming import locate_ns, start_ns
+from pyrolike.naming import start_ns
 from pyrolike.objects import expose, oneway
 from pyrolike.server import Daemon
 from pyrolike.server.serving import until_terminated
 from pyrolike.uri import URI
 
+from .registration import registered
+
 NAME = "test.echoserver"
 """The object's id, and its name in a name server."""
 
 SLOW_SECONDS = 5.0
-LEAVING_SECONDS = 2.0
-"""How long the name server has to forget us when we end."""
 
 Started = tuple[Daemon, "EchoServer", URI]
 
@@ -124,20 +123,20 @@ class EchoServer:
 
 
 class EchoDaemon(Daemon):
-    """A daemon that also ends what was started for it."""
+    """A daemon that also ends what was started for it.
+
+    Attributes:
+        companions: What is closed after the daemon, the last one first.
+    """
 
     def __init__(self, host: str | None, port: int, unixsocket: str | None) -> None:
-        self._companions = contextlib.ExitStack()
+        self.companions = contextlib.ExitStack()
         super().__init__(host, port, unixsocket)
 
     def close(self, grace: float | None = None) -> None:
         """Stop serving, and end the name server if there is one in this program."""
         super().close(grace)
-        self._companions.close()
-
-    def add_companion(self, end: Callable[[], object]) -> None:
-        """Have *end* called when the daemon has closed."""
-        self._companions.callback(end)
+        self.companions.close()
 
 
 @overload
@@ -219,10 +218,10 @@ def _multiplexing() -> Iterator[None]:
 def _start_name_server(daemon: EchoDaemon, options: argparse.Namespace) -> URI:
     """Run a name server in a thread, for as long as *daemon* is open."""
     uri, names, broadcaster = start_ns(host=options.host)
-    daemon.add_companion(names.shutdown)
+    daemon.companions.callback(names.shutdown)
     if broadcaster is not None:
         broadcaster.runInThread()
-        daemon.add_companion(broadcaster.close)
+        daemon.companions.callback(broadcaster.close)
     threading.Thread(target=names.requestLoop, name="echo-names", daemon=True).start()
     if options.verbose:
         where = f"broadcast server running at {broadcaster.locationStr}" if broadcaster else None
@@ -234,20 +233,11 @@ def _enter(
     daemon: EchoDaemon, uri: URI, name_server: URI | None, options: argparse.Namespace
 ) -> None:
     """Register the object with our own name server, or else with the one that is found."""
-    with Proxy(name_server) if name_server else locate_ns() as names:
-        if not name_server:
-            daemon.add_companion(partial(_leave, URI(names._pyroUri), uri))
-            if options.verbose:
-                _say(options, f"using name server at {names._pyroUri}")
-        names.register(NAME, uri)
-
-
-def _leave(name_server: URI, uri: URI) -> None:
-    """Take the name back, if it is still ours. A name server that has gone has forgotten us."""
-    with contextlib.suppress(PyroError), Proxy(name_server) as names:
-        names._pyroTimeout = LEAVING_SECONDS
-        if names.lookup(NAME) == uri:
-            names.remove(NAME)
+    if name_server is None:
+        name_server = locate_uri()
+        if options.verbose:
+            _say(options, f"using name server at {name_server}")
+    daemon.companions.enter_context(registered(name_server, NAME, uri))
 
 
 def _say(options: argparse.Namespace, *lines: str) -> None:
@@ -263,6 +253,7 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
         ["", "--port 9999 --verbose", "--nameserver"],
         "The object has the methods echo, oneway_echo, error, error_with_text, slow, oneway_slow,\n"
         "generator, nan, inf and shutdown, and the attribute verbose.\n",
+        SERVER_STATUS_HELP,
     )
     add = parser.add_argument
     add("-H", "--host", default="localhost", help="address to listen on; default localhost")
