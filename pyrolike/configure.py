@@ -231,7 +231,7 @@ class Configuration:
         SECONDS,
         60.0,
         "seconds of silence until a TCP peer is asked if it lives; 0 as the system does",
-        f"{AT_CONNECT}, {AT_ACCEPT}",
+        f"{AT_CONNECT}, {AT_DAEMON}",
     )
     REMOTE_TRACEBACKS: bool = _item(BOOL, True, "send tracebacks to clients", AT_CALL)
     SHUTDOWN_GRACE: float = _item(

@@ -20,7 +20,8 @@ from .base import Buffer, Call, SerializerBase
 from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
 from .json_modules import JsonModule, UnfitModuleError
-from .recreation import TOO_DEEP, names_class, recreate
+from .long_strings import LONG, has_any, read_around, write_around
+from .recreation import TOO_DEEP, may_have_objects, recreate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _decoder = json.JSONDecoder()
 _raw_decode = _decoder.raw_decode
 
+CONTROL = "".join(map(chr, range(32)))
+ESCAPED = f'{CONTROL}"\\'
+"""Characters that JSON does not allow inside of strings as they are."""
 
 STANDARD = "json"
 """Name of the standard module."""
@@ -59,6 +63,8 @@ class JsonSerializer(SerializerBase):
     def dumps(self, data: Any) -> bytes:
         """Encode a value, such as a result."""
         try:
+            if type(data) is str and len(data) >= LONG and not has_any(data, ESCAPED):
+                return f'"{data}"'.encode()
             return self._encode(data).encode()
         except UnfitModuleError:
             raise
@@ -68,7 +74,7 @@ class JsonSerializer(SerializerBase):
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
         value = self._load(data)
-        return recreate(value) if names_class(data) else value
+        return recreate(value) if may_have_objects(data, (value,)) else value
 
     def dumpsCall(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
@@ -76,6 +82,14 @@ class JsonSerializer(SerializerBase):
         """Encode a call."""
         call = {"object": obj, "method": method, "params": vargs, "kwargs": kwargs}
         try:
+            for value in vargs:
+                if type(value) is str and len(value) >= LONG:
+                    text = write_around(
+                        vargs, ESCAPED, lambda values: self._encode({**call, "params": values})
+                    )
+                    if text is not None:
+                        return text.encode()
+                    break
             return self._encode(call).encode()
         except UnfitModuleError:
             raise
@@ -91,7 +105,7 @@ class JsonSerializer(SerializerBase):
             )  # fmt: skip
         except (LookupError, TypeError):
             raise SerializeError("the data is not a call") from None
-        if names_class(data):
+        if may_have_objects(data, (*vargs, kwargs) if kwargs else vargs):
             return obj, method, recreate(vargs, "args"), recreate(kwargs, "kwargs")
         return obj, method, vargs, kwargs
 
@@ -146,6 +160,10 @@ def _make_encode(default: Callable[[Any], Any]) -> Callable[[Any], str]:
 def _load(data: Buffer) -> Any:
     text = _decode(data)
     try:
+        if len(text) >= LONG:
+            around = read_around(text, '"', CONTROL, _decoder.decode)
+            if around is not None:
+                return around[0]
         value, end = _raw_decode(text)
         if end == len(text):
             return value

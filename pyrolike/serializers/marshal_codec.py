@@ -22,7 +22,7 @@ from .base import Buffer, Call, SerializerBase
 from .classes import class_to_dict
 from .exceptions import ExceptionWrapper
 from .failures import FAULTS, explain, name_arguments
-from .recreation import names_class, recreate
+from .recreation import may_have_objects, recreate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +65,9 @@ class MarshalSerializer(SerializerBase):
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
         value = load_marshal(data)
-        return recreate(value) if len(data) > SHORTEST_CLASS and names_class(data) else value
+        if len(data) > SHORTEST_CLASS and may_have_objects(data, (value,)):
+            return recreate(value)
+        return value
 
     def dumpsCall(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
@@ -88,7 +90,7 @@ class MarshalSerializer(SerializerBase):
             obj, method, vargs, kwargs = load_marshal(data)
         except (TypeError, ValueError):
             raise SerializeError("the data is not a call") from None
-        if names_class(data):
+        if may_have_objects(data, (*vargs, kwargs) if kwargs else vargs):
             return obj, method, recreate(vargs, "args"), recreate(kwargs, "kwargs")
         return obj, method, vargs, kwargs
 

@@ -24,7 +24,7 @@ from pyrolike.errors import SecurityError, SerializeError
 from .base import Buffer, Call, SerializerBase
 from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
-from .recreation import dict_to_class, find_part, located, names_class
+from .recreation import LARGE, dict_to_class, find_part, located, names_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -171,7 +171,8 @@ def _library() -> ModuleType:
 
 def _load(data: Buffer, parts: tuple[str, ...] = ()) -> Any:
     """Decode a message; *parts* are the names of its items, if it is known to be a list."""
-    if names_class(data):
+    # In large data the name is not looked for: that takes longer than to ask at each dictionary.
+    if len(data) >= LARGE or names_class(data):
         return _load_objects(data, parts)
     try:
         return _library().unpackb(data, ext_hook=_read_extension)

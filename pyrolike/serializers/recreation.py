@@ -18,13 +18,18 @@ from .classes import find_dict_converter, find_maker, register_maker
 from .exceptions import create_exception, find_exception_class, wrapper_from_dict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from .base import Buffer
 
 names_class = re.compile(rb"__class__").search
 """Finds out whether serialized data may have a class dict in it; if not, nothing is re-created.
 
 A pattern, because it is the quickest of all ways to search, and takes views as well as bytes.
 """
+
+LARGE = 64 * 1024
+"""Bytes of data from which on a look at the values is quicker than a search for a name."""
 
 TRACEBACK = "_pyroTraceback"
 """Attribute with the remote traceback of an exception, a list of text."""
@@ -33,6 +38,13 @@ TOO_DEEP = "the data is nested too deeply"
 
 _CONTAINERS = frozenset({dict, list, tuple})  # a set cannot hold a dict, so it needs no walk
 _MALFORMED = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
+
+
+def may_have_objects(data: Buffer, values: Iterable[Any]) -> bool:
+    """Say whether class dicts may be in *values*, which are all that *data* was decoded to."""
+    if len(data) >= LARGE and _CONTAINERS.isdisjoint(map(type, values)):
+        return False
+    return names_class(data) is not None
 
 
 def dict_to_class(data: dict[str, Any]) -> Any:

@@ -22,8 +22,9 @@ from pyrolike.errors import PyroError, SerializeError
 from . import classes
 from .base import Buffer, Call, SerializerBase
 from .failures import FAULTS, explain, name_arguments
+from .long_strings import LONG
 from .recreation import recreate
-from .serpent_reader import read, read_call
+from .serpent_reader import read, read_call, read_long
 from .serpent_text import HEADER
 from .serpent_writer import SIMPLE, LiteralWriter
 
@@ -69,7 +70,7 @@ class SerpentSerializer(SerializerBase):
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
         text = _decode(data)
-        value = read(text)
+        value, text = read_long(text) if len(text) >= LONG else (read(text), text)
         return recreate(value) if "__class__" in text else value
 
     def dumpsCall(
@@ -87,7 +88,8 @@ class SerpentSerializer(SerializerBase):
         """Decode a call."""
         text = _decode(data)
         try:
-            obj, method, vargs, kwargs = read_call(text)
+            call, text = read_long(text) if len(text) >= LONG else (read_call(text), text)
+            obj, method, vargs, kwargs = call
         except (TypeError, ValueError):
             raise SerializeError("the data is not a call") from None
         if "__class__" in text:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import SerializeError
 
+from .long_strings import read_around
 from .recreation import TOO_DEEP
 from .serpent_text import GAP, HEADER, MAX_DEPTH, has_unusual_brace, hide_escapes, is_deeper, split
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 class _NotTranslatableError(ValueError):
     """The short way cannot handle the text, or it is not valid at all."""
 
+
+NOT_IN_STRINGS = "\0\r\n"
+"""Characters that cannot be inside of a string as they are."""
 
 _NOT_THIS_WAY = (ValueError, TypeError, LookupError, SyntaxError, RecursionError)
 
@@ -50,6 +54,18 @@ def read(text: str) -> Any:
         except _NOT_THIS_WAY:
             pass
     return _read_anything(text)
+
+
+def read_long(text: str) -> tuple[Any, str]:
+    """Return the value of a long serpent text, and as much of the text as may name a class.
+
+    Raises:
+        SerializeError: As for :func:`read`.
+    """
+    around = None
+    if '"' not in text:
+        around = read_around(text, "'", NOT_IN_STRINGS, read)
+    return around or (read(text), text)
 
 
 def read_call(text: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
+import sys
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -52,6 +53,10 @@ SEND_SECONDS = 60.0
 """How long a client may refuse to take any byte of a reply, unless COMMTIMEOUT is set."""
 
 AF_UNIX = getattr(socket, "AF_UNIX", None)
+
+INHERITED = sys.platform == "linux"
+"""Whether an accepted socket has the options of the listening one, all but that it blocks. Setting
+them again would take half a dozen system calls for each client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,8 @@ def take_place(wishes: Wishes) -> Place:
         nodelay=True,
         ip_version=config.PREFER_IP_VERSION,
     )
+    if INHERITED:
+        _tune(listener)
     port = listener.getsockname()[1]
     shown = host or ("::" if listener.family == socket.AF_INET6 else "0.0.0.0")
     if nat is not None:
@@ -159,7 +166,8 @@ def make_session_for_threads(
 ) -> Session:
     """Make the session of an accepted connection whose thread may wait for it."""
     ours = _set_up(sock, tls)
-    ours.setblocking(True)
+    if tls is not None or not INHERITED:
+        ours.setblocking(True)
     connection = SocketConnection(ours)
     connection.limit_waiting(config.THREADPOOL_LINGER, MOMENT)
     make = PatientSession if tls is None else SecurePatientSession
@@ -202,10 +210,14 @@ def _make_connected_session(service: Service, sock: socket.socket) -> PatientSes
 
 def _set_up(sock: socket.socket, tls: ssl.SSLContext | None) -> socket.socket | TlsSocket:
     """Return an accepted socket as it is to be used."""
-    if sock.family != AF_UNIX:
-        set_nodelay(sock)  # a reply that waits for an acknowledgement would take 40 ms
-        tune_keepalive(sock, config.KEEPALIVE_SECONDS, config.COMMTIMEOUT or SEND_SECONDS)
+    if sock.family != AF_UNIX and not INHERITED:
+        _tune(sock)
     return sock if tls is None else wrap_server_side(sock, tls)
+
+
+def _tune(sock: socket.socket) -> None:
+    set_nodelay(sock)  # a reply that waits for an acknowledgement would take 40 ms
+    tune_keepalive(sock, config.KEEPALIVE_SECONDS, config.COMMTIMEOUT or SEND_SECONDS)
 
 
 def _get_handshake_deadline() -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from selectors import EVENT_READ
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from pyrolike.errors import ProtocolError
 from pyrolike.protocol import MessageReader, MessageType
@@ -37,6 +37,7 @@ class Inbox:
     Attributes:
         connection: See above.
         is_finished: Nothing more will be read.
+        is_deserted: The client has ended the connection; nothing can be on its way any more.
         reads_exactly: Never to receive more than the message in progress: what follows may be for
             somebody else.
     """
@@ -47,13 +48,14 @@ class Inbox:
         "_reader",
         "_recv",
         "connection",
+        "is_deserted",
         "is_finished",
         "reads_exactly",
     )
 
     def __init__(self, connection: SocketConnection) -> None:
         self.connection = connection
-        self.is_finished = False
+        self.is_finished = self.is_deserted = False
         self.reads_exactly = False
         self._message: Message | None = None  # set aside for the next `take_message`
         self._fault: Exception | None = None  # why it is finished
@@ -89,6 +91,7 @@ class Inbox:
                     count = self.connection.sock.recv_into(room, 0, DONT_WAIT)
                 if count:
                     self._message = self._reader.filled(count)
+            self.is_deserted = not count
         except (BlockingIOError, TimeoutError):  # a timeout of the program's own socket
             return False
         except (OSError, ProtocolError) as fault:
@@ -123,13 +126,17 @@ class Inbox:
         if self._reader.body is None:
             data = self._recv(CHUNK)
             if not data:
-                raise ConnectionResetError("the client is gone")
+                self._desert()
             return self._reader.feed(data)
         with self._reader.get_buffer() as room:  # type: ignore[union-attr]  # there is a body
             count = self.connection.sock.recv_into(room)
         if not count:
-            raise ConnectionResetError("the client is gone")
+            self._desert()
         return self._reader.filled(count)
+
+    def _desert(self) -> NoReturn:
+        self.is_deserted = True
+        raise ConnectionResetError("the client is gone")
 
     def _receive_rest(self) -> Message | None:
         """Receive on while the message keeps coming, but not for ever: it may come byte by byte."""

@@ -409,8 +409,9 @@ class Session(Inbox):
         if isinstance(self._fault, ProtocolError):
             self._tell_fault(self._fault)
         self._service.forget(self, self.is_open)
-        self._drain()
-        self.connection.close()
+        if not self.is_deserted:
+            self._drain()
+        self.connection.close(is_used=not self.is_deserted)
 
     def _tell_fault(self, fault: ProtocolError) -> None:
         """Tell the client why it is cut off, as far as it can be told."""

@@ -176,15 +176,20 @@ class SocketConnection:
             with contextlib.suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
 
-    def close(self) -> None:
-        """Close the connection and what is tracked on it. May be called twice, from any thread."""
+    def close(self, is_used: bool = True) -> None:
+        """Close the connection and what is tracked on it. May be called twice, from any thread.
+
+        Args:
+            is_used: Another thread may be receiving or sending; False saves waking it.
+        """
         if self.is_closed:
             return
         self.is_closed = True
         if not self.keep_open:
             # The shutdown wakes a thread that is blocked in recv; close alone would not.
-            with contextlib.suppress(OSError):
-                self.sock.shutdown(socket.SHUT_RDWR)
+            if is_used:
+                with contextlib.suppress(OSError):
+                    self.sock.shutdown(socket.SHUT_RDWR)
             with contextlib.suppress(OSError):
                 self.sock.close()
         self.pyroInstances.clear()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pyrolike.errors import PyroError
+from pyrolike.server import building
 from pyrolike.server.building import (
     Place,
     Wishes,
@@ -52,14 +53,32 @@ both = pytest.mark.parametrize("make", [make_session_for_threads, make_patient_s
 
 
 @both
-def test_a_connection_sends_small_answers_at_once_and_has_a_deadline(
+@pytest.mark.parametrize("inherited", [True, False])
+def test_a_connection_sends_small_answers_at_once(
+    make: Maker, inherited: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By options that it has from the listening socket, or that are set, as the system wants it."""
+    if inherited and not building.INHERITED:
+        pytest.skip("this system passes no options on")
+    monkeypatch.setattr(building, "INHERITED", inherited)
+    with changed_settings(KEEPALIVE_SECONDS=30.0), take_place(Wishes(**NOTHING)).sock as listener:
+        with socket.create_connection(listener.getsockname()):
+            session = make(make_service(), listener.accept()[0], ("host", 1))
+        sock = session.connection.sock
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert sock.getblocking() == (make is make_session_for_threads)
+        session.connection.close()
+
+
+@both
+def test_a_connection_has_a_deadline(
     make: Maker, pair: tuple[socket.socket, socket.socket]
 ) -> None:
     with changed_settings(HANDSHAKE_TIMEOUT=5.0):
         before = monotonic()
         session = make(make_service(), pair[0], ("host", 1))
     sock = session.connection.sock
-    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert sock.gettimeout() == (None if make is make_session_for_threads else 0.0)
     assert session.deadline is not None
     assert before + 5.0 <= session.deadline <= monotonic() + 5.0
