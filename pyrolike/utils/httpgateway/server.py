@@ -330,8 +330,8 @@ class _Body:
         client.is_reading = self._left > 0
 
     def read(self, size: int) -> bytes:
-        """Return some bytes, up to *size*; none at the end."""
-        data: bytes = self._source.read1(min(size, self._left))
+        """Return *size* bytes, fewer at the end."""
+        data: bytes = self._source.read(min(size, self._left))
         self._left -= len(data)
         self._client.is_reading = self._left > 0
         return data

@@ -106,6 +106,7 @@ function fitsInLine(tokens, place) {
 
 const list = { offset: 0, found: 0, asked: 0 };
 
+/** Show the names that are searched for; return whether there is a list. */
 async function showList() {
   const asked = ++list.asked;
   const query = new URLSearchParams({ search: find("search").value, offset: list.offset, limit: PER_PAGE });
@@ -114,9 +115,9 @@ async function showList() {
     data = await fetchData(`$objects?${query}`);
   } catch (failure) {
     if (asked === list.asked) showTrouble(failure);
-    return;
+    return false;
   }
-  if (asked !== list.asked) return;  // somebody has typed on
+  if (asked !== list.asked) return false;  // somebody has typed on
   list.found = data.found;
   find("objects").replaceChildren(...data.objects.map(listItem));
   find("where").textContent = `name server at ${data.nameserver.replace(/^.*@/, "")} · `
@@ -133,6 +134,7 @@ async function showList() {
     `${(data.offset + 1).toLocaleString()} to ${(data.offset + data.objects.length).toLocaleString()}`;
   markCurrent();
   if (!place().name) showWelcome(data, search);
+  return true;
 }
 
 function listItem({ name, tags }) {
@@ -553,17 +555,27 @@ class CallForm {
     stop.focus();
     let count = 0, failure = null, word = "Ended";
     const tell = () => { facts.textContent = `${count.toLocaleString()} ${count === 1 ? "item" : "items"} · ${duration(performance.now() - began)}`; };
-    const timer = setInterval(tell, 200);
-    const show = (lines) => {
+    // Items may come faster than anybody reads: they are shown a few times a second, the last ones.
+    let fresh = [];
+    const show = () => {
+      tell();
+      if (!fresh.length) return;
       const isAtEnd = items.scrollHeight - items.scrollTop - items.clientHeight < 40;
-      for (const line of lines) {
-        if (isFailure(line)) { failure = line; continue; }
-        items.append(make("li", {}, make("span", {}, String(++count)), make("pre", {}, compact(line))));
-      }
+      const first = count - fresh.length + 1;
+      items.append(...fresh.map((line, place) =>
+        make("li", {}, make("span", {}, (first + place).toLocaleString()), make("pre", {}, compact(line)))));
+      fresh = [];
       while (items.childElementCount > MOST_ITEMS) items.firstElementChild.remove();
       if (isAtEnd) items.scrollTop = items.scrollHeight;
-      tell();
     };
+    const take = (line) => {
+      if (isFailure(line)) failure = line;
+      else {
+        fresh.push(line);
+        count += 1;
+      }
+    };
+    const timer = setInterval(show, 100);
     try {
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       let rest = "";
@@ -572,13 +584,14 @@ class CallForm {
         if (done) break;
         const lines = (rest + value).split("\n");
         rest = lines.pop();
-        show(lines.filter(Boolean));
+        lines.filter(Boolean).forEach(take);
+        if (fresh.length > MOST_ITEMS) fresh = fresh.slice(-MOST_ITEMS);
       }
     } catch {
       word = call.signal.aborted ? "Stopped" : "Broken off";
     }
     clearInterval(timer);
-    tell();
+    show();
     stop.remove();
     status.className = `status ${failure || word === "Broken off" ? "bad" : "good"}`;
     status.textContent = failure ? "Failed" : word;
@@ -643,8 +656,7 @@ addEventListener("pagehide", () => running?.abort());
 
 async function start() {
   shown = "";
-  await showList();
-  if (place().name) showPlace();
+  if (await showList() && place().name) showPlace();
 }
 
 start();
