@@ -51,6 +51,9 @@ from pyrolike.constants import PROTOCOL_VERSION
 PREFIX = "PYRO_"
 """How the environment variable of a setting begins."""
 
+ELSEWHERE = frozenset({"HTTPGATEWAY_KEY"})
+"""Variables that begin so, and are no settings: programs around the library read them."""
+
 AT_IMPORT = "when pyrolike is imported"
 AT_PROXY = "when a proxy is made"
 AT_CONNECT = "when a client connects"
@@ -337,7 +340,10 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     given = {
         name.removeprefix(PREFIX): text for name, text in environ.items() if name.startswith(PREFIX)
     }
-    unknown = [f"{PREFIX}{name} ({_unknown_text(name)})" for name in sorted(given.keys() - ITEMS)]
+    unknown = [
+        f"{PREFIX}{name} ({_unknown_text(name)})"
+        for name in sorted(given.keys() - ITEMS.keys() - ELSEWHERE)
+    ]
     if unknown:
         # No error, as in Pyro5: the variables of another Pyro may stand beside ours.
         log.warning("ignoring environment variables: %s", ", ".join(unknown))
