@@ -243,11 +243,13 @@ def test_foreign_environment_variables_are_ignored_with_one_logged_hint(
 ) -> None:
     monkeypatch.setenv("PYRO_HMAC_KEY", "k")
     monkeypatch.setenv("PYRO_NS_PROT", "1")
+    monkeypatch.setenv("PYRO_HTTPGATEWAY_KEY", "k")  # the gateway's
     with caplog.at_level(logging.WARNING, logger="pyrolike.configure"):
         settings.reset()
     (record,) = caplog.records
     assert "PYRO_HMAC_KEY" in record.getMessage()
     assert "did you mean NS_PORT?" in record.getMessage()
+    assert "GATEWAY" not in record.getMessage()
     assert settings.as_dict() == PYRO_DEFAULTS | OUR_DEFAULTS
 
 

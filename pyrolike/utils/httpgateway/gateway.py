@@ -94,6 +94,8 @@ class Gateway:
         """Answer one request."""
         response = self._answer(environ)
         start_response(response.status_line, response.all_headers(self.cors))
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return []
         return [response.body] if isinstance(response.body, bytes) else response.body
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ searched again at once: with each request waiting for the search, nothing else c
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pyrolike.client import Proxy
+
+log = logging.getLogger("pyrolike.httpgateway")
 
 REMEMBERED = 2.0
 """Seconds for which a uri, a list of names, or the name server's absence is believed."""
@@ -112,15 +115,22 @@ class Names:
         Raises:
             NoNameServerError: Neither could answer.
         """
-        for is_last in (False, True):
-            proxy = self.connect()
-            try:
-                return question(proxy)
-            except CommunicationError as fault:
-                self._forget_proxy(proxy)
-                if is_last:
-                    raise NoNameServerError(str(fault)) from fault
-        raise AssertionError("unreachable")
+        try:
+            return self._ask_once(question)
+        except CommunicationError:
+            log.debug("the name server was lost; it is searched again", exc_info=True)
+        try:
+            return self._ask_once(question)
+        except CommunicationError as fault:
+            raise NoNameServerError(str(fault)) from fault
+
+    def _ask_once(self, question: Callable[[Proxy], Any]) -> Any:
+        proxy = self.connect()
+        try:
+            return question(proxy)
+        except CommunicationError:
+            self._forget_proxy(proxy)
+            raise
 
     def _forget_proxy(self, proxy: Proxy) -> None:
         with self._lock:
@@ -165,8 +175,12 @@ class Names:
         with self._list_lock:
             known = self._list
             if known is None or known[0] != regex or self._clock() >= known[1]:
+                began = self._clock()
                 names = sorted(self._fetch(regex))
-                self._list = known = regex, self._clock() + REMEMBERED, names
+                now = self._clock()
+                # A million names take seconds: longer than a list of few is worth anything.
+                until = now + max(REMEMBERED, 10 * (now - began))
+                self._list = known = regex, until, names
             return known[2]
 
     def _fetch(self, regex: str) -> list[str]:

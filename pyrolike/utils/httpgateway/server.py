@@ -4,8 +4,8 @@ One thread accepts, and each connection has one of a bounded number of threads f
 Three things keep silent and slow clients from using them up:
 
 * Whoever has not sent the whole request within `REQUEST_SECONDS` is cut off.
-* When all threads are busy, the one that has been sending its request for longest makes room for
-  the next. Calls that run are never ended by that; if there are only those, the newcomer is told to
+* When all threads are busy, the oldest connection that is still sending its request, or has had
+  its response, makes room for the next. Calls that run are never ended by that; if there are only those, the newcomer is told to
   come back later.
 * Whoever takes in nothing of the response for `WRITE_SECONDS` is cut off.
 """
@@ -64,16 +64,17 @@ class Client:
     Attributes:
         sock: The connection.
         since: When it was accepted.
-        is_reading: Its request has not arrived completely.
+        is_expendable: Nothing runs for it: its request has not arrived completely, or its response
+            has been written.
         thread: The thread.
     """
 
-    __slots__ = ("is_reading", "since", "sock", "thread")
+    __slots__ = ("is_expendable", "since", "sock", "thread")
 
     def __init__(self, sock: socket.socket, since: float) -> None:
         self.sock = sock
         self.since = since
-        self.is_reading = True
+        self.is_expendable = True
         self.thread: threading.Thread | None = None
 
     def cut_off(self) -> None:
@@ -160,11 +161,11 @@ class GatewayServer(socketserver.BaseServer):
         client.thread.start()
 
     def _make_room(self) -> bool:
-        """End the connection that has been busy with its request for longest, if there is one.
+        """End the oldest connection for which nothing runs, if there is one.
 
         The lock is held. Its thread goes on for a moment: until then there is one more of them.
         """
-        oldest = next((each for each in self._clients.values() if each.is_reading), None)
+        oldest = next((each for each in self._clients.values() if each.is_expendable), None)
         if oldest is None:
             return False
         del self._clients[oldest.sock]
@@ -199,7 +200,7 @@ class GatewayServer(socketserver.BaseServer):
         """Cut off who is too slow; called about twice a second."""
         limit = self._clock() - self.request_seconds
         with self._lock:
-            late = [each for each in self._clients.values() if each.is_reading]
+            late = [each for each in self._clients.values() if each.is_expendable]
         for client in late:
             if client.since <= limit:
                 client.cut_off()
@@ -303,6 +304,7 @@ class RequestHandler(WSGIRequestHandler):
         A connection that is closed with unread bytes is reset, and the client might never see the
         response which tells it that its body was too large.
         """
+        self.client.is_expendable = True
         with contextlib.suppress(OSError, ValueError):
             self.request.shutdown(socket.SHUT_WR)
             end, left = time.monotonic() + DRAIN_SECONDS, DRAIN_BYTES
@@ -327,18 +329,18 @@ class _Body:
         # What is no length, or a silly one, is refused by the application.
         is_length = stated.isascii() and stated.isdigit() and len(stated) < 16
         self._left = int(stated) if is_length and environ["REQUEST_METHOD"] == "POST" else 0
-        client.is_reading = self._left > 0
+        client.is_expendable = self._left > 0
 
     def read(self, size: int) -> bytes:
         """Return *size* bytes, fewer at the end."""
         data: bytes = self._source.read(min(size, self._left))
         self._left -= len(data)
-        self._client.is_reading = self._left > 0
+        self._client.is_expendable = self._left > 0
         return data
 
     def finish(self) -> None:
         """Take note that nothing more is read."""
-        self._client.is_reading = False
+        self._client.is_expendable = False
 
 
 class ResponseHandler(SimpleHandler):

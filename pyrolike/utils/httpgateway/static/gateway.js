@@ -222,7 +222,7 @@ function showKeyForm() {
 function place() {
   try {
     const [name, member] = location.hash.slice(1).split("/").map(decodeURIComponent);
-    return { name: name === "main" ? "" : name, member: member ?? "" };
+    return { name, member: member ?? "" };
   } catch {
     return { name: "", member: "" };
   }
@@ -236,6 +236,7 @@ async function showPlace() {
   markCurrent();
   if (!name) {
     shown = "";
+    document.title = "Pyro HTTP gateway";
     document.body.dataset.view = "list";
     return showList();
   }

@@ -144,6 +144,24 @@ def test_names_are_listed_sorted_and_remembered(names: Names, server: Any, clock
     assert names.matching("(?i)HTTP") == ["http.a", "http.b", "http.c", "httpx"]
 
 
+def test_a_list_that_took_long_is_remembered_longer(
+    names: Names, server: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = names._fetch
+
+    def slowly(regex: str) -> list[str]:
+        clock.now += 4
+        return fetch(regex)
+
+    monkeypatch.setattr(names, "_fetch", slowly)
+    before = names.matching("")
+    server.register("new", URI)
+    clock.now += 39
+    assert names.matching("") == before
+    clock.now += 1
+    assert "new" in names.matching("")
+
+
 def test_names_and_tags_are_searched(names: Names, server: Any) -> None:
     server.register("http.Red.Lamp", URI, metadata={"lamp", "colour:red"})
     server.register("http.printer", URI, metadata={"colour:red"})
