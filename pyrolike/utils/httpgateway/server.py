@@ -5,8 +5,8 @@ Three things keep silent and slow clients from using them up:
 
 * Whoever has not sent the whole request within `REQUEST_SECONDS` is cut off.
 * When all threads are busy, the oldest connection that is still sending its request, or has had
-  its response, makes room for the next. Calls that run are never ended by that; if there are only those, the newcomer is told to
-  come back later.
+  its response, makes room for the next. Calls that run are never ended by that; if there are only
+  those, the newcomer is told to come back later.
 * Whoever takes in nothing of the response for `WRITE_SECONDS` is cut off.
 """
 
