@@ -24,16 +24,10 @@ from pyrolike.utils.httpgateway.calling import (
 from pyrolike.utils.httpgateway.pool import ProxyPool
 from pyrolike.utils.httpgateway.requests import Parameters
 from tests.support.daemon import PATIENCE, Threads, running_daemon
-from tests.support.gateways import Place, Weather, running_gateway
+from tests.support.gateways import Place, Weather
 
 NAME = "http.weather"
 ID = uuid.UUID(int=7)
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Place]:
-    with running_gateway() as place:
-        yield place
 
 
 @pytest.fixture

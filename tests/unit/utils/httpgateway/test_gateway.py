@@ -14,15 +14,9 @@ from pyrolike.errors import NamingError
 from pyrolike.utils.httpgateway import Gateway, gateway as gateway_module, pool as pool_module
 from pyrolike.utils.httpgateway.names import Names
 from tests.support.daemon import PATIENCE, Threads
-from tests.support.gateways import Answer, Place, running_gateway
+from tests.support.gateways import Answer, Place
 
 FORM = "application/x-www-form-urlencoded"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Place]:
-    with running_gateway() as place:
-        yield place
 
 
 @pytest.fixture

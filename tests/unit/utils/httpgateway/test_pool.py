@@ -11,19 +11,13 @@ from pyrolike.utils.httpgateway import pool as pool_module
 from pyrolike.utils.httpgateway.names import REMEMBERED
 from pyrolike.utils.httpgateway.pool import KEPT_PER_NAME, KEPT_SECONDS, PoolFullError, ProxyPool
 from tests.support.daemon import running_daemon
-from tests.support.gateways import Place, Weather, running_gateway
+from tests.support.gateways import Place, Weather
 
 NAME = "http.weather"
 
 
 class Bare:
     """Exposes nothing."""
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Place]:
-    with running_gateway() as place:
-        yield place
 
 
 @pytest.fixture
