@@ -11,10 +11,15 @@ from typing import Any
 import pytest
 
 from pyrolike.errors import NamingError
-from pyrolike.utils.httpgateway import Gateway, gateway as gateway_module, pool as pool_module
+from pyrolike.utils.httpgateway import (
+    Gateway,
+    gateway as gateway_module,
+    pool as pool_module,
+    streaming,
+)
 from pyrolike.utils.httpgateway.names import Names
 from tests.support.daemon import PATIENCE, Threads
-from tests.support.gateways import Answer, Place
+from tests.support.gateways import Answer, Place, wait_until
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -296,6 +301,22 @@ def test_a_client_that_leaves_a_stream_ends_it(place: Place) -> None:
     response.close()
     connection.close()
     assert place.weather.wait_closed(closed + 1)
+
+
+def test_a_client_that_leaves_while_an_item_is_awaited_is_noticed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "LOOK_SECONDS", 0.001)
+    place.app.pool.close()
+    connection = place.connect()
+    connection.request("GET", "/pyro/http.weather/gate_after_one")
+    response = connection.getresponse()
+    assert response.readline() == b"0\n"
+    assert place.app.pool._open == 1
+    response.close()
+    connection.close()
+    wait_until(lambda: place.app.pool._open == 0)
+    place.weather.gate.set()
 
 
 def test_there_is_an_end_to_streams(place: Place) -> None:

@@ -6,7 +6,7 @@ import http.client
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from pyrolike.utils.httpgateway import server as server_module
 from pyrolike.utils.httpgateway.server import GatewayServer
 from tests.support.daemon import PATIENCE
-from tests.support.gateways import Clock, running_server
+from tests.support.gateways import Clock, running_server, wait_until
 from tests.support.serving import settle
 
 HEAD = b"HTTP/1.1\r\nHost: localhost\r\n"
@@ -243,16 +243,6 @@ def test_a_client_that_does_not_finish_its_request_is_cut_off(app: App, sent: by
         clock.now += server_module.REQUEST_SECONDS
         assert b"200 OK" not in read_all(silent)
         wait_until(lambda: not server._clients)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what the server's threads do without telling."""
-    pause = threading.Event()
-    for _ in range(int(PATIENCE / 0.005)):
-        if condition():
-            return
-        pause.wait(0.005)
-    raise AssertionError("it did not happen")
 
 
 def test_a_call_that_takes_long_is_not_cut_off(app: App) -> None:
