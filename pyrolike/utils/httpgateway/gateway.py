@@ -115,7 +115,7 @@ class Gateway:
             return responses.data(500, responses.error_data(NamingError(f"{ABSENT}: {fault}")))
         except NamingError as fault:
             return responses.data(404, responses.error_data(fault))
-        except (PyroError, AttributeError, AssertionError) as fault:
+        except PyroError as fault:
             log.debug("a request failed", exc_info=True)
             return responses.data(500, responses.error_data(fault))
         except Exception:
@@ -189,6 +189,8 @@ class Gateway:
                 outcome = make_call(self.pool, call)
             except MethodNotAllowedError:
                 raise _not_allowed("POST") from None
+            except (AttributeError, AssertionError) as fault:
+                return responses.data(500, responses.error_data(fault))
             response = self._render(environ, outcome)
         if response.status == 200:
             response.headers.append(correlation)
