@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
 
 from pyrolike import __version__
 
@@ -24,18 +23,11 @@ class Row:
         summary: What it does, in a few words.
         module: Where its function ``main`` is.
         own_name: The command it has for itself, if any.
-        is_optional: Whether the module may be missing.
     """
 
     summary: str
     module: str
     own_name: str | None = None
-    is_optional: bool = False
-
-    @property
-    def is_there(self) -> bool:
-        """Whether it can be used."""
-        return not self.is_optional or find_spec(self.module) is not None
 
 
 TABLE = {
@@ -52,10 +44,7 @@ TABLE = {
         "run a server to try clients with", "pyrolike.utils.echoserver", "pyrolike-echoserver"
     ),
     "httpgateway": Row(
-        "make objects reachable by HTTP",
-        "pyrolike.utils.httpgateway",
-        "pyrolike-httpgateway",
-        is_optional=True,
+        "make objects reachable by HTTP", "pyrolike.utils.httpgateway.cli", "pyrolike-httpgateway"
     ),
 }
 
@@ -67,15 +56,14 @@ def main(args: Sequence[str] | None = None) -> int:
         args: The words of the command line; None means those of this process.
     """
     words = list(sys.argv[1:] if args is None else args)
-    rows = {name: row for name, row in TABLE.items() if row.is_there}
-    parser = _make_parser(rows)
+    parser = _make_parser()
     parser.parse_args(words[:1])  # all others are the subcommand's
     if not words:
         parser.print_help(sys.stderr)
         return 2
     name, *rest = words
-    if name not in rows:
-        close = difflib.get_close_matches(name, rows, n=1)
+    if name not in TABLE:
+        close = difflib.get_close_matches(name, TABLE, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         parser.error(f"there is no command {name!r}{hint} ({parser.prog} --help lists them)")
     return run_row(name, f"{parser.prog} {name}", rest)
@@ -97,21 +85,22 @@ def run_row(name: str, prog: str, args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     words = sys.argv[1:] if args is None else args
-    status: int = run(words) if TABLE[name].is_optional else run(words, prog=prog)
+    status: int = run(words, prog=prog)
     return status
 
 
 ns = partial(run_row, "ns", "pyrolike-ns")
 nsc = partial(run_row, "nsc", "pyrolike-nsc")
 echoserver = partial(run_row, "echoserver", "pyrolike-echoserver")
+httpgateway = partial(run_row, "httpgateway", "pyrolike-httpgateway")
 check_config = partial(run_row, "config", "pyrolike-check-config")
 
 
-def _make_parser(rows: dict[str, Row]) -> argparse.ArgumentParser:
-    width = max(map(len, rows))
+def _make_parser() -> argparse.ArgumentParser:
+    width = max(map(len, TABLE))
     summaries = "\n".join(
         f"  {name:<{width}}  {row.summary}" + (f" ({row.own_name})" if row.own_name else "")
-        for name, row in rows.items()
+        for name, row in TABLE.items()
     )
     parser = argparse.ArgumentParser(
         prog="pyrolike",

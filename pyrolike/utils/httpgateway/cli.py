@@ -1,6 +1,7 @@
 """The command line of the gateway: ``python -m pyrolike.utils.httpgateway``.
 
-The options are those of Pyro's ``pyro5-httpgateway``, and three more for what is safer here.
+The options are those of Pyro's ``pyro5-httpgateway``, and a few for what is safer
+here.
 """
 
 from __future__ import annotations
@@ -8,15 +9,22 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ipaddress
-import logging
 import os
 import re
 import signal
 import socket
-import sys
 import threading
 from typing import TYPE_CHECKING, NoReturn
 
+from pyrolike._terminal import (
+    SERVER_STATUS_HELP,
+    add_verbose_option,
+    make_parser,
+    port,
+    run,
+    seconds,
+    show,
+)
 from pyrolike.configure import config
 
 from .gateway import Gateway, pyro_app
@@ -26,46 +34,41 @@ from .server import GatewayServer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-log = logging.getLogger("pyrolike.httpgateway")
-
 KEY_VARIABLE = "PYRO_HTTPGATEWAY_KEY"
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(args: Sequence[str] | None = None, *, prog: str = "pyrolike-httpgateway") -> int:
     """Serve until Ctrl-C or SIGTERM.
 
     Args:
         args: The words of the command line; None means those of this process.
+        prog: Name of the program in its help.
 
     Returns:
         The exit status: 0 after Ctrl-C or SIGTERM, 1 if the gateway cannot start. A wrong command
         line ends the process with status 2, as `argparse` does it.
     """
-    parser = _parser()
+    parser = _make_parser(prog)
     options = parser.parse_args(args)
     key = options.gatewaykey
     if key and KEY_VARIABLE in os.environ:
         parser.error(f"the gateway key is given twice: by -g and by {KEY_VARIABLE}")
     app = _set_up(options, key or os.environ.get(KEY_VARIABLE))
-    try:
-        server = GatewayServer(app, options.host, options.port)
-    except (OSError, ValueError) as error:
-        log.debug("cannot run the gateway", exc_info=True)
-        print(f"Error: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
-        return 1
-    _allow_own_names(app, options.host)
-    try:
-        with until_terminated():
+    return run(lambda: _serve(app, options.host, options.port), verbose=options.verbose)
+
+
+def _serve(app: Gateway, host: str, port: int) -> None:
+    with contextlib.suppress(KeyboardInterrupt), until_terminated():
+        server = GatewayServer(app, host, port)
+        try:
+            _allow_own_names(app, host)
             _introduce(app, server)
             server.on_tick = app.pool.prune
             server.serve_forever()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        server.server_close()
-        app.close()
-    print("HTTP gateway shut down.", flush=True)
-    return 0
+        finally:
+            server.server_close()
+            app.close()
+    show("HTTP gateway shut down.")
 
 
 def _set_up(options: argparse.Namespace, key: str | None) -> Gateway:
@@ -90,17 +93,17 @@ def _allow_own_names(app: Gateway, host: str) -> None:
 
 def _introduce(app: Gateway, server: GatewayServer) -> None:
     if app.ns_regex:
-        print(f"Exposing objects with names matching:  {app.ns_regex}")
+        show(f"Exposing objects with names matching:  {app.ns_regex}")
     else:
-        print("Warning: exposing all objects (no expose regex set)")
+        show("Warning: exposing all objects (no expose regex set)")
     address = _address(server.host)
     if app.gateway_key is None and not (address and address.is_loopback):
-        print("Warning: whoever reaches this port can call the objects (no gateway key set)")
+        show("Warning: whoever reaches this port can call the objects (no gateway key set)")
     try:
-        print(f"Connected to name server at:  {app.names.connect()._pyroUri}")
+        show(f"Connected to name server at:  {app.names.connect()._pyroUri}")
     except NoNameServerError:
-        print("Not yet connected to a name server.")
-    print(f"Pyro HTTP gateway running on {server.url}", flush=True)
+        show("Not yet connected to a name server.")
+    show(f"Pyro HTTP gateway running on {server.url}")
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -129,14 +132,16 @@ def until_terminated() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="pyrolike-httpgateway",
-        description="Offer remote objects to HTTP clients, and a web page to look at them.",
+def _make_parser(prog: str) -> argparse.ArgumentParser:
+    parser = make_parser(
+        prog,
+        "Offer remote objects to HTTP clients, and a web page to look at them.",
+        ["", "--port 0 --expose 'http\\.|printer'", "--host 0.0.0.0 --timeout 10 --no-get-calls"],
+        status=SERVER_STATUS_HELP,
     )
     add = parser.add_argument
     add("-H", "--host", default="localhost", help="host name or address to listen on (%(default)s)")
-    add("-p", "--port", type=_port, default=8080, help="port, 0 for any free one (%(default)s)")
+    add("-p", "--port", type=port, default=8080, help="port, 0 for any free one (%(default)s)")
     add(
         "-e",
         "--expose",
@@ -158,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
         "-t",
         "--timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=seconds,
         default=config.COMMTIMEOUT,
         help="seconds that a call may take, 0 to wait for ever (%(default)s)",
     )
@@ -188,13 +193,8 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="let clients see the tracebacks of remote exceptions",
     )
+    add_verbose_option(parser)
     return parser
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
-    return int(text)
 
 
 def _regex(text: str) -> str:
@@ -203,13 +203,6 @@ def _regex(text: str) -> str:
     except re.error as fault:
         raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {fault}") from None
     return text
-
-
-def _seconds(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 <= float(text) < float("inf"):
-            return float(text)
-    raise argparse.ArgumentTypeError(f"a timeout is a number of seconds, not {text!r}")
 
 
 def _key(text: str) -> str:

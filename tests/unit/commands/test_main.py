@@ -17,7 +17,7 @@ from tests.support.documents import ROOT
 from tests.support.processes import pinned_environment
 
 Capture = pytest.CaptureFixture[str]
-THERE = [name for name, row in commands.TABLE.items() if row.is_there]
+THERE = list(commands.TABLE)
 
 
 def test_without_a_command_help_is_shown_as_an_error(capsys: Capture) -> None:
@@ -45,37 +45,15 @@ def test_an_unknown_command_is_refused_with_a_hint(word: str, hint: str, capsys:
     assert hint in outcome.err
 
 
-def test_a_command_whose_module_is_missing_is_not_there(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    row = commands.Row("does not exist", "pyrolike.utils.nothing", is_optional=True)
-    monkeypatch.setitem(commands.TABLE, "nothing", row)
-    assert "does not exist" not in run_here(commands.main, ["-h"], capsys).out
-    assert run_here(commands.main, ["nothing"], capsys).status == 2
-
-
-def test_an_optional_command_gets_its_words(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    row = commands.Row("exists", "pyrolike.commands.config", is_optional=True)
-    monkeypatch.setitem(commands.TABLE, "settings", row)
-    assert "NS_PORT" in run_here(commands.main, ["settings", "NS_PORT"], capsys).out
-
-
 @pytest.mark.parametrize("name", THERE)
 def test_every_command_has_help_with_examples_under_the_name_it_was_called_by(
     name: str, capsys: Capture
 ) -> None:
     outcome = run_here(commands.main, [name, "--help"], capsys)
     assert outcome.status == 0
-    assert outcome.out.startswith(f"usage: pyrolike{'' if is_optional(name) else ' ' + name}")
-    if not is_optional(name):
-        assert f"examples:\n  pyrolike {name}" in outcome.out
-        assert "exit status:\n  0 " in outcome.out
-
-
-def is_optional(name: str) -> bool:
-    return commands.TABLE[name].is_optional
+    assert outcome.out.startswith(f"usage: pyrolike {name}")
+    assert f"examples:\n  pyrolike {name}" in outcome.out
+    assert "exit status:\n  0 " in outcome.out
 
 
 def test_every_script_of_the_package_leads_to_something() -> None:
