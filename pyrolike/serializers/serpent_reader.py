@@ -152,7 +152,7 @@ def _translate_words(structure: str) -> str:
 
 _TUPLE, _TUPLE_END, _SET, _INTEGER = "\0\1\2\3"
 
-_has_foreign_word = re.compile("null|true|false").search
+_FOREIGN_WORDS = ("null", "true", "false")
 _mark_sets = re.compile(r"\{([^\s:(){}[\]][^:(){}[\]]*+)\}").sub
 _mark_integer_keys = re.compile(r"([{,])(-?(?:0|[1-9][0-9]*+)):").sub
 
@@ -182,7 +182,7 @@ def _read_container(text: str) -> Any:
 
 def _translate_structure(structure: str) -> tuple[str, Parse]:
     """Return a structure as JSON, and what parses it."""
-    if _has_foreign_word(structure) or is_deeper(structure, MAX_DEPTH):
+    if any(map(structure.__contains__, _FOREIGN_WORDS)) or is_deeper(structure, MAX_DEPTH):
         raise _NotTranslatableError
     parse = _parse
     if "(" in structure or has_unusual_brace(structure):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import marshal
 import numbers
-import re
 from base64 import b64encode
 from enum import Enum
 from math import isfinite, isnan
@@ -31,9 +30,10 @@ _are_str = frozenset({str}).issuperset
 _BYTES = frozenset({bytes, bytearray, memoryview})
 _NAN = "{'__class__':'float','value':'nan'}"  # there is no literal for it
 
-# A character of any word but None, True, False and the "e" of exponents: of "inf", "set()",
-# "frozenset" or "Ellipsis", the "b" before bytes, the "j" of complex numbers.
-_has_other_word = re.compile(r"[^][(){},:0-9.+\-eTrueFalsNon \x00]").search
+_USUAL = b"[](){},:0123456789.+-eTrueFalsNon \x00"
+"""What a structure is made of: anything else is of another word than None, True, False and the "e"
+of exponents. Of "inf", "set()", "frozenset" or "Ellipsis", the "b" before bytes, the "j" of complex
+numbers."""
 
 
 class LiteralWriter:
@@ -160,14 +160,17 @@ def _write_as_repr(value: Any, items: Iterable[Any], depth: int) -> str | None:
     structure = GAP.join(pieces[::2])
     if _is_special(structure) or is_deeper(structure, MAX_DEPTH - depth):
         return None
-    pieces[::2] = structure.replace(", ", ",").replace(": ", ":").split(GAP)
+    pieces[::2] = structure.replace(" ", "").split(GAP)  # they stand behind commas and colons only
     text = quote.join(pieces)
     return text.replace("\1", r"\\").replace("\2", r"\'") if has_escapes else text
 
 
 def _is_special(structure: str) -> bool:
     """Say whether something in a repr is written in another way by serpent, or refused."""
-    if _has_other_word(structure) or "nan" in structure or "..." in structure:
+    # Deleting what is usual is several times quicker than a pattern that looks for something else.
+    if structure.encode("utf-8", "replace").translate(None, _USUAL):
+        return True
+    if "nan" in structure or "..." in structure:
         return True  # "..." stands for what contains itself
     # None as a key or as a member of a set is refused.
     return "None" in structure and (
