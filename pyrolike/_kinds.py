@@ -7,12 +7,20 @@ nobody shares them by accident.
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 DEFAULT_MESSAGE_SIZE = 1024 * 1024 * 1024
 """Pyro5's limit for a message, in bytes."""
+
+# Of IPv6 what a URI takes, too.
+_HOST = re.compile(
+    r"(\[(?P<bracketed>[0-9a-f:%]+)\]|(?P<name>[^\s:\[\]]+))(:(?P<port>[0-9]{1,5}))?"
+    r"|(?P<ipv6>[0-9a-f%]*:[0-9a-f%]*:[0-9a-f:%]*)",
+    re.IGNORECASE,
+)
 
 _BOOL_WORDS = {
     **dict.fromkeys(("0", "off", "no", "false"), False),
@@ -110,6 +118,33 @@ def check_addresses(value: Any) -> list[str]:
     return ["" if address == "''" else address for address in addresses]
 
 
+def split_hosts(text: str) -> list[tuple[str, int | None]]:
+    """Return the hosts of a text with commas, each with its port or None.
+
+    A host is a name, an address (IPv6 in brackets if a port follows) or ``./u:`` and the path of a
+    Unix socket.
+
+    Raises:
+        ValueError: One of them is none.
+    """
+    return [_split_host(part) for part in map(str.strip, text.split(",")) if part]
+
+
+def _split_host(text: str) -> tuple[str, int | None]:
+    if text.startswith("./u:"):
+        return text, None
+    match = _HOST.fullmatch(text)
+    if match is None:
+        raise ValueError
+    host = match["bracketed"] or match["ipv6"] or match["name"]
+    return host, _whole(1, 65535)(int(match["port"])) if match["port"] else None
+
+
+def _check_hosts(value: Any) -> str:
+    split_hosts(_check_text(value))
+    return str(value)
+
+
 BOOL = Kind("true or false (or 1, on, yes, 0, off, no)", _check_bool, _parse_bool)
 COUNT = Kind("a whole number, 0 or more", _whole(0), int)
 POSITIVE = Kind("a whole number, 1 or more", _whole(1), int)
@@ -122,4 +157,5 @@ TEXT = Kind("a text", _check_text)
 OPTIONAL_TEXT = Kind("a text or None", _check_optional_text)
 SERVER_TYPE = Kind("'thread' or 'multiplex'", _one_of("thread", "multiplex"))
 NAMES = Kind("names, in a set or separated by commas", _check_names)
+HOSTS = Kind("hosts, each alone or as host:port, separated by commas", _check_hosts)
 ADDRESSES = Kind("addresses, in a list or separated by commas", check_addresses)

@@ -33,6 +33,7 @@ from pyrolike._kinds import (
     BOOL,
     COUNT,
     DEFAULT_MESSAGE_SIZE,
+    HOSTS,
     IP_VERSION,
     MESSAGE_SIZE,
     NAMES,
@@ -145,7 +146,10 @@ class Configuration:
 
     AUTOPROXY: bool = _item(BOOL, True, "send registered objects as proxies", AT_CALL)
     BROADCAST_ADDRS: list[str] = _item(
-        ADDRESSES, ["<broadcast>", "0.0.0.0"], "where to broadcast for a name server", AT_LOOKUP
+        ADDRESSES,
+        ["<broadcast>", "0.0.0.0"],
+        "where to ask for a name server by UDP; none is never",
+        AT_LOOKUP,
     )
     COMMTIMEOUT: float = _item(
         SECONDS, 0.0, "seconds to connect, send or receive; 0 waits", f"{AT_PROXY}, {AT_ACCEPT}"
@@ -180,7 +184,9 @@ class Configuration:
     )
     NS_BCHOST: str | None = _item(OPTIONAL_TEXT, None, "host of the broadcast server", AT_SERVICE)
     NS_BCPORT: int = _item(PORT, 9091, "UDP port of broadcasts", f"{AT_SERVICE}, {AT_LOOKUP}")
-    NS_HOST: str = _item(TEXT, "localhost", "host of the name server", AT_LOOKUP)
+    NS_HOST: str = _item(
+        HOSTS, "localhost", "host of the name server, or several separated by commas", AT_LOOKUP
+    )
     NS_LOOKUP_DELAY: float = _item(
         SECONDS, 0.0, "longest wait in seconds for a name to appear", AT_LOOKUP
     )

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pyrolike._forking import tell_of_forks
 from pyrolike.configure import config
+from pyrolike.constants import NAMESERVER_QUESTION
 from pyrolike.errors import PyroError
 from pyrolike.transport import create_bc_socket, get_interface, location_str
 from pyrolike.uri import URI
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pyrolike.naming")
 
-QUESTION = b"GET_NSURI"
 MOST_BYTES = 100
 """What is read of a datagram: more than the question, so that a longer one is seen not to be it."""
 
@@ -153,7 +153,7 @@ class BroadcastServer:
         """Answer one datagram if one has arrived, without waiting. No question, no answer."""
         try:
             data, address = self.sock.recvfrom(MOST_BYTES)
-            if data == QUESTION:
+            if data == NAMESERVER_QUESTION:
                 answer = str(self._uri_for(address[0])).encode("iso-8859-1")
                 self.sock.sendto(answer, 0, address)
                 log.debug("told %s where the name server is: %s", address, self.nsUri)

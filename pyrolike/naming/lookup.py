@@ -24,15 +24,19 @@ def locate_ns(
 
     Args:
         host: Where it is: a host name or address, or ``./u:`` and the path of a Unix socket. Empty
-            or None looks at ``config.NS_HOST`` first.
-        port: Its port; None means ``config.NS_PORT``.
-        broadcast: Kept for Pyro's order of arguments. This version does not broadcast, so that
-            without a host only ``config.NS_HOST`` is asked.
+            or None tries the hosts of ``config.NS_HOST``, then a broadcast.
+        port: Its port; None means ``config.NS_PORT``. Without a host it is, as in Pyro, the port of
+            the broadcast too, for ``config.NS_BCPORT``; and if nothing is found there,
+            ``config.NS_PORT`` is tried as well.
+        broadcast: Whether to ask the network, by UDP and at ``config.BROADCAST_ADDRS``, when no
+            host is given and none of ``config.NS_HOST`` answers. Who answers has to prove to be a
+            name server; but anybody in the network can run one. An empty list never asks.
 
     Raises:
-        NamingError: None was found; its cause says why.
+        NamingError: None was found; the text says what was tried, and the cause why the first
+            place did not do.
     """
-    uri = locate_uri(host or "", port)
+    uri = locate_uri(host or "", port, broadcast)
     proxy = Proxy(uri)
     try:
         proxy._pyroBind()
@@ -50,8 +54,8 @@ def resolve(uri: str | URI, delay_time: float = 0.0) -> URI:
     Args:
         uri: PYRO: comes back as it is. PYRONAME: is looked up. PYROMETA: one of the objects that
             have all the tags is chosen at random.
-        delay_time: The longest wait, in seconds, for the name to appear; 0 means
-            ``config.NS_LOOKUP_DELAY``.
+        delay_time: The longest wait, in seconds, for the name to appear, and for the name server if
+            that is not there; 0 means ``config.NS_LOOKUP_DELAY``.
 
     Raises:
         TypeError: *uri* is neither text nor a URI.
@@ -74,7 +78,7 @@ def lookup(
 
     Raises:
         NamingError: The name is still unknown.
-        TimeoutError: The name server did not answer the last question.
+        CommunicationError: The name server never answered.
     """
     return patiently(
         lambda: nameserver.lookup(name, return_metadata=return_metadata),

@@ -5,6 +5,7 @@ sockets exist.
 """
 
 from .address import get_interface, get_ip_address, location_str
+from .broadcast import ask_around
 from .classic import (
     bind_unused_port,
     create_bc_socket,
@@ -41,6 +42,7 @@ __all__ = [
     "SocketFile",
     "TlsSettings",
     "TlsSocket",
+    "ask_around",
     "bind_unused_port",
     "connect_socket",
     "create_bc_socket",

@@ -121,3 +121,25 @@ def test_addresses_keep_their_order_and_two_quotes_are_the_empty_one(value: obje
 
 def test_addresses_are_texts() -> None:
     assert refused(_kinds.ADDRESSES, [10])
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("localhost", [("localhost", None)]),
+        ("", []),
+        (" a , b:1,, ", [("a", None), ("b", 1)]),
+        ("[::1],[::1]:1,::1,fe80::1%2", [("::1", None), ("::1", 1), ("::1", None)]),
+        ("./u:/run/ns", [("./u:/run/ns", None)]),
+    ],
+)
+def test_hosts_are_a_text_with_commas(text: str, hosts: list[tuple[str, int | None]]) -> None:
+    assert _kinds.HOSTS.check(text) == text
+    assert _kinds.split_hosts(text)[: len(hosts)] == hosts
+
+
+@pytest.mark.parametrize(
+    "text", ["a b", "a:", "a:x", "a:0", "a:65536", ":1", "[::1", "[::1]x", "[a]:1", "a:1:b", ["a"]]
+)
+def test_what_cannot_be_a_host_is_refused(text: object) -> None:
+    assert refused(_kinds.HOSTS, text)

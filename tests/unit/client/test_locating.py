@@ -1,16 +1,12 @@
-"""Finding a name server, and what names stand for; with scripted ones and a real one."""
+"""What names stand for, told by scripted name servers and a real one."""
 
 from __future__ import annotations
 
 import gc
-import ipaddress
-import re
-import socket
-import sys
 import weakref
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -19,22 +15,17 @@ import pytest
 
 from pyrolike import errors
 from pyrolike.client import locating
-from pyrolike.client.locating import (
-    NameServerLine,
-    find_name_server,
-    locate_uri,
-    name_server_uri,
-    patiently,
-    resolve_uri,
-)
+from pyrolike.client.locating import locate_uri, patiently, resolve_uri
+from pyrolike.configure import config
 from pyrolike.constants import NAMESERVER_NAME
-from pyrolike.errors import CommunicationError, ConnectionClosedError, NamingError, PyroError
+from pyrolike.errors import NamingError
 from pyrolike.naming import NameServer
 from pyrolike.serializers import get_serializer
 from pyrolike.uri import URI
 from tests.support import wire
 from tests.support.daemon import PATIENCE, RunningDaemon, changed_settings, running_daemon
-from tests.support.rawpeer import RawPeer, Script, scripted_server, serpent
+from tests.support.nameservers import host_and_port, name_server, nowhere
+from tests.support.rawpeer import RawPeer, scripted_server, serpent
 from tests.support.wire import RawMessage
 
 CALC = "PYRO:calc@somewhere:1"
@@ -56,18 +47,6 @@ def running() -> Iterator[RunningDaemon]:
     names.register("alias", "PYRONAME:calc")
     with running_daemon({NAMESERVER_NAME: names}, host="127.0.0.1") as running:
         yield running
-
-
-def host_and_port(location: str) -> tuple[str, int]:
-    host, _, port = location.rpartition(":")
-    return host, int(port)
-
-
-def nowhere() -> int:
-    """Return a port where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def uri_for(text: str, running: RunningDaemon) -> URI:
@@ -123,24 +102,6 @@ def test_without_a_location_the_settings_say_where(running: RunningDaemon) -> No
 # -- a name server that answers as it is told
 
 
-def name_server(*replies: Any, requests: list[RawMessage] | None = None) -> Script:
-    """Return a script that gives one reply after the other, as bytes or as value; None is none."""
-
-    def script(peer: RawPeer) -> None:
-        peer.accept_handshake()
-        for reply in replies:
-            request = peer.read_message()
-            if requests is not None:
-                requests.append(request)
-            if isinstance(reply, bytes):
-                peer.send(reply.replace(b"SQ", request.seq.to_bytes(2, "big")))
-            elif reply is not None:
-                peer.answer(request, reply)
-        peer.wait_closed()
-
-    return script
-
-
 UNKNOWN = wire.message(
     wire.RESULT,
     serpent(
@@ -187,20 +148,6 @@ def test_a_compressed_answer_is_opened() -> None:
         assert resolve_uri(URI(f"PYRONAME:calc@{location}")) == URI(CALC)
 
 
-@pytest.mark.parametrize(("setting", "number"), [("json", 3), ("marshal", 2), ("pickle", 1)])
-def test_a_name_server_is_asked_in_a_safe_serializer(setting: str, number: int) -> None:
-    requests: list[RawMessage] = []
-
-    def script(peer: RawPeer) -> None:
-        requests.append(peer.read_message())
-
-    with changed_settings(SERIALIZER=setting), scripted_server(script) as location:
-        with pytest.raises(NamingError) as caught:
-            locate_uri(*host_and_port(location))
-        assert isinstance(caught.value.__cause__, ConnectionClosedError)
-    assert requests[0].serializer == number
-
-
 def test_a_name_server_that_says_nothing_is_given_up() -> None:
     with (
         changed_settings(COMMTIMEOUT=0.05),
@@ -208,16 +155,6 @@ def test_a_name_server_that_says_nothing_is_given_up() -> None:
         pytest.raises(errors.TimeoutError),
     ):
         resolve_uri(URI(f"PYRONAME:calc@{location}"))
-
-
-def test_a_line_can_be_asked_several_things_and_hung_up_twice() -> None:
-    with scripted_server(name_server(1, 2)) as location:
-        line = NameServerLine(name_server_uri(*host_and_port(location)))
-        assert [line.ask("count"), line.ask("count")] == [1, 2]
-        line.close()
-        line.close()
-        with pytest.raises(ConnectionClosedError):
-            line.ask("count")
 
 
 # -- patience
@@ -345,32 +282,8 @@ def test_a_name_server_may_take_for_ever_if_no_setting_says_otherwise() -> None:
 # -- deadlines
 
 
-def test_all_questions_end_with_the_deadline() -> None:
-    """The settings would give each of them ages."""
-    with (
-        scripted_server(name_server(CALC, None)) as location,
-        closing(NameServerLine(name_server_uri(*host_and_port(location)), soon())) as line,
-    ):
-        assert line.ask("lookup", "calc") == CALC
-        with pytest.raises(errors.TimeoutError, match="receiving"):
-            line.ask("lookup", "calc")
-        # Nobody is called any more: this server would not pick up a second time.
-        with pytest.raises(errors.TimeoutError, match="connecting"):
-            line.ask("lookup", "calc")
-
-
 def soon() -> float:
     return monotonic() + 0.2
-
-
-def test_a_name_server_that_does_not_pick_up_is_waited_for_until_the_deadline() -> None:
-    def silent(peer: RawPeer) -> None:
-        peer.read_message()
-        peer.wait_closed()
-
-    with scripted_server(silent) as location, pytest.raises(NamingError) as caught:
-        find_name_server(*host_and_port(location), soon())
-    assert isinstance(caught.value.__cause__, errors.TimeoutError)
 
 
 def test_a_name_server_that_does_not_answer_is_waited_for_until_the_deadline() -> None:
@@ -381,11 +294,11 @@ def test_a_name_server_that_does_not_answer_is_waited_for_until_the_deadline() -
         resolve_uri(URI(f"PYRONAME:calc@{location}"), deadline=soon())
 
 
-def test_a_deadline_in_the_past_asks_nobody(clock: Clock) -> None:
+def test_a_deadline_in_the_past_asks_nobody(hasty: Hasty) -> None:
     with pytest.raises(NamingError) as caught:
         resolve_uri(URI("PYRONAME:calc@127.0.0.1:1"), 5.0, deadline=monotonic() - 1.0)
     assert isinstance(caught.value.__cause__, errors.TimeoutError)
-    assert clock.pauses == []
+    assert hasty.pauses == []
 
 
 def test_patience_ends_with_the_deadline(hasty: Hasty) -> None:
@@ -435,75 +348,53 @@ def test_an_answer_that_is_told_later_needs_no_garbage_collector(clock: Clock) -
         gc.enable()
 
 
-# -- locating
+# -- name servers that come and go
 
 
-def test_the_first_place_that_answers_is_taken(
-    running: RunningDaemon, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    host, port = host_and_port(running.location)
-    places = [name_server_uri("127.0.0.1", nowhere()), name_server_uri(host, port)]
-    monkeypatch.setattr(locating, "_candidates", lambda host, port: iter(places))
-    assert locate_uri() == places[1]
+def hang_up(peer: RawPeer) -> None:
+    """Be a name server that ends when it is asked."""
+    peer.accept_handshake()
+    peer.read_message()
 
 
-def test_if_nobody_answers_the_error_says_where_and_what_to_do() -> None:
-    port = nowhere()
-    with pytest.raises(NamingError, match="failed to locate the name server") as caught:
-        find_name_server("127.0.0.1", port)
-    assert f"127.0.0.1:{port}" in str(caught.value)
-    assert "python -m pyrolike.naming" in str(caught.value)
-    assert isinstance(caught.value.__cause__, CommunicationError)
+def test_a_name_server_that_is_started_anew_is_asked_anew(hasty: Hasty) -> None:
+    with scripted_server(hang_up, lambda peer: None, name_server(CALC)) as location:
+        assert resolve_uri(URI(f"PYRONAME:calc@{location}"), delay=100.0) == URI(CALC)
+    assert hasty.pauses == [20.0, 20.0]
 
 
-def test_a_daemon_that_is_no_name_server_is_not_taken_for_one() -> None:
-    with running_daemon({}) as running, pytest.raises(NamingError, match="unknown object"):
-        find_name_server(*host_and_port(running.location))
+def test_without_patience_a_lost_name_server_is_an_error() -> None:
+    with scripted_server(hang_up) as location, pytest.raises(errors.ConnectionClosedError):
+        resolve_uri(URI(f"PYRONAME:calc@{location}"))
 
 
-@pytest.mark.parametrize("host", ["no host:at all", "example.org:9090", "[::1"])
-def test_a_host_that_cannot_be_one_is_reported_as_such(host: str) -> None:
-    with pytest.raises(PyroError, match=re.escape(host)):
-        find_name_server(host, 1)
+def test_a_name_server_may_appear_later(hasty: Hasty, monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted_server(name_server(CALC)) as location:
+        places = [f"127.0.0.1:{nowhere()}", location]
+
+        def come(seconds: float) -> None:
+            config.NS_HOST = places.pop(0)
+
+        monkeypatch.setattr(hasty, "sleep", come)
+        with changed_settings(NS_HOST=f"127.0.0.1:{nowhere()}", NS_LOOKUP_DELAY=10.0):
+            assert resolve_uri(URI("PYRONAME:calc")) == URI(CALC)
+    assert places == []
 
 
-def test_an_address_may_be_an_object(running: RunningDaemon) -> None:
-    host, port = host_and_port(running.location)
-    assert locate_uri(ipaddress.ip_address(host), port).location == running.location
+def test_what_breaks_the_rules_is_not_asked_again(hasty: Hasty) -> None:
+    def look_up() -> None:
+        raise errors.ProtocolError("no")
+
+    with pytest.raises(errors.ProtocolError):
+        patiently(look_up, 10.0)
+    assert hasty.pauses == []
 
 
-def places(host: str = "", port: int | None = None) -> list[str]:
-    return [uri.location or "" for uri in locating._candidates(host, port)]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="a habit of Debian")
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_on_linux_the_machines_own_address_is_tried_too(host: str) -> None:
-    with changed_settings(NS_HOST=host, NS_PORT=9090):
-        assert places() == [f"{host}:9090", "127.0.1.1:9090"]
-        assert places(port=1) == [f"{host}:1", "127.0.1.1:1"]
-
-
-def test_a_host_that_is_given_is_the_only_one() -> None:
-    with changed_settings(NS_HOST="localhost", NS_PORT=9090):
-        assert places("elsewhere") == ["elsewhere:9090"]
-        assert places("127.0.0.1", 1) == ["127.0.0.1:1"]
-        assert places("./u:/run/ns") == ["./u:/run/ns"]
-
-
-def test_elsewhere_there_is_one_place() -> None:
-    with changed_settings(NS_HOST="ns.example.org", NS_PORT=9090):
-        assert places() == ["ns.example.org:9090"]
-
-
-@pytest.mark.parametrize(
-    ("host", "location"),
-    [
-        ("h", "h:1"),
-        ("::1", "[::1]:1"),
-        ("[::1]", "[::1]:1"),
-        ("./u:/run/ns", "./u:/run/ns"),
-    ],
-)
-def test_the_uri_of_a_name_server(host: str, location: str) -> None:
-    assert str(name_server_uri(host, 1)) == f"PYRO:{NAMESERVER_NAME}@{location}"
+def test_the_next_host_is_asked_when_the_first_is_lost(hasty: Hasty) -> None:
+    with (
+        scripted_server(hang_up, lambda peer: None) as first,
+        scripted_server(name_server(CALC)) as second,
+        changed_settings(NS_HOST=f"{first}, {second}"),
+    ):
+        assert resolve_uri(URI("PYRONAME:calc"), delay=10.0) == URI(CALC)
+    assert hasty.pauses == [2.0]

@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
+from pyrolike.constants import NAMESERVER_QUESTION as QUESTION
 from pyrolike.errors import PyroError
 from pyrolike.naming import BroadcastServer
-from pyrolike.naming.announce import QUESTION
 from pyrolike.uri import URI
 
 PATIENCE = 20.0
