@@ -1,6 +1,7 @@
 """The name server under the name Pyro5 gives it; also ``python -m pyrolike.nameserver``."""
 
 from pyrolike.naming import (
+    AutoCleaner,
     BroadcastServer,
     MemoryStorage,
     NameServer,
@@ -13,6 +14,7 @@ from pyrolike.naming.cli import main
 from pyrolike.naming.lookup import lookup, yplookup
 
 __all__ = [
+    "AutoCleaner",
     "BroadcastServer",
     "MemoryStorage",
     "NameServer",

@@ -8,12 +8,14 @@ The functions of `lookup` that ask with patience stay in their module: one of th
 """
 
 from .announce import BroadcastServer
+from .autoclean import AutoCleaner
 from .daemon import NameServerDaemon, start_ns, start_ns_loop, startNS, startNSloop
 from .lookup import locate_ns, locateNS, resolve, type_meta
 from .server import NameServer
 from .storage import MemoryStorage, SqlStorage, Storage
 
 __all__ = [
+    "AutoCleaner",
     "BroadcastServer",
     "MemoryStorage",
     "NameServer",

@@ -5,7 +5,6 @@ is, and serves until it is stopped. The lines it prints are Pyro's, letter for l
 them.
 """
 
-import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -16,10 +15,9 @@ from pyrolike.server.serving import until_terminated
 from pyrolike.uri import URI
 
 from .announce import BroadcastServer
+from .autoclean import AutoCleaner
 from .server import OWN_TAGS, NameServer
 from .storage import Storage
-
-log = logging.getLogger("pyrolike.naming")
 
 
 class NameServerDaemon(Daemon):
@@ -36,10 +34,13 @@ class NameServerDaemon(Daemon):
 
     Attributes:
         nameserver: The `NameServer` that is served.
+        cleaner_thread: What removes registrations of servers that are gone, if the setting
+            NS_AUTOCLEAN is not 0; else None.
 
     Raises:
         OSError: It cannot listen there.
-        ValueError: *storage* names no storage, or the addresses do not fit together.
+        ValueError: *storage* names no storage, the addresses do not fit together, or NS_AUTOCLEAN
+            is too small.
         NamingError: The storage cannot be used.
     """
 
@@ -55,20 +56,19 @@ class NameServerDaemon(Daemon):
         self.nameserver = NameServer(storage)
         with ExitStack() as undo:
             undo.callback(self.nameserver.storage.close)
+            self.cleaner_thread = AutoCleaner(self.nameserver) if config.NS_AUTOCLEAN else None
             port = config.NS_PORT if port is None else port
             super().__init__(host, port, unixsocket, nathost, natport)
             undo.callback(super().close)
             self._enter_itself()
             undo.pop_all()
-        if config.NS_AUTOCLEAN > 0:
-            log.warning(
-                "NS_AUTOCLEAN is set to %s, but this version has no auto-clean:"
-                " registrations of dead objects stay until they are removed",
-                config.NS_AUTOCLEAN,
-            )
+        if self.cleaner_thread is not None:
+            self.cleaner_thread.start()
 
     def close(self, grace: float | None = None) -> None:
-        """Stop listening, close the storage and release everything; twice is allowed."""
+        """Stop listening and cleaning, close the storage, release everything; twice is fine."""
+        if self.cleaner_thread is not None:
+            self.cleaner_thread.close()
         super().close(grace)
         self.nameserver.storage.close()
 

@@ -44,6 +44,9 @@ class NameServer:
         self.storage = open_storage(storage)
         # Guards pairs of storage calls of which the second relies on the first.
         self._lock = threading.Lock()
+        # Names that auto-clean is about to forget: name -> (uri text, since when). Registering
+        # takes a name out, under the lock.
+        self._suspects: dict[str, tuple[str, float]] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on {self.storage!r}>"
@@ -84,6 +87,7 @@ class NameServer:
                 raise NamingError(f"name already registered: {name}")
             if name == NAMESERVER_NAME:
                 self._refuse_other_uri(text)
+            self._suspects.pop(name, None)
             self.storage[name] = text, tags
         log.debug("registered %s as %s", name, text)
 
@@ -220,6 +224,16 @@ class NameServer:
             _check_text("name", name)
             return [name] if name in self.storage else []
         return self._find_by_name(prefix, regex) if prefix or regex else []
+
+    def _forget_suspect(self, name: str) -> bool:
+        """Remove a suspect, if it is still one and means the same; say whether that is so."""
+        with self._lock:
+            uri, _ = self._suspects.pop(name, (None, 0.0))
+            entry = self.storage.get(name)
+            if entry is None or entry[0] != uri:
+                return False
+            self.storage.remove_items([name])
+            return True
 
     def _refuse_other_uri(self, text: str) -> None:
         # Whoever could do this would answer every later lookup in our place.

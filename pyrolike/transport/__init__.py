@@ -15,6 +15,7 @@ from .classic import (
 )
 from .connection import CHUNK, JOINABLE, SocketConnection
 from .faults import transfer_fault
+from .probing import Place, Prober, Verdict
 from .sockets import (
     connect_socket,
     family_str,
@@ -38,10 +39,13 @@ __all__ = [
     "DONT_WAIT",
     "JOINABLE",
     "BorrowedTlsSocket",
+    "Place",
+    "Prober",
     "SocketConnection",
     "SocketFile",
     "TlsSettings",
     "TlsSocket",
+    "Verdict",
     "ask_around",
     "bind_unused_port",
     "connect_socket",

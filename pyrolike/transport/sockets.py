@@ -40,7 +40,7 @@ _RECEIVE_SIZE = 1 << 20
 EVERYWHERE = "::"
 """The address that means all interfaces, for IPv6 and, where the system can, for IPv4 too."""
 
-_TCP_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+TCP_FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
 def connect_socket(
@@ -129,7 +129,7 @@ def set_reuseaddr(sock: socket.socket) -> None:
 
 def set_nodelay(sock: socket.socket) -> None:
     """Let the socket send small messages at once; does nothing to one that is not TCP."""
-    if sock.family in _TCP_FAMILIES and sock.type == socket.SOCK_STREAM:
+    if sock.family in TCP_FAMILIES and sock.type == socket.SOCK_STREAM:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
@@ -154,7 +154,7 @@ def tune_keepalive(sock: socket.socket, seconds: float, send_seconds: float | No
             live and answer but are too busy to read.
     """
     set_keepalive(sock)
-    if seconds <= 0 or sock.family not in _TCP_FAMILIES:
+    if seconds <= 0 or sock.family not in TCP_FAMILIES:
         return
     idle = max(1, min(round(seconds), _LONGEST_KEEPALIVE))
     interval = max(1, round(idle / KEEPALIVE_PROBES))
@@ -266,7 +266,7 @@ def _open(
         if keepalive:
             set_keepalive(sock)
         sock.connect(address)
-        if _is_connected_to_itself(sock):
+        if is_connected_to_itself(sock):
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
     except BaseException:
         sock.close()
@@ -274,13 +274,13 @@ def _open(
     return sock
 
 
-def _is_connected_to_itself(sock: socket.socket) -> bool:
+def is_connected_to_itself(sock: socket.socket) -> bool:
     """Say whether TCP has joined a socket with itself.
 
     It does so if nobody listens on a port of this machine and the system happens to give that very
     port to the socket that wants to connect: sooner or later to somebody who keeps on trying.
     """
-    return sock.family in _TCP_FAMILIES and sock.getsockname() == sock.getpeername()
+    return sock.family in TCP_FAMILIES and sock.getsockname() == sock.getpeername()
 
 
 def _tells_little(fault: OSError) -> bool:

@@ -1,6 +1,5 @@
 """The daemon that serves a name server, and what the start functions print and return."""
 
-import logging
 import re
 import socket
 from collections.abc import Callable, Iterator
@@ -127,21 +126,6 @@ class TestTheDaemon:
             NameServerDaemon("127.0.0.1", 0, storage=f"sql:{tmp_path / 'nowhere' / 'names.db'}")
         with pytest.raises(ValueError, match="unknown storage"):
             NameServerDaemon("127.0.0.1", 0, storage="dbm:x")
-
-    def test_auto_clean_is_honestly_refused_in_the_log(
-        self, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        monkeypatch.setattr(config, "NS_AUTOCLEAN", 5.0)
-        with caplog.at_level(logging.WARNING, "pyrolike.naming"):
-            make()
-        assert "this version has no auto-clean" in caplog.text
-
-    def test_without_auto_clean_nothing_is_warned_of(
-        self, make: Make, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        with caplog.at_level(logging.WARNING, "pyrolike.naming"):
-            make()
-        assert caplog.text == ""
 
 
 class TestTheIntroduction:
