@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,10 +10,7 @@ import pytest
 
 from pyrolike.api import Daemon, expose
 from tests.support.daemon import changed_settings, running_daemon
-from tests.support.processes import ROOT, pinned_environment
-
-PATIENCE = 60.0
-TOOLS = ("ip", "unshare", "nsenter")
+from tests.support.namespaces import needs_namespaces, run_alone
 
 
 @expose
@@ -27,31 +21,10 @@ class Thing:
         return "hello"
 
 
-def can_cut_cables() -> bool:
-    """Whether this machine can make machines that are not there: namespaces and their cables."""
-    if sys.platform != "linux" or os.geteuid() != 0 or not all(map(shutil.which, TOOLS)):
-        return False
-    make = ["unshare", "-n", "ip", "link", "add", "name", "one", "type", "veth"]
-    return subprocess.run(make, capture_output=True, check=False).returncode == 0
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(not can_cut_cables(), reason="this needs root and network namespaces of Linux")
+@needs_namespaces
 def test_when_the_cable_is_cut_both_sides_notice_it(tmp_path: Path) -> None:
-    # Into a file and not a pipe, which a process that is left over would keep open.
-    with (tmp_path / "said").open("w+") as said:
-        run = subprocess.run(
-            ["unshare", "-n", sys.executable, "-m", "tests.support.peers.vanishing"],
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            timeout=PATIENCE,
-            cwd=ROOT,
-            env=pinned_environment(),
-            check=False,
-        )
-        said.seek(0)
-        assert (run.returncode, said.read()) == (0, "well done\n")
+    assert run_alone(tmp_path, "tests.support.peers.vanishing") == (0, "well done\n")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other names for it")
