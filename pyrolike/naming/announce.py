@@ -166,7 +166,7 @@ class BroadcastServer:
     def _uri_for(self, asker: str) -> URI:
         """Return the uri to tell; of all interfaces it shows the one that *asker* reaches."""
         uri = URI(self.nsUri)
-        if uri.host == "0.0.0.0":
+        if uri.host in {"0.0.0.0", "::"}:
             with contextlib.suppress(OSError, ValueError):
                 uri.host = str(get_interface(asker).ip)
         return uri

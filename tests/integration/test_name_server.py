@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pyrolike.api import Proxy, expose
+from pyrolike.api import Daemon, Proxy, expose, start_ns
 from pyrolike.constants import NAMESERVER_NAME
 from pyrolike.errors import CommunicationError, NamingError, PyroError, SerializeError
 from pyrolike.naming import NameServerDaemon, locate_ns, locateNS, resolve
@@ -17,6 +19,7 @@ from pyrolike.naming.lookup import lookup, yplookup
 from pyrolike.naming.storage import MemoryStorage
 from pyrolike.uri import URI
 from tests.support.daemon import Threads, changed_settings, running_daemon
+from tests.support.nameservers import answering, nowhere
 from tests.support.processes import Program
 
 SERIALIZERS = ["serpent", "json", "marshal", "msgpack"]
@@ -344,3 +347,116 @@ class TestTheProgram:
             assert f"NS running on ./u:{path} (Unix domain socket)" in program.output
         assert program.wait() == 0
         assert not path.exists()
+
+
+def on_port(port: int, storage: Path) -> Program:
+    """Make a name server program on a port that is known already, with a file."""
+    options = ["-n", "127.0.0.1", "-p", str(port), "-s", f"sql:{storage}"]
+    return Program(
+        ["-W", "error", "-m", "pyrolike.naming", *options],
+        ready=r"^URI = (\S+)$",
+        ends_by_interrupt=True,
+    )
+
+
+@pytest.mark.slow
+class TestANameServerThatIsStartedAnew:
+    """Killed, and started on the same port."""
+
+    @pytest.fixture
+    def storage(self, tmp_path: Path) -> Path:
+        return tmp_path / "names.db"
+
+    @pytest.fixture
+    def port(self) -> int:
+        return nowhere()
+
+    def test_a_proxy_for_it_connects_again(self, port: int, storage: Path) -> None:
+        with on_port(port, storage) as program:
+            ns = locate_ns("127.0.0.1", port)
+            ns.register("x", "PYRO:a@h:1")
+            program.send(signal.SIGKILL)
+            program.wait()
+        with on_port(port, storage), ns:
+            with pytest.raises(CommunicationError):
+                ns.count()  # what was lost is told once
+            assert ns.lookup("x") == URI("PYRO:a@h:1")
+            ns._pyroMaxRetries = 1
+            ns._pyroConnection.sock.shutdown(socket.SHUT_RDWR)
+            assert ns.lookup("x") == URI("PYRO:a@h:1")
+
+    def test_who_looks_a_name_up_meanwhile_waits_for_it(self, port: int, storage: Path) -> None:
+        with (
+            on_port(port, storage) as program,
+            locate_ns("127.0.0.1", port) as ns,
+            running_daemon({"greeting": Greeter()}, host="127.0.0.1") as running,
+        ):
+            ns.register("greeter", running.uri("greeting"))
+            found: list[Any] = []
+            with (
+                changed_settings(NS_HOST="127.0.0.1", NS_PORT=port, NS_LOOKUP_DELAY=8.0),
+                Threads() as threads,
+                Proxy("PYRONAME:greeter") as greeter,
+            ):
+                assert greeter.greet("you") == "hello you"
+                greeter._pyroRelease()
+                program.send(signal.SIGKILL)
+                program.wait()
+                threads.start(lambda: found.append(greeter.greet("again")))
+                threads.start(lambda: found.append(lookup(ns, "greeter")))
+                threads.start(lambda: found.append(resolve("PYRONAME:greeter")))
+                with on_port(port, storage):
+                    threads.wait()
+            uri = running.uri("greeting")
+            assert sorted(map(str, found)) == [str(uri), str(uri), "hello again"]
+
+    def test_the_next_host_takes_over(self, port: int, storage: Path, uri: URI) -> None:
+        with (
+            on_port(port, storage) as program,
+            changed_settings(NS_HOST=f"127.0.0.1:{port}, {uri.location}"),
+            Proxy(f"PYRONAME:{NAMESERVER_NAME}") as ns,
+        ):
+            assert ns.lookup(NAMESERVER_NAME).port == port
+            program.send(signal.SIGKILL)
+            program.wait()
+            with pytest.raises(CommunicationError):
+                ns.ping()
+            assert ns.lookup(NAMESERVER_NAME) == uri
+        assert program.wait() == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_nothing_anywhere_is_known_within_a_second() -> None:
+    begin = time.monotonic()
+    with (
+        answering(),
+        changed_settings(NS_HOST="localhost", NS_PORT=nowhere()),
+        pytest.raises(NamingError, match=r"\(1\) .*no answer"),
+    ):
+        locate_ns()
+    assert time.monotonic() - begin < 1.0
+
+
+def test_a_program_serves_its_objects_and_a_name_server_in_one_loop() -> None:
+    """With the broadcasts, and all of it in one thread."""
+    with changed_settings(SERVERTYPE="multiplex"):
+        uri, ns_daemon, broadcaster = start_ns("0.0.0.0", 0, bchost="127.0.0.1", bcport=0)
+        assert broadcaster is not None
+        with ns_daemon, broadcaster, Daemon(host="127.0.0.1") as daemon:
+            ns_daemon.nameserver.register("greeter", daemon.register(Greeter()))
+            daemon.combine(ns_daemon)
+            daemon.combine(broadcaster)
+            with Threads() as threads:
+                threads.start(daemon.requestLoop)
+                with (
+                    changed_settings(
+                        NS_HOST="",
+                        BROADCAST_ADDRS=["127.0.0.1"],
+                        NS_BCPORT=broadcaster.getPort(),
+                    ),
+                    Proxy("PYRONAME:greeter") as greeter,
+                    locate_ns() as ns,
+                ):
+                    assert greeter.greet("you") == "hello you"
+                    assert ns._pyroUri.port == uri.port
+                daemon.shutdown()

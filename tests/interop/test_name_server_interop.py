@@ -11,10 +11,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from pyrolike.api import Proxy, start_ns
+from pyrolike.api import Proxy, locate_ns, resolve, start_ns
+from tests.support.daemon import changed_settings
 from tests.support.peers.cells import cells, check_cell
 from tests.support.peers.scenarios_names import NAME_SCENARIOS
-from tests.support.peers.starting import ClientPeer, name_server_peer, server_peer
+from tests.support.peers.starting import (
+    NAME_SERVER_MODULES,
+    ClientPeer,
+    name_server_peer,
+    peer_environment,
+    server_peer,
+)
 from tests.support.processes import Program
 
 pytestmark = pytest.mark.interop
@@ -110,3 +117,25 @@ def test_a_pyro5_client_finds_our_name_server_by_broadcast() -> None:
         with Program(asker, ready=r"^FOUND (\S+) 1$") as program:
             assert program.ready_match is not None
             assert program.ready_match[1] == f"127.0.0.1:{uri.port}"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.255.255.255"])
+@pytest.mark.parametrize("library", ["pyro5", "pyrolike"])
+def test_our_client_finds_a_name_server_by_broadcast(library: str, address: str) -> None:
+    with Program(
+        ["-m", NAME_SERVER_MODULES[library], "-n", "0.0.0.0", "-p", "0", "--bcport", "0"],
+        ready=r"^Broadcast server running on 0\.0\.0\.0:(\d+)$",
+        environment=peer_environment(library),
+        ends_by_interrupt=True,
+    ) as program:
+        assert program.ready_match is not None
+        port = int(program.wait_for_line(r"^URI = PYRO:Pyro\.NameServer@0\.0\.0\.0:(\d+)$")[1])
+        with (
+            changed_settings(
+                NS_HOST="", BROADCAST_ADDRS=[address], NS_BCPORT=int(program.ready_match[1])
+            ),
+            locate_ns() as names,
+        ):
+            assert names._pyroUri.location == f"127.0.0.1:{port}"
+            names.register("server.calc", "PYRO:calc@somewhere:1")
+            assert str(resolve("PYRONAME:server.calc")) == "PYRO:calc@somewhere:1"

@@ -30,6 +30,7 @@ CABLES = {FIRST: "first", SECOND: "second"}
 
 STOCK_CLIENT = """
 import Pyro5.api
+Pyro5.api.config.NS_HOST = "192.0.2.1"  # asks the network first
 with Pyro5.api.locate_ns() as names:
     print("found", names._pyroUri.host, names.count())
 """

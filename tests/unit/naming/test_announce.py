@@ -100,15 +100,16 @@ def test_who_is_gone_does_no_harm(server: BroadcastServer, asker: socket.socket)
     assert asker.recv(1000) == NS_URI.encode()
 
 
+@pytest.mark.parametrize("everywhere", ["0.0.0.0", "[::]"])
 def test_a_name_server_on_all_interfaces_is_named_by_the_one_that_the_asker_reaches(
-    asker: socket.socket,
+    asker: socket.socket, everywhere: str
 ) -> None:
-    with BroadcastServer("PYRO:Pyro.NameServer@0.0.0.0:9090", "127.0.0.1", 0) as server:
+    with BroadcastServer(f"PYRO:Pyro.NameServer@{everywhere}:9090", "127.0.0.1", 0) as server:
         ask(asker, server)
         server.processRequest()
         assert asker.recv(1000) == b"PYRO:Pyro.NameServer@127.0.0.1:9090"
-        assert server.nsUri.host == "0.0.0.0"
-        assert server._uri_for("no address").host == "0.0.0.0"
+        assert str(server.nsUri) == f"PYRO:Pyro.NameServer@{everywhere}:9090"
+        assert server._uri_for("no address") == server.nsUri
 
 
 def test_an_answer_that_cannot_be_written_is_none(asker: socket.socket) -> None:
