@@ -179,6 +179,7 @@ class Resolver:
             self._answers = {name: self._answers[name] for name in names if name in self._answers}
             for name in names:
                 self._ask(name)
+            self._start_threads()
             while len(self._answers) < len(names) and monotonic() < end and not is_stopped():
                 self._news.wait(LOOK_SECONDS)
             return {name: self._answers.pop(name, Verdict.UNSURE) for name in names}
@@ -192,13 +193,15 @@ class Resolver:
             return
         self._asked.add(name)
         self._waiting.append(name)
-        if self._thread_count < RESOLVERS:
-            thread = threading.Thread(target=self._work, name="Pyro-Resolver", daemon=True)
-            self._thread_count += 1
+
+    def _start_threads(self) -> None:
+        """See that there are threads for the names that wait; the lock is held."""
+        for _ in range(min(RESOLVERS - self._thread_count, len(self._waiting))):
             try:
-                thread.start()
-            except RuntimeError:  # the system gives no more threads
-                self._thread_count -= 1
+                threading.Thread(target=self._work, name="Pyro-Resolver", daemon=True).start()
+            except RuntimeError:  # the system gives no more; perhaps it does the next time
+                return
+            self._thread_count += 1
 
     def _work(self) -> None:
         while True:

@@ -9,6 +9,7 @@ import sys
 import weakref
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -171,6 +172,28 @@ def test_there_may_be_several_each_with_its_own_port() -> None:
             "./u:/run/ns",
         ]
         assert places()[0] == "ns.example.org:9090"
+
+
+def test_a_single_one_has_all_the_time_there_is(tmp_path: Path) -> None:
+    path = str(tmp_path / "ns.sock")
+    with (
+        running_daemon({NAMESERVER_NAME: NameServer()}, unixsocket=path),
+        changed_settings(NS_HOST=f"./u:{path}"),
+    ):
+        assert find() == f"./u:{path}"
+
+
+def test_no_place_is_tried_beyond_the_deadline() -> None:
+    def silent(peer: RawPeer) -> None:
+        peer.read_message()
+        peer.wait_closed()
+
+    with (
+        scripted_server(silent) as location,
+        changed_settings(NS_HOST=f"{location}, 127.0.0.1:{nowhere()}"),
+        pytest.raises(NamingError, match=r"\(2\) connecting: timeout"),
+    ):
+        find_name_server(deadline=soon())
 
 
 def test_the_next_one_is_taken_when_one_is_dead(running: RunningDaemon) -> None:

@@ -315,8 +315,12 @@ def test_where_there_are_no_more_threads_names_are_not_known(
     def start(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", start)
-    assert Resolver().resolve({"name", "127.0.0.1"}, 0.01, never) == {
-        "name": UNSURE,
-        "127.0.0.1": [(socket.AF_INET, ("127.0.0.1", 0))],
-    }
+    resolver = Resolver()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        assert resolver.resolve({"name", "127.0.0.1"}, 0.01, never) == {
+            "name": UNSURE,
+            "127.0.0.1": [(socket.AF_INET, ("127.0.0.1", 0))],
+        }
+    monkeypatch.setattr(probing, "look_up", lambda *arguments: DEAD)
+    assert resolver.resolve({"name"}, PATIENCE, never) == {"name": DEAD}
