@@ -67,20 +67,22 @@ class NameServerLine:
         self.deadline = deadline
         name = config.SERIALIZER if config.SERIALIZER in SAFE_SERIALIZERS else "serpent"
         self._settings = WireSettings.take(config, name)
-        self._channel: Channel = open_channel(
-            uri, "hello", self._settings, deadline=self._get_deadline()
-        )[0]
+        self._is_closed = False
+        self._channel = self._open()
+
+    def _open(self) -> Channel:
+        return open_channel(self.uri, "hello", self._settings, deadline=self._get_deadline())[0]
 
     def _get_deadline(self) -> float | None:
         return self.deadline or get_deadline(config.COMMTIMEOUT or config.CONNECT_TIMEOUT)
 
     def ask(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a method of the name server and return its result.
-
-        Raises:
-            CommunicationError: There is no answer; then there will be none to other questions.
-        """
+        """Call a method of the name server and return its result."""
         settings = self._settings
+        if not self._channel.is_usable and not self._is_closed:
+            self._channel = (
+                self._open()
+            )  # no answer came in time, or it is that of a parent process
         payload = settings.codec.dumpsCall(NAMESERVER_NAME, method, args, kwargs)
         deadline = self._get_deadline()
         timeout = None if deadline is None else deadline - monotonic()
@@ -94,6 +96,7 @@ class NameServerLine:
 
     def close(self) -> None:
         """Hang up."""
+        self._is_closed = True
         self._channel.close()
 
 
