@@ -24,9 +24,14 @@ PAGES = [
 
 
 @pytest.fixture
-def namespace() -> Iterator[dict[str, Any]]:
-    """Where a page's program has its names; what it has changed in the process is put back."""
+def namespace(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Where a page's program has its names; what it has changed in the process is put back.
+
+    Who looks for a name server there asks no other machine.
+    """
     namespace: dict[str, Any] = {}
+    monkeypatch.setattr(config, "BROADCAST_ADDRS", [])
+    monkeypatch.setenv("PYRO_BROADCAST_ADDRS", "")  # for pages that reset the settings
     settings, threads = config.as_dict(), set(threading.enumerate())
     try:
         yield namespace

@@ -394,7 +394,9 @@ class TestANameServerThatIsStartedAnew:
             ns.register("greeter", running.uri("greeting"))
             found: list[Any] = []
             with (
-                changed_settings(NS_HOST="127.0.0.1", NS_PORT=port, NS_LOOKUP_DELAY=8.0),
+                changed_settings(
+                    NS_HOST="127.0.0.1", NS_PORT=port, NS_LOOKUP_DELAY=8.0, BROADCAST_ADDRS=[]
+                ),
                 Threads() as threads,
                 Proxy("PYRONAME:greeter") as greeter,
             ):
@@ -413,7 +415,7 @@ class TestANameServerThatIsStartedAnew:
     def test_the_next_host_takes_over(self, port: int, storage: Path, uri: URI) -> None:
         with (
             on_port(port, storage) as program,
-            changed_settings(NS_HOST=f"127.0.0.1:{port}, {uri.location}"),
+            changed_settings(NS_HOST=f"127.0.0.1:{port}, {uri.location}", BROADCAST_ADDRS=[]),
             Proxy(f"PYRONAME:{NAMESERVER_NAME}") as ns,
         ):
             assert ns.lookup(NAMESERVER_NAME).port == port

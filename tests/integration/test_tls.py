@@ -273,7 +273,7 @@ def test_a_name_server_works_with_the_setting(files: Certificates) -> None:
             try:
                 with locate_ns(uri.host, uri.port) as ns:
                     ns.register("me", "PYRO:me@localhost:1")
-                with changed_settings(NS_HOST=uri.host, NS_PORT=uri.port):
+                with changed_settings(NS_HOST=uri.host, NS_PORT=uri.port, BROADCAST_ADDRS=[]):
                     with Proxy("PYRONAME:Pyro.NameServer") as named:
                         assert named.count() == 2
                     with changed_settings(SSL=False), pytest.raises(NamingError, match="TLS"):

@@ -35,7 +35,7 @@ PRINTER = "PYRO:printer@somewhere:2"
 @pytest.fixture(autouse=True)
 def own_settings() -> Iterator[None]:
     """Look nowhere else than a test says, and not for ever."""
-    with changed_settings(COMMTIMEOUT=PATIENCE, NS_LOOKUP_DELAY=0.0):
+    with changed_settings(COMMTIMEOUT=PATIENCE, NS_LOOKUP_DELAY=0.0, BROADCAST_ADDRS=[]):
         yield
 
 
