@@ -8,18 +8,19 @@ import contextlib
 import ipaddress
 import socket
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
+from pyrolike._kinds import split_hosts
 from pyrolike._terminal import sentence
 from pyrolike.client import Proxy
 from pyrolike.client.locating import locate_uri
+from pyrolike.client.searching import read_answer
 from pyrolike.configure import config
 from pyrolike.constants import DAEMON_NAME, NAMESERVER_NAME, NAMESERVER_QUESTION
 from pyrolike.errors import NamingError, PyroError
 from pyrolike.server import Daemon
-from pyrolike.transport import create_bc_socket, location_str
+from pyrolike.transport import ask_around, location_str
 from pyrolike.uri import URI
 
 from .findings import Finding, Findings
@@ -198,12 +199,9 @@ def check_name_server() -> Findings:
 
 def _places() -> Iterator[tuple[str, int]]:
     """Yield host and port of each place in NS_HOST: "host", "host:port" or "[v6]:port"."""
-    for part in filter(None, map(str.strip, config.NS_HOST.split(","))):
-        host, _, port = part.rpartition(":")
-        if port.isdecimal() and host and (":" not in host or host.startswith("[")):
-            yield host.strip("[]"), int(port)
-        elif not URI.isUnixsockLocation(part):
-            yield part.strip("[]"), config.NS_PORT
+    for host, port in split_hosts(config.NS_HOST):
+        if not URI.isUnixsockLocation(host):
+            yield host.strip("[]"), port or config.NS_PORT
 
 
 def _check_ports(places: Sequence[tuple[str, int]], error: NamingError) -> Findings:
@@ -299,15 +297,7 @@ def check_broadcasts() -> Findings:
 
 def _ask_everybody() -> set[str]:
     """Return the uris that come as answers."""
-    answers: set[str] = set()
-    with contextlib.suppress(OSError), create_bc_socket() as sock:
-        for address in config.BROADCAST_ADDRS:
-            with contextlib.suppress(OSError):
-                host = "255.255.255.255" if address == "<broadcast>" else address
-                sock.sendto(NAMESERVER_QUESTION, (host, config.NS_BCPORT))
-        end = time.monotonic() + BROADCAST_SECONDS
-        while (left := end - time.monotonic()) > 0 and len(answers) < 100:
-            sock.settimeout(left)
-            with contextlib.suppress(UnicodeError, PyroError):
-                answers.add(str(URI(sock.recvfrom(100)[0].decode("iso-8859-1"))))
-    return answers
+    answers = ask_around(
+        NAMESERVER_QUESTION, config.BROADCAST_ADDRS, config.NS_BCPORT, seconds=BROADCAST_SECONDS
+    )
+    return {str(uri) for answer in answers if (uri := read_answer(*answer)) is not None}

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Self
 
 import pytest
 
@@ -300,25 +299,3 @@ def test_nonsense_and_silence_are_no_answer() -> None:
             ((level, text),) = found(checks.check_broadcasts())
         thread.join()
     assert (level, text.startswith("No name server answers broadcasts")) == ("note", True)
-
-
-def test_broadcast_means_the_address_of_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    class Sock:
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def settimeout(self, seconds: float) -> None: ...
-
-        def sendto(self, data: bytes, address: object) -> None:
-            asked.append((data, address))
-
-        def recvfrom(self, size: int) -> None:
-            raise TimeoutError
-
-    monkeypatch.setattr(checks, "create_bc_socket", Sock)
-    assert checks._ask_everybody() == set()
-    assert asked == [(QUESTION, ("255.255.255.255", 9091)), (QUESTION, ("0.0.0.0", 9091))]
