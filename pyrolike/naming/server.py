@@ -10,7 +10,7 @@ atomic; what looks first and changes then holds one.
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pyrolike.constants import NAMESERVER_NAME
@@ -18,12 +18,16 @@ from pyrolike.errors import NamingError
 from pyrolike.objects.exposure import expose
 from pyrolike.uri import URI
 
+from .limits import check_name, check_tags, check_text, check_uri, shown
 from .storage import Storage, list_prefix, list_regex, open_storage, search_metadata
 
 log = logging.getLogger("pyrolike.naming")
 
 OWN_TAGS = frozenset({"class:Pyro5.nameserver.NameServer", "class:Pyro4.naming.NameServer"})
 """The tags of every name server's own entry: clients of either Pyro search for their class."""
+
+_PIECE = 1000
+"""Names that are removed while the lock is held: some milliseconds."""
 
 
 @expose
@@ -76,12 +80,13 @@ class NameServer:
         Raises:
             TypeError: An argument has the wrong type; a lone str is not a collection of tags.
             PyroError: *uri* is not a uri.
-            NamingError: The name exists and *safe* is true; or it is the name server's own name,
-                which nobody may direct elsewhere.
+            NamingError: The name exists and *safe* is true; it is the name server's own name, which
+                nobody may direct elsewhere; or something is too long, see
+                `pyrolike.naming.limits`.
         """
-        _check_text("name", name)
-        text = _uri_text(uri)
-        tags = _tags("metadata", metadata)
+        check_name(name)
+        text = check_uri(uri)
+        tags = check_tags("metadata", metadata)
         with self._lock:
             if safe and name in self.storage:
                 raise NamingError(f"name already registered: {name}")
@@ -101,11 +106,11 @@ class NameServer:
         Raises:
             NamingError: There is no such name.
         """
-        _check_text("name", name)
+        check_text("name", name)
         try:
             uri, tags = self.storage[name]
         except KeyError:
-            raise NamingError(f"unknown name: {name}") from None
+            raise NamingError(f"unknown name: {shown(name)}") from None
         return (URI(uri), set(tags or ())) if return_metadata else URI(uri)
 
     def set_metadata(self, name: str, metadata: Iterable[str] | None) -> None:
@@ -115,11 +120,11 @@ class NameServer:
             NamingError: There is no such name.
             TypeError: As for `register`.
         """
-        _check_text("name", name)
-        tags = _tags("metadata", metadata)
+        check_text("name", name)
+        tags = check_tags("metadata", metadata)
         with self._lock:
             if name not in self.storage:
-                raise NamingError(f"unknown name: {name}")
+                raise NamingError(f"unknown name: {shown(name)}")
             uri, _ = self.storage[name]
             self.storage[name] = uri, tags
         log.debug("set the metadata of %s", name)
@@ -137,13 +142,12 @@ class NameServer:
         Raises:
             NamingError: *regex* is not a regular expression.
         """
-        with self._lock:
-            found = self._find_removable(name, prefix, regex)
-            doomed = [each for each in found if each != NAMESERVER_NAME]
-            if doomed:
-                self.storage.remove_items(doomed)
-        log.debug("removed %d registrations", len(doomed))
-        return len(doomed)
+        # Searching holds no lock: registrations need it. What is registered meanwhile is not found.
+        found = self._find_removable(name, prefix, regex)
+        doomed = [each for each in found if each != NAMESERVER_NAME]
+        removed = sum(map(self._remove_some, _in_pieces(doomed)))
+        log.debug("removed %d registrations", removed)
+        return removed
 
     def list(
         self,
@@ -170,8 +174,8 @@ class NameServer:
             NamingError: *regex* is not a regular expression.
             TypeError: A filter has the wrong type.
         """
-        every = _tags("metadata_all", metadata_all)
-        some = _tags("metadata_any", metadata_any)
+        every = check_tags("metadata_all", metadata_all)
+        some = check_tags("metadata_any", metadata_any)
         if sum(map(bool, (prefix, regex, every, some))) > 1:
             raise ValueError("you can only filter on one thing at a time")
         if every or some:
@@ -200,7 +204,7 @@ class NameServer:
             ValueError: Both filters are given.
             TypeError: A filter is a str or not a collection of str.
         """
-        every, some = _tags("meta_all", meta_all), _tags("meta_any", meta_any)
+        every, some = check_tags("meta_all", meta_all), check_tags("meta_any", meta_any)
         if every and some:
             raise ValueError("you can't use meta_all or meta_any at the same time")
         found = search_metadata(self.storage, every, some, return_metadata)
@@ -210,10 +214,10 @@ class NameServer:
         self, prefix: str | None, regex: str | None, return_metadata: bool = False
     ) -> dict[str, Any]:
         if prefix:
-            _check_text("prefix", prefix)
+            check_text("prefix", prefix)
             return list_prefix(self.storage, prefix, return_metadata)
         if regex:
-            _check_text("regex", regex)
+            check_text("regex", regex)
             return list_regex(self.storage, regex, return_metadata)
         return self.storage.everything(return_metadata)
 
@@ -221,7 +225,7 @@ class NameServer:
         self, name: str | None, prefix: str | None, regex: str | None
     ) -> Iterable[str]:
         if name:
-            _check_text("name", name)
+            check_text("name", name)
             return [name] if name in self.storage else []
         return self._find_by_name(prefix, regex) if prefix or regex else []
 
@@ -235,6 +239,11 @@ class NameServer:
             self.storage.remove_items([name])
             return True
 
+    def _remove_some(self, names: Sequence[str]) -> int:
+        with self._lock:
+            removed = self.storage.remove_items(names)
+        return len(names) if removed is None else removed
+
     def _refuse_other_uri(self, text: str) -> None:
         # Whoever could do this would answer every later lookup in our place.
         # Pyro: allows it (conflicts.md 9, number 9).
@@ -243,26 +252,9 @@ class NameServer:
             raise NamingError(f"{NAMESERVER_NAME} is this name server, at {own[0]}; it stays so")
 
 
-def _uri_text(uri: URI | str) -> str:
-    """Return the text to keep: of a str, exactly that, provided that it can be parsed."""
-    if not isinstance(uri, URI | str):
-        raise TypeError(f"only URIs or strings can be registered, not {type(uri).__name__}")
-    URI(uri)
-    return str(uri)
-
-
-def _tags(argument: str, value: Iterable[str] | None) -> frozenset[str]:
-    if isinstance(value, str):
-        raise TypeError(f"{argument} should not be a str, but another iterable (set, list, etc)")
-    tags = frozenset(value or ())
-    for tag in tags:
-        _check_text(f"each tag in {argument}", tag)
-    return tags
-
-
-def _check_text(argument: str, value: object) -> None:
-    if not isinstance(value, str):
-        raise TypeError(f"{argument} must be a str, not {type(value).__name__}")
+def _in_pieces(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut what is removed in pieces, between which others may register."""
+    return (names[at : at + _PIECE] for at in range(0, len(names), _PIECE))
 
 
 def _for_caller(found: dict[str, Any], return_metadata: bool) -> dict[str, Any]:

@@ -13,12 +13,11 @@ is guarded by the caller.
 Source: the storage interface of Pyro4 and Pyro5; that base methods answer None is theirs too.
 """
 
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, MutableMapping
 from typing import Any
 
-from pyrolike.errors import NamingError
+from pyrolike.naming.regex import Allowance, Pattern
 
 Entry = tuple[str, Collection[str] | None]
 """What is kept under a name: the uri's text, and the tags (None and empty mean: no tags)."""
@@ -26,16 +25,16 @@ Entry = tuple[str, Collection[str] | None]
 Listing = dict[str, Any]
 """What a search gives: name -> uri text, or name -> `Entry` when the tags were asked for."""
 
-LONGEST_REGEX = 1000
-"""Characters a regular expression may have.
-
-Ours: such an expression comes from a stranger and is compiled in the server. The ones people write
-for names have fewer than a hundred characters.
-"""
-
 
 class Storage(MutableMapping[str, Entry]):
-    """Abstract base of all storages; see the module for the rules."""
+    """Abstract base of all storages; see the module for the rules.
+
+    Attributes:
+        keeps_metadata: Whether tags are kept. A storage that does not drops them, and raises
+            NamingError when it is asked to search for some.
+    """
+
+    keeps_metadata = True
 
     @abstractmethod
     def everything(self, return_metadata: bool = False) -> Listing:
@@ -49,10 +48,13 @@ class Storage(MutableMapping[str, Entry]):
     def close(self) -> None:
         """Release what the storage holds; it is of no use afterwards. Twice is allowed."""
 
-    def remove_items(self, items: Iterable[str]) -> None:
-        """Delete these names; those that are not present are ignored."""
-        for name in items:
-            self.pop(name, None)
+    def remove_items(self, items: Iterable[str]) -> int | None:
+        """Delete these names; those that are not present are ignored.
+
+        Returns:
+            How many were present. None, as Pyro's storages give, means that nobody counted.
+        """
+        return sum(self.pop(name, None) is not None for name in items)
 
     def optimized_prefix_list(self, prefix: str, return_metadata: bool = False) -> Listing | None:
         """Return the entries whose name starts with *prefix*, or None for "do it generically"."""
@@ -84,13 +86,24 @@ def list_regex(storage: Storage, regex: str, return_metadata: bool = False) -> L
     """Return the entries whose name matches, from its start but not necessarily to its end.
 
     Raises:
-        NamingError: *regex* is not a regular expression, or longer than `LONGEST_REGEX`.
+        NamingError: *regex* is not a regular expression, or one that takes too long; see
+            `pyrolike.naming.regex`.
     """
-    matches = _compile(regex).match
-    found = storage.optimized_regex_list(regex, return_metadata)
-    if found is not None:
-        return found
-    return _scan(storage, lambda name, tags: matches(name) is not None, return_metadata)
+    with Allowance() as allowance:
+        pattern = Pattern(regex, allowance.spend)
+        found = storage.optimized_regex_list(regex, return_metadata)
+        if found is not None:
+            return found
+        if pattern.prefix:
+            entries = list_prefix(storage, pattern.prefix, return_metadata)
+        else:
+            entries = storage.everything(return_metadata)
+        matching = {}
+        for name, entry in entries.items():
+            allowance.spend()
+            if pattern.matches(name):
+                matching[name] = entry
+        return matching
 
 
 def search_metadata(
@@ -124,15 +137,3 @@ def _scan(
         for name, (uri, tags) in entries.items()
         if wanted(name, tags or ())
     }
-
-
-def _compile(regex: str) -> re.Pattern[str]:
-    if len(regex) > LONGEST_REGEX:
-        raise NamingError(
-            f"invalid regex: it has {len(regex)} characters, at most {LONGEST_REGEX} are allowed"
-        )
-    try:
-        return re.compile(regex)
-    except (re.error, OverflowError, RecursionError) as error:
-        # Overflow and recursion: "a{99999999999}" and very deep brackets, both just bad regexes.
-        raise NamingError(f"invalid regex: {error}") from error
