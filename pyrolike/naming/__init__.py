@@ -12,11 +12,12 @@ from .autoclean import AutoCleaner
 from .daemon import NameServerDaemon, start_ns, start_ns_loop, startNS, startNSloop
 from .lookup import locate_ns, locateNS, resolve, type_meta
 from .server import NameServer
-from .storage import MemoryStorage, SqlStorage, Storage
+from .storage import DbmStorage, MemoryStorage, SqlStorage, Storage
 
 __all__ = [
     "AutoCleaner",
     "BroadcastServer",
+    "DbmStorage",
     "MemoryStorage",
     "NameServer",
     "NameServerDaemon",

@@ -193,6 +193,9 @@ def introduction(
         lines.append(f"Broadcast server running on {broadcaster.locationStr}")
     elif wants_broadcast and (reason := _why_no_broadcast(daemon)):
         lines.append(f"Not starting broadcast server for {reason}.")
+    storage = daemon.nameserver.storage
+    if not getattr(storage, "keeps_metadata", True):
+        lines.append(f"Warning: the {type(storage).__name__} doesn't support metadata.")
     count = daemon.nameserver.count()
     if count > 1:
         lines.append(f"Persistent store contains {count} existing registrations.")

@@ -1,10 +1,13 @@
 """What every storage of the name server promises, checked on each of them.
 
-A new storage joins by one line in `MAKERS`.
+A new storage joins by one line in `MAKERS`, and another in `WITH_TAGS` if it keeps tags. One that
+keeps none passes the same tests but those of searching by tags, and a few of its own.
 """
 
+import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from pyrolike.errors import NamingError
 from pyrolike.naming.storage import (
+    DbmStorage,
     MemoryStorage,
     SqlStorage,
     Storage,
@@ -23,7 +27,9 @@ from pyrolike.naming.storage import (
 MAKERS: dict[str, Callable[[Path], Storage]] = {
     "memory": lambda folder: MemoryStorage(),
     "sql": lambda folder: SqlStorage(str(folder / "names.db")),
+    "dbm": lambda folder: DbmStorage(str(folder / "names")),
 }
+WITH_TAGS = ["memory", "sql"]
 
 
 @pytest.fixture(params=MAKERS)
@@ -31,6 +37,19 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]
     made = MAKERS[request.param](tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture(params=WITH_TAGS)
+def tagging(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
+    """A storage that keeps tags."""
+    made = MAKERS[request.param](tmp_path)
+    yield made
+    made.close()
+
+
+def kept(storage: Storage, *tags: str) -> set[str]:
+    """Return those of the tags that the storage keeps: all or none."""
+    return set(tags) if storage.keeps_metadata else set()
 
 
 def fill(storage: Storage) -> None:
@@ -48,7 +67,7 @@ def test_a_new_storage_is_empty(storage: Storage) -> None:
 
 def test_what_is_stored_comes_back(storage: Storage) -> None:
     fill(storage)
-    assert storage["printer.laser"] == ("PYRO:a@h:1", {"printer", "laser"})
+    assert storage["printer.laser"] == ("PYRO:a@h:1", kept(storage, "printer", "laser"))
     assert "printer.laser" in storage
     assert len(storage) == 3
     assert sorted(storage) == ["Printer.big", "printer.ink", "printer.laser"]
@@ -61,9 +80,9 @@ def test_no_tags_come_back_as_an_empty_collection(storage: Storage, tags: set[st
     assert storage.everything(return_metadata=True) == {"bare": ("PYRO:a@h:1", set())}
 
 
-def test_a_tag_given_twice_is_kept_once(storage: Storage) -> None:
-    storage["x"] = "PYRO:a@h:1", ["tag", "tag"]
-    assert storage["x"] == ("PYRO:a@h:1", {"tag"})
+def test_a_tag_given_twice_is_kept_once(tagging: Storage) -> None:
+    tagging["x"] = "PYRO:a@h:1", ["tag", "tag"]
+    assert tagging["x"] == ("PYRO:a@h:1", {"tag"})
 
 
 def test_an_unknown_name_is_a_key_error(storage: Storage) -> None:
@@ -80,15 +99,32 @@ def test_names_differ_by_case(storage: Storage) -> None:
     storage["NAME"] = "PYRO:b@h:1", ["TAG"]
     assert storage["name"][0] == "PYRO:a@h:1"
     assert storage["NAME"][0] == "PYRO:b@h:1"
-    assert search_metadata(storage, metadata_all=["TAG"]) == {"NAME": "PYRO:b@h:1"}
+
+
+def test_tags_differ_by_case(tagging: Storage) -> None:
+    tagging["name"] = "PYRO:a@h:1", ["tag"]
+    tagging["NAME"] = "PYRO:b@h:1", ["TAG"]
+    assert search_metadata(tagging, metadata_all=["TAG"]) == {"NAME": "PYRO:b@h:1"}
 
 
 def test_storing_again_replaces_uri_and_tags(storage: Storage) -> None:
     storage["x"] = "PYRO:a@h:1", ["old", "older"]
     storage["x"] = "PYRO:b@h:2", ["new"]
-    assert storage["x"] == ("PYRO:b@h:2", {"new"})
+    assert storage["x"] == ("PYRO:b@h:2", kept(storage, "new"))
     assert len(storage) == 1
-    assert search_metadata(storage, metadata_any=["old"]) == {}
+
+
+def test_what_was_replaced_deleted_or_cleared_is_not_found_by_its_tags(tagging: Storage) -> None:
+    fill(tagging)
+    tagging["printer.laser"] = "PYRO:b@h:2", ["laser", "new"]
+    assert search_metadata(tagging, metadata_any=["printer"]) == {"printer.ink": "PYRO:b@h:2"}
+    assert search_metadata(tagging, metadata_all=["laser", "new"]) == {
+        "printer.laser": "PYRO:b@h:2"
+    }
+    del tagging["printer.laser"]
+    assert search_metadata(tagging, metadata_any=["laser", "new"]) == {}
+    tagging.clear()
+    assert search_metadata(tagging, metadata_any=["printer"]) == {}
 
 
 def test_a_deleted_name_leaves_nothing_behind(storage: Storage) -> None:
@@ -101,15 +137,26 @@ def test_a_deleted_name_leaves_nothing_behind(storage: Storage) -> None:
 
 def test_remove_items_deletes_those_that_are_there(storage: Storage) -> None:
     fill(storage)
-    storage.remove_items(["printer.laser", "nobody", "Printer.big"])
+    assert storage.remove_items(["printer.laser", "nobody", "Printer.big", "printer.laser"]) == 2
     assert list(storage) == ["printer.ink"]
+    assert storage.remove_items(["nobody"]) == 0
+    assert storage.remove_items([]) == 0
 
 
 def test_clear_forgets_everything(storage: Storage) -> None:
     fill(storage)
     storage.clear()
     assert len(storage) == 0
-    assert search_metadata(storage, metadata_any=["printer"]) == {}
+    assert list_prefix(storage, "printer") == {}
+
+
+def test_counting_is_right_after_every_change(storage: Storage) -> None:
+    fill(storage)
+    assert len(storage) == len(storage) == 3
+    storage["printer.ink"] = "PYRO:c@h:2", None
+    assert len(storage) == 3
+    del storage["printer.ink"]
+    assert len(storage) == 2
 
 
 def test_everything_comes_with_or_without_tags(storage: Storage) -> None:
@@ -120,8 +167,8 @@ def test_everything_comes_with_or_without_tags(storage: Storage) -> None:
         "Printer.big": "PYRO:c@h:3",
     }
     assert storage.everything(return_metadata=True) == {
-        "printer.laser": ("PYRO:a@h:1", {"printer", "laser"}),
-        "printer.ink": ("PYRO:b@h:2", {"printer", "colour"}),
+        "printer.laser": ("PYRO:a@h:1", kept(storage, "printer", "laser")),
+        "printer.ink": ("PYRO:b@h:2", kept(storage, "printer", "colour")),
         "Printer.big": ("PYRO:c@h:3", set()),
     }
 
@@ -160,7 +207,7 @@ def test_a_prefix_search_gives_tags_when_asked(storage: Storage) -> None:
     fill(storage)
     assert list_prefix(storage, "printer.i") == {"printer.ink": "PYRO:b@h:2"}
     assert list_prefix(storage, "printer.i", return_metadata=True) == {
-        "printer.ink": ("PYRO:b@h:2", {"printer", "colour"})
+        "printer.ink": ("PYRO:b@h:2", kept(storage, "printer", "colour"))
     }
 
 
@@ -189,9 +236,9 @@ def test_a_bad_regex_is_a_naming_error(storage: Storage, regex: str) -> None:
         ([], set()),
     ],
 )
-def test_all_tags_must_be_there(storage: Storage, tags: list[str], found: set[str]) -> None:
-    fill(storage)
-    assert set(search_metadata(storage, metadata_all=tags)) == found
+def test_all_tags_must_be_there(tagging: Storage, tags: list[str], found: set[str]) -> None:
+    fill(tagging)
+    assert set(search_metadata(tagging, metadata_all=tags)) == found
 
 
 @pytest.mark.parametrize(
@@ -203,25 +250,25 @@ def test_all_tags_must_be_there(storage: Storage, tags: list[str], found: set[st
         ([], set()),
     ],
 )
-def test_any_of_the_tags_is_enough(storage: Storage, tags: list[str], found: set[str]) -> None:
-    fill(storage)
-    assert set(search_metadata(storage, metadata_any=tags)) == found
+def test_any_of_the_tags_is_enough(tagging: Storage, tags: list[str], found: set[str]) -> None:
+    fill(tagging)
+    assert set(search_metadata(tagging, metadata_any=tags)) == found
 
 
-def test_a_tag_search_gives_all_tags_of_what_it_finds(storage: Storage) -> None:
-    fill(storage)
+def test_a_tag_search_gives_all_tags_of_what_it_finds(tagging: Storage) -> None:
+    fill(tagging)
     expected = {"printer.laser": ("PYRO:a@h:1", {"printer", "laser"})}
-    assert search_metadata(storage, metadata_all=["laser"], return_metadata=True) == expected
-    assert search_metadata(storage, metadata_any=["laser"], return_metadata=True) == expected
+    assert search_metadata(tagging, metadata_all=["laser"], return_metadata=True) == expected
+    assert search_metadata(tagging, metadata_any=["laser"], return_metadata=True) == expected
 
 
-def test_thousands_of_tags_can_be_stored_and_searched_for(storage: Storage) -> None:
+def test_thousands_of_tags_can_be_stored_and_searched_for(tagging: Storage) -> None:
     tags = {f"tag{number}" for number in range(3000)}
-    storage["rich"] = "PYRO:a@h:1", tags
-    storage["poor"] = "PYRO:b@h:1", ["tag1"]
-    assert storage["rich"] == ("PYRO:a@h:1", tags)
-    assert set(search_metadata(storage, metadata_all=tags)) == {"rich"}
-    assert set(search_metadata(storage, metadata_any=tags)) == {"rich", "poor"}
+    tagging["rich"] = "PYRO:a@h:1", tags
+    tagging["poor"] = "PYRO:b@h:1", ["tag1"]
+    assert tagging["rich"] == ("PYRO:a@h:1", tags)
+    assert set(search_metadata(tagging, metadata_all=tags)) == {"rich"}
+    assert set(search_metadata(tagging, metadata_any=tags)) == {"rich", "poor"}
 
 
 @pytest.mark.slow
@@ -233,7 +280,7 @@ def test_many_threads_may_use_it_at_once(storage: Storage) -> None:
         try:
             for number in range(10):
                 storage[f"{own}{number}"] = f"PYRO:{own}@h:{number}", [own]
-                assert storage[f"{own}{number}"] == (f"PYRO:{own}@h:{number}", {own})
+                assert storage[f"{own}{number}"] == (f"PYRO:{own}@h:{number}", kept(storage, own))
                 assert len(list_prefix(storage, own)) == number + 1
                 storage.everything(return_metadata=True)
         except BaseException as failure:  # noqa: BLE001 - shown by the assertion below
@@ -246,6 +293,63 @@ def test_many_threads_may_use_it_at_once(storage: Storage) -> None:
         thread.join()
     assert failures == []
     assert len(storage) == 40
+
+
+def test_a_name_that_no_file_can_hold_is_refused_or_kept_and_never_breaks_a_search(
+    storage: Storage,
+) -> None:
+    fill(storage)
+    half = "half \ud800"
+    with suppress(NamingError):
+        storage[half] = "PYRO:a@h:1", None
+    if half in storage:
+        assert storage[half] == ("PYRO:a@h:1", set())
+        del storage[half]
+    with pytest.raises(KeyError):
+        storage[half]
+    assert list_prefix(storage, "\ud800") == {}
+    assert len(storage) == 3
+
+
+@pytest.mark.slow
+def test_many_names_are_found_by_prefix_while_they_come_and_go(storage: Storage) -> None:
+    names = [f"{number * 7919 % 3000:04}" for number in range(3000)]
+    for name in names if storage.keeps_metadata else names[:300]:
+        storage[name] = f"PYRO:{name}@h:1", None
+    for name in names[::3]:
+        storage.pop(name, None)
+    expected = sorted(storage)
+    assert sorted(list_prefix(storage, "")) == expected
+    for prefix in ("0", "01", "29", "2999", "3"):
+        found = list_prefix(storage, prefix)
+        assert sorted(found) == [name for name in expected if name.startswith(prefix)]
+
+
+class TestWithoutTags:
+    """What a storage does with tags that cannot keep them."""
+
+    @pytest.fixture
+    def bare(self, tmp_path: Path) -> Iterator[Storage]:
+        made = MAKERS["dbm"](tmp_path)
+        yield made
+        made.close()
+
+    def test_it_says_so(self, bare: Storage) -> None:
+        assert not bare.keeps_metadata
+
+    def test_dropping_tags_is_logged(self, bare: Storage, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.WARNING, "pyrolike.naming"):
+            bare["x"] = "PYRO:a@h:1", None
+            assert caplog.messages == []
+            bare["x"] = "PYRO:a@h:1", ["tag"]
+        assert caplog.messages == ["the DbmStorage doesn't support metadata: 'x' loses its tags"]
+
+    @pytest.mark.parametrize("which", ["metadata_all", "metadata_any"])
+    def test_searching_for_tags_is_a_naming_error(self, bare: Storage, which: str) -> None:
+        tags: Collection[str] = ["tag"]
+        with pytest.raises(NamingError, match="doesn't support metadata"):
+            search_metadata(bare, **{which: tags})
+        assert search_metadata(bare) == {}
 
 
 def test_closing_twice_is_allowed(storage: Storage) -> None:
@@ -282,12 +386,16 @@ def test_it_finds_what_a_plain_dict_would_find(
         for name, its_tags in each.items():
             storage[name] = "PYRO:a@h:1", its_tags
     expected = entries | again
-    all_found = search_metadata(storage, metadata_all=tags, return_metadata=True)
-    any_found = search_metadata(storage, metadata_any=tags)
+    has_tags = storage.keeps_metadata
+    all_found = has_tags and search_metadata(storage, metadata_all=tags, return_metadata=True)
+    any_found = has_tags and search_metadata(storage, metadata_any=tags)
     by_prefix = list_prefix(storage, prefix, return_metadata=True)
     everything = storage.everything(return_metadata=True)
     storage.close()
-    assert {name: found for name, (_, found) in everything.items()} == expected
+    assert set(everything) == set(expected)
     assert set(by_prefix) == {name for name in expected if name.startswith(prefix)}
+    if not has_tags:
+        return
+    assert {name: found for name, (_, found) in everything.items()} == expected
     assert set(any_found) == {name for name, its in expected.items() if tags & its}
     assert set(all_found) == {name for name, its in expected.items() if tags and tags <= its}

@@ -312,9 +312,10 @@ class TestTheProgram:
     @pytest.mark.parametrize(
         ("storage", "complaint"),
         [
-            ("dbm:names", "unknown storage 'dbm:names'"),
+            ("redis:names", "unknown storage 'redis:names'"),
             ("sql:", "write 'sql:FILENAME'"),
-            ("sql:/nowhere/at/all/names.db", "unable to open database file"),
+            ("sql:/nowhere/at/all/names.db", "there is no folder '/nowhere/at/all'"),
+            ("dbm:/nowhere/at/all/names", "No such file or directory"),
         ],
     )
     def test_a_storage_that_cannot_be_used_is_one_helpful_line_and_status_1(

@@ -125,7 +125,7 @@ class TestTheDaemon:
         with pytest.raises(NamingError, match="unable to open"):
             NameServerDaemon("127.0.0.1", 0, storage=f"sql:{tmp_path / 'nowhere' / 'names.db'}")
         with pytest.raises(ValueError, match="unknown storage"):
-            NameServerDaemon("127.0.0.1", 0, storage="dbm:x")
+            NameServerDaemon("127.0.0.1", 0, storage="redis:x")
 
 
 class TestTheIntroduction:

@@ -7,7 +7,6 @@ import pytest
 
 from pyrolike.errors import NamingError
 from pyrolike.naming.storage import (
-    LONGEST_REGEX,
     Entry,
     Listing,
     Storage,
@@ -76,7 +75,7 @@ def test_without_shortcuts_the_search_looks_at_everything(plain: PlainStorage) -
 
 
 def test_removing_items_ignores_unknown_ones(plain: PlainStorage) -> None:
-    plain.remove_items(["one", "nobody"])
+    assert plain.remove_items(["one", "nobody"]) == 1
     assert set(plain.entries) == {"two", "other"}
 
 
@@ -102,10 +101,16 @@ def test_a_search_for_no_tags_does_not_even_ask_the_storage() -> None:
     assert search_metadata(StorageWithShortcuts(), [], ()) == {}
 
 
-def test_the_longest_regex_is_accepted_and_one_more_character_is_not(plain: PlainStorage) -> None:
-    assert list_regex(plain, "x" * LONGEST_REGEX) == {}
-    with pytest.raises(NamingError, match="1001 characters, at most 1000"):
-        list_regex(plain, "x" * (LONGEST_REGEX + 1))
+def test_a_regex_that_begins_with_letters_looks_only_at_names_that_do() -> None:
+    class Counting(PlainStorage):
+        def everything(self, return_metadata: bool = False) -> Listing:
+            raise AssertionError("not all of them are needed")
+
+        def optimized_prefix_list(self, prefix: str, return_metadata: bool = False) -> Listing:
+            assert prefix == "ab.c"
+            return {"ab.c1": "u1", "ab.cx": "u2"}
+
+    assert list_regex(Counting(), r"ab\.c\d") == {"ab.c1": "u1"}
 
 
 def test_a_bad_regex_is_refused_before_a_shortcut_sees_it() -> None:

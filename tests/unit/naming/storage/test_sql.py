@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -118,9 +118,67 @@ def test_a_range_ends_at_the_next_text_that_is_no_longer_in_it(
 
 def test_clearing_gives_the_files_space_back(storage: SqlStorage, file: str) -> None:
     storage["x"] = "PYRO:a@h:1", [f"{number:0500}" for number in range(200)]
-    large = Path(file).stat().st_size
+    large = size_of_all(file)
     storage.clear()
-    assert Path(file).stat().st_size < large / 2
+    assert size_of_all(file) < large / 2
+
+
+def size_of_all(file: str) -> int:
+    """Return the size of the database and its log; the index of the log keeps its 32 kB."""
+    return sum(Path(file + ending).stat().st_size for ending in ("", "-wal"))
+
+
+def test_the_log_is_gone_when_the_storage_is_closed(tmp_path: Path, file: str) -> None:
+    with closing(SqlStorage(file)) as storage:
+        storage["x"] = "PYRO:a@h:1", None
+        assert {path.name for path in tmp_path.iterdir()} > {"names.db"}
+    assert [path.name for path in tmp_path.iterdir()] == ["names.db"]
+    assert run(file, "PRAGMA journal_mode") == [("delete",)]
+
+
+def test_a_lookup_does_not_wait_for_who_writes(storage: SqlStorage, file: str) -> None:
+    storage["x"] = "PYRO:a@h:1", None
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("DELETE FROM pyro_names")
+        assert storage["x"] == ("PYRO:a@h:1", set())
+        other.execute("COMMIT")
+    assert "x" not in storage
+
+
+def test_a_long_listing_keeps_nobody_from_registering(storage: SqlStorage) -> None:
+    storage["x"] = "PYRO:a@h:1", None
+    with storage._reading() as slow:
+        rows = slow.execute("SELECT name FROM pyro_names")
+        assert next(rows) == ("x",)
+        storage["y"] = "PYRO:b@h:1", None
+        assert list(rows) == []  # of the moment when it began
+    assert sorted(storage) == ["x", "y"]
+
+
+def test_readers_that_are_not_needed_any_more_are_closed(
+    storage: SqlStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql, "_MOST_IDLE_READERS", 1)
+    with storage._reading() as first, storage._reading() as second:
+        assert first is not second
+    for connection in (first, second):
+        usable = connection in storage._idle_readers
+        with nullcontext() if usable else pytest.raises(sqlite3.ProgrammingError):
+            connection.execute("SELECT 1")
+    assert len(storage._idle_readers) == 1
+
+
+def test_where_there_can_be_no_log_now_it_does_without(
+    file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql, "_BUSY_TIMEOUT", 0.0)
+    SqlStorage(file).close()
+    with closing(sqlite3.connect(file)) as other, closing(sql._connect(file)) as ours:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM pyro_names").fetchall()
+        sql._use_journal(ours, "WAL")
+        assert ours.execute("PRAGMA journal_mode").fetchall() == [("delete",)]
 
 
 def test_a_file_that_is_no_database_is_a_naming_error(tmp_path: Path) -> None:
@@ -132,14 +190,44 @@ def test_a_file_that_is_no_database_is_a_naming_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_does_not_exist_is_a_naming_error(tmp_path: Path) -> None:
-    with pytest.raises(NamingError, match="unable to open database file"):
+    with pytest.raises(NamingError, match="unable to open database file; there is no folder"):
         SqlStorage(str(tmp_path / "nowhere" / "names.db"))
 
 
 def test_a_database_of_somebody_else_is_a_naming_error(file: str) -> None:
     run(file, "CREATE TABLE pyro_names (id integer PRIMARY KEY, colour text)")
-    with closing(SqlStorage(file)) as storage, pytest.raises(NamingError, match="no such column"):
-        storage["x"]
+    with pytest.raises(NamingError, match=r"somebody else's: .* the columns colour, id"):
+        SqlStorage(file)
+    assert run(file, "SELECT name FROM sqlite_master") == [("pyro_names",)]
+
+
+def test_a_damaged_file_is_a_naming_error(file: str) -> None:
+    with closing(SqlStorage(file)) as storage:
+        for number in range(500):
+            storage._writer.execute(
+                "INSERT INTO pyro_names(name, uri) VALUES (?, ?)", [f"x{number}", "PYRO:a@h:1"]
+            )
+    data = bytearray(Path(file).read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    Path(file).write_bytes(data)
+    with pytest.raises(NamingError, match="malformed"), closing(SqlStorage(file)) as storage:
+        storage.everything()
+
+
+def test_a_file_that_may_only_be_read_is_a_naming_error(
+    file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SqlStorage(file).close()
+    # Permissions stop nobody who runs the tests as root; SQLite does.
+    monkeypatch.setattr(
+        sql,
+        "_connect",
+        lambda dbfile: sqlite3.connect(
+            f"file:{dbfile}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        ),
+    )
+    with pytest.raises(NamingError, match="attempt to write a readonly database"):
+        SqlStorage(file)
 
 
 def test_after_closing_every_use_is_a_naming_error(storage: SqlStorage) -> None:
