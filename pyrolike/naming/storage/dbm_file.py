@@ -23,6 +23,9 @@ from typing import Any
 
 from pyrolike.errors import NamingError
 
+_ENDINGS = ("", ".dat", ".dir", ".pag", ".db")
+"""What the modules put behind the name of a file."""
+
 
 def read(path: str) -> tuple[str, dict[str, str]]:
     """Return the name of the module that made a dbm file, and what is in it.
@@ -37,10 +40,11 @@ def read(path: str) -> tuple[str, dict[str, str]]:
     """
     _put_in_place(path)
     module = dbm.whichdb(path)
-    if module is None:
-        return "", {}
+    # None also means that the first bytes of a file with an ending are not what they should be.
+    if not module and any(os.path.exists(path + ending) for ending in _ENDINGS):
+        raise NamingError(f"{path!r} is no dbm file, or a damaged one")
     if not module:
-        raise NamingError(f"{path!r} is no dbm file")
+        return "", {}
     with closing(_load(module).open(path, "r")) as found:
         return module, {key.decode(): found[key].decode() for key in found.keys()}  # noqa: SIM118 - not all can be iterated
 
@@ -61,8 +65,8 @@ def write(path: str, module: str, entries: Mapping[str, str]) -> None:
     with closing(maker.open(made, "n")) as database:
         for name, uri in entries.items():
             database[name.encode()] = uri.encode()
-    for file in os.scandir(folder):
-        _synchronize(file.path)
+    for name in os.listdir(folder):
+        _synchronize(os.path.join(folder, name))
     _synchronize(folder)
     os.rename(folder, path + ".new")
     _synchronize(_folder_of(path))

@@ -184,6 +184,10 @@ class TestTheIntroduction:
             make(storage=f"sql:{file}")
         )
 
+    def test_a_storage_without_tags_is_told(self, make: Make, tmp_path: Path) -> None:
+        lines = introduce(make(storage=f"dbm:{tmp_path / 'names'}"))
+        assert "Warning: the DbmStorage doesn't support metadata." in lines
+
 
 class TestStarting:
     def test_start_ns_gives_the_uri_the_daemon_and_no_broadcast_server(self) -> None:

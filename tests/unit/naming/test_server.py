@@ -1,7 +1,7 @@
 """The name server as an ordinary object: Pyro's rules, without a network."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ import pytest
 
 from pyrolike.constants import NAMESERVER_NAME
 from pyrolike.errors import NamingError, PyroError
-from pyrolike.naming import NameServer
-from pyrolike.naming.storage import MemoryStorage
+from pyrolike.naming import NameServer, server
+from pyrolike.naming.regex import Pattern
+from pyrolike.naming.storage import MemoryStorage, base
 from pyrolike.objects.members import get_members
 from pyrolike.uri import URI
 
@@ -105,6 +106,12 @@ class TestRegistering:
             ns.register("x", "PYRO:a@h:1", metadata=metadata)
         assert ns.count() == 0
 
+    @pytest.mark.parametrize("name", ["", "x" * 1001, "two\nlines", "half \ud800"])
+    def test_rubbish_is_refused(self, ns: NameServer, name: str) -> None:
+        with pytest.raises(NamingError, match=r"name (is empty|has)"):
+            ns.register(name, "PYRO:a@h:1")
+        assert ns.count() == 0
+
 
 class TestItsOwnName:
     def test_nobody_can_direct_it_elsewhere(self, filled: NameServer) -> None:
@@ -128,6 +135,13 @@ class TestLookingUp:
         with pytest.raises(NamingError, match=r"^unknown name: nobody$") as caught:
             filled.lookup("nobody")
         assert caught.value.__cause__ is None
+
+    @pytest.mark.parametrize("name", ["", "x" * 5000, "two\nlines", "half \ud800"])
+    def test_rubbish_is_an_unknown_name(self, filled: NameServer, name: str) -> None:
+        with pytest.raises(NamingError, match="unknown name: ") as caught:
+            filled.lookup(name)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 200
 
     def test_the_tags_come_as_a_set_of_the_callers_own(self, filled: NameServer) -> None:
         uri, tags = filled.lookup("printer.laser", return_metadata=True)  # type: ignore[misc]  # a union
@@ -260,6 +274,35 @@ class TestRemoving:
     def test_with_nothing_given_nothing_happens(self, filled: NameServer) -> None:
         assert filled.remove() == 0
         assert filled.count() == 4
+
+    def test_many_are_removed_piece_by_piece(
+        self, ns: NameServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(server, "_PIECE", 2)
+        for number in range(5):
+            ns.register(f"x{number}", "PYRO:a@h:1")
+        assert ns.remove(prefix="x") == 5
+        assert ns.count() == 0
+
+    def test_others_may_register_while_a_regex_searches(self, filled: NameServer) -> None:
+        class Registering(Pattern):
+            def matches(self, name: str) -> bool:
+                filled.register("meanwhile", "PYRO:m@h:1")  # would wait for ever, if it had to
+                return super().matches(name)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(base, "Pattern", Registering)
+            assert filled.remove(regex=".*er$") == 2
+        assert set(filled.list()) == {NAMESERVER_NAME, "printer.ink", "meanwhile"}
+
+    def test_a_storage_of_pyro_that_does_not_count_is_believed(self) -> None:
+        class Silent(MemoryStorage):
+            def remove_items(self, items: Iterable[str]) -> Any:
+                super().remove_items(items)
+
+        ns = NameServer(Silent())
+        ns.register("x", "PYRO:a@h:1")
+        assert ns.remove("x") == 1
 
     def test_an_odd_name_is_a_type_error(self, filled: NameServer) -> None:
         with pytest.raises(TypeError, match="name must be a str"):
