@@ -252,7 +252,7 @@ class Configuration:
     THREADPOOL_NESTED: int = _item(
         COUNT, 1000, "further threads while calls wait for calls of their own", AT_DAEMON
     )
-    THREADPOOL_QUEUE_SIZE: int = _item(COUNT, 1000, "calls that may wait for a thread", AT_DAEMON)
+    THREADPOOL_QUEUE_SIZE: int = _item(COUNT, 10_000, "calls that may wait for a thread", AT_DAEMON)
     THREADPOOL_QUEUE_WAIT: float = _item(
         SECONDS, 1.0, "seconds such a call may wait, then it is refused", AT_DAEMON
     )

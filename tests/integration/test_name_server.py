@@ -27,12 +27,36 @@ TIME_TO_END = 1.0
 """Seconds from Ctrl-C to the end of the process that a person should have to wait at most."""
 
 
-def name_server(*options: str, module: str = "pyrolike.naming") -> Program:
-    """Make a name server program; ready when it has printed its uri, ended by Ctrl-C."""
+THEIR_STORAGE = """
+from pyrolike.naming import Storage
+
+class TheirStorage(dict, Storage):
+    def everything(self, return_metadata=False):
+        return {name: entry if return_metadata else entry[0] for name, entry in self.items()}
+
+    def close(self):
+        print("closed", flush=True)
+
+def open_theirs(argument):
+    return TheirStorage({f"opened.with.{argument}": ("PYRO:a@h:1", None)})
+"""
+
+
+def name_server(
+    *options: str, module: str = "pyrolike.naming", path: Path | None = None
+) -> Program:
+    """Make a name server program; ready when it has printed its uri, ended by Ctrl-C.
+
+    Args:
+        options: Further words of its command line.
+        module: What is run.
+        path: Where it finds further modules and distributions.
+    """
     place = () if "-u" in options else ("-n", "127.0.0.1", "-p", "0")
     return Program(
         ["-W", "error", "-m", module, *place, *options],
         ready=r"^URI = (\S+)$",
+        environment={"PYTHONPATH": str(path)} if path else None,
         ends_by_interrupt=True,
     )
 
@@ -337,6 +361,35 @@ class TestTheProgram:
             uri, tags = ns.lookup("x", return_metadata=True)
             assert (uri, set(tags)) == (URI("PYRO:a@h:1"), {"tag"})
             assert ns.lookup(NAMESERVER_NAME) == printed_uri(program)
+
+    @pytest.mark.slow
+    def test_a_dbm_file_keeps_names_and_no_tags(self, tmp_path: Path) -> None:
+        storage = f"dbm:{tmp_path / 'names'}"
+        with name_server("-s", storage) as program, Proxy(printed_uri(program)) as ns:
+            ns.register("x", "PYRO:a@h:1", metadata=["tag"])
+            assert "Warning: the DbmStorage doesn't support metadata." in program.output
+            with pytest.raises(NamingError, match="doesn't support metadata"):
+                ns.yplookup(["tag"])
+        with name_server("-s", storage) as program, Proxy(printed_uri(program)) as ns:
+            uri, tags = ns.lookup("x", return_metadata=True)
+            assert (uri, set(tags)) == (URI("PYRO:a@h:1"), set())
+
+    @pytest.mark.slow
+    def test_a_distribution_that_is_installed_brings_its_storage(self, tmp_path: Path) -> None:
+        (tmp_path / "their_storage.py").write_text(THEIR_STORAGE)
+        info = tmp_path / "their_storage-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-storage\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(
+            "[pyrolike.naming.storage]\ntheirs = their_storage:open_theirs\n"
+        )
+        program = name_server("-s", "theirs:the.argument", path=tmp_path)
+        with program, Proxy(printed_uri(program)) as ns:
+            assert str(ns.lookup("opened.with.the.argument")) == "PYRO:a@h:1"
+            ns.register("x", "PYRO:a@h:1", metadata=["tag"])
+            assert list(ns.list(regex="x$")) == ["x"]
+            assert list(ns.yplookup(["tag"])) == ["x"]
+        assert program.output.splitlines()[-2:] == ["closed", "NS shut down."]
 
     @pytest.mark.slow
     def test_it_can_listen_on_a_unix_socket(self, tmp_path: Path) -> None:

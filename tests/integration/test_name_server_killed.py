@@ -21,7 +21,7 @@ from pyrolike.errors import CommunicationError
 from tests.support.daemon import Threads
 from tests.support.processes import Program
 
-ROUNDS = int(os.environ.get("PYROLIKE_KILL_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("PYROLIKE_KILL_ROUNDS", "4"))
 CLIENTS = 3
 NAMES = 12
 """Names of each client; so few that they are replaced and removed all the time."""

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 
 from .parser import Anchor, Atom, Choice, Node, Repeat, Sequence
 
-_MOST_PLACES = 5000
+_MOST_PLACES = 2000
 """Places of one net; each counted repeat has as many copies of its item as it counts."""
 
 _ROOM = 200_000
