@@ -1,6 +1,7 @@
 """A stock Pyro5 and we read and write the same SQLite file, in turns and at the same time."""
 
 import json
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -98,6 +99,28 @@ def test_both_may_change_it_in_turns(ours: NameServer, theirs: Peer) -> None:
     assert ours.count() == 0
     ours.register("x", "PYRO:a@h:9")
     assert theirs.ask("lookup", name="x", return_metadata=True) == ["PYRO:a@h:9", []]
+
+
+def test_pyro5_reads_what_we_left_when_we_were_killed(file: Path) -> None:
+    program = """
+import os, signal, sys
+from pyrolike.naming import NameServer
+nameserver = NameServer("sql:" + sys.argv[1])
+for number in range(50):
+    nameserver.register(f"x{number}", f"PYRO:a@h:{number}", metadata=["tag"])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    with Program(["-c", program, str(file)], ready=None) as killed:
+        assert killed.wait() == -signal.SIGKILL
+    with Peer(file) as peer:
+        assert peer.ask("count") == 50
+        assert peer.ask("lookup", name="x49") == "PYRO:a@h:49"
+        assert len(peer.ask("yplookup", meta_any=["tag"])) == 50
+        peer.ask("register", name="theirs", uri="PYRO:b@h:1")
+    nameserver = NameServer(f"sql:{file}")
+    with closing(nameserver.storage):
+        assert nameserver.count() == 51
+        assert nameserver.lookup("theirs") == URI("PYRO:b@h:1")
 
 
 @pytest.mark.parametrize("we_are_first", [True, False])

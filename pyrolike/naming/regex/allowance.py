@@ -19,7 +19,7 @@ from pyrolike.errors import NamingError
 AT_ONCE = 0.02
 """Seconds that every search has without waiting."""
 
-AT_MOST = 5.0
+AT_MOST = 10.0
 """Seconds after which a search is given up; also how long it waits for its turn at most."""
 
 MOST_WAITING = 16

@@ -67,7 +67,7 @@ def test_one_that_takes_too_long_is_given_up_with_advice(clock: Clock) -> None:
         clock.now += allowance.AT_ONCE
         mine.spend()
         clock.now += allowance.AT_MOST + 0.01
-        with pytest.raises(NamingError, match=r"given up after 5 seconds; .* prefix"):
+        with pytest.raises(NamingError, match=r"given up after 10 seconds; .* prefix"):
             mine.spend()
 
 
