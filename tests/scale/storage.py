@@ -55,6 +55,8 @@ def fill(spec: str, count: int) -> None:
             connection.executemany("INSERT INTO pyro_names VALUES (?, ?, ?)", rows)
             tags = ((number, tag(number)) for number in range(count))
             connection.executemany("INSERT INTO pyro_metadata VALUES (?, ?)", tags)
+        with open(file, "rb") as written:
+            os.fsync(written.fileno())  # or whoever opens it would have to wait for that
     elif kind == "dbm":
         entries = {name(number): uri(number) for number in shuffled(count)}
         dbm_file.write(file, "", entries)

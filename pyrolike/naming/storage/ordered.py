@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
+from itertools import takewhile
 
 _LONGEST = 2000
 """Names in one short list. The figures are flat between 500 and 5000."""
@@ -60,10 +61,8 @@ class OrderedNames:
             if names[-1].startswith(prefix):  # the usual case in the middle of many
                 yield from names[begin:]
             else:
-                for name in names[begin:]:
-                    if not name.startswith(prefix):
-                        return
-                    yield name
+                yield from takewhile(lambda name: name.startswith(prefix), names[begin:])
+                return
 
     def _cut(self, at: int) -> None:
         names = self._lists[at]

@@ -88,6 +88,15 @@ def test_a_file_belongs_to_one(path: Path) -> None:
     assert read(path) == []
 
 
+def test_where_files_cannot_be_locked_nobody_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "fcntl", None)
+    opened = Journal(str(path))
+    assert read(path) == []
+    opened.close()
+
+
 def fail_after(bytes_written: int) -> Callable[[int, Any], int]:
     """Return a function like `os.write` for a disk that has place for so many bytes."""
     left = bytes_written
