@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pyrolike.constants import PROTOCOL_VERSION
 from pyrolike.errors import PyroError
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class ContextState:
         response_received: Annotations of the last reply this thread got, or None.
         correlation: 16 bytes, or None where there is no id yet.
         host: What serves the request in this thread, or None.
+        protocol_version: The wire protocol of the caller.
     """
 
     __slots__ = (
@@ -72,6 +74,7 @@ class ContextState:
         "host",
         "msg_flags",
         "outgoing",
+        "protocol_version",
         "received",
         "response",
         "response_received",
@@ -91,6 +94,7 @@ class ContextState:
         self.response_received: Mapping[str, Any] | None = None
         self.correlation: bytes | None = None
         self.host: Host | None = None
+        self.protocol_version = PROTOCOL_VERSION
         self._is_waiting = False
 
     def begin_request(self, message: Message) -> None:
@@ -118,6 +122,7 @@ class ContextState:
         other.outgoing = dict(self.outgoing) if self.outgoing else None
         other.correlation = self.get_correlation()
         other.host = self.host
+        other.protocol_version = self.protocol_version
         return other
 
     def check_callee(self, get_address: Callable[[], Any]) -> None:

@@ -15,3 +15,6 @@ NAMESERVER_QUESTION = b"GET_NSURI"
 
 PROTOCOL_VERSION = 502
 """The wire protocol we speak unless told otherwise: Pyro5's."""
+
+PYRO4_PROTOCOL_VERSION = 48
+"""The wire protocol of Pyro4, which we speak with those who do."""

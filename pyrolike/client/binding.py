@@ -20,6 +20,7 @@ from pyrolike._forking import tell_of_forks
 from pyrolike.callcontext import get_state
 from pyrolike.configure import config
 from pyrolike.errors import ConnectionClosedError, ProtocolError, PyroError, TimeoutError
+from pyrolike.protocol import DIALECTS, V48, V502, Pyro4Dialect
 
 from .channel import seconds_until
 from .connecting import WireSettings, adopt_socket, get_deadline, open_channel
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from pyrolike.protocol import Dialect
     from pyrolike.transport import SocketConnection
     from pyrolike.uri import URI
 
@@ -62,11 +64,14 @@ class Binding:
         on_annotations: Called with the annotations of an answer, if it has any, and the type of the
             message; or None.
         tls: The context to use TLS with; None does what the setting SSL says.
+        hmac_key: What messages are signed with, in protocol 48; None for no signing. Change it by
+            `speak`.
     """
 
     __slots__ = (
         "__weakref__",
         "_connect_lock",
+        "_dialects",
         "_last_seq",
         "_object_id",
         "_serializer_name",
@@ -77,6 +82,7 @@ class Binding:
         "connection",
         "get_annotations",
         "handshake",
+        "hmac_key",
         "methods",
         "on_annotations",
         "on_connected",
@@ -96,6 +102,8 @@ class Binding:
         self.handshake: Any = "hello"
         self.timeout: float | None = config.COMMTIMEOUT or None
         self.tls: ssl.SSLContext | None = None
+        self.hmac_key: bytes | None = None
+        self._dialects: Mapping[int, Dialect] = DIALECTS
         self.on_connected: Callable[[Any], None] | None = None
         self.get_annotations: Callable[[], Mapping[str, Any]] | None = None
         self.on_annotations: Callable[[Mapping[str, Any], int], None] | None = None
@@ -131,8 +139,35 @@ class Binding:
 
     @serializer_name.setter
     def serializer_name(self, name: str | None) -> None:
-        self._settings = WireSettings.take(config, name)
+        self._settings = WireSettings.take(config, name, self._settings.dialect)
         self._serializer_name = name
+
+    @property
+    def protocol_version(self) -> int | None:
+        """The one wire protocol to speak; None to find out what the daemon speaks."""
+        return next(iter(self._dialects)) if len(self._dialects) == 1 else None
+
+    def speak(self, version: int | None, hmac_key: bytes | None) -> None:
+        """Choose a wire protocol, from the next connection on.
+
+        Args:
+            version: 48 or 502; None finds out what the daemon speaks.
+            hmac_key: Signs all messages, which is possible in protocol 48 only; or None.
+
+        Raises:
+            ValueError: There is no such protocol, or it has no signing.
+        """
+        if version is not None and version not in DIALECTS:
+            raise ValueError(f"protocol {version!r} is not spoken here; 48 and 502 are")
+        if hmac_key is not None and version == V502.version:
+            raise ValueError("protocol 502 knows no signing of messages; use TLS")
+        if hmac_key is not None:
+            self._dialects = {V48.version: Pyro4Dialect(hmac_key)}
+        else:
+            self._dialects = DIALECTS if version is None else {version: DIALECTS[version]}
+        self.hmac_key = hmac_key
+        first = next(iter(self._dialects.values()))
+        self._settings = WireSettings.take(config, self._serializer_name, first)
 
     def set_timeout(self, timeout: float | None) -> None:
         """Limit calls to *timeout* seconds from now on; None and 0 wait for ever.
@@ -146,7 +181,8 @@ class Binding:
         self.timeout = timeout or None
 
     def _refresh_settings(self) -> WireSettings:
-        self._settings = settings = WireSettings.take(config, self._serializer_name)
+        dialect = self._settings.dialect
+        self._settings = settings = WireSettings.take(config, self._serializer_name, dialect)
         channel = self.channel
         if channel is not None:
             channel.set_max_message_size(settings.max_size)
@@ -210,7 +246,7 @@ class Binding:
                 return self._unproven
             channel = self.channel
             if channel is None or not channel.is_usable:
-                channel = self._open_channel(resolve_uri(self.uri, deadline=deadline), deadline)
+                channel = self._open_channel(self._resolve(deadline), deadline)
             return channel
 
     def bind(self) -> bool:
@@ -222,7 +258,7 @@ class Binding:
         with self._connecting(None) as deadline:
             if self.channel is not None and self.channel.is_usable:
                 return False
-            uri = resolve_uri(self.uri, deadline=deadline)
+            uri = self._resolve(deadline)
             self._open_channel(uri, deadline)
             self.uri = uri
             return True
@@ -255,6 +291,9 @@ class Binding:
             finally:
                 lock.release()
 
+    def _resolve(self, deadline: float | None) -> URI:
+        return resolve_uri(self.uri, deadline=deadline, hmac_key=self.hmac_key)
+
     def _open_channel(self, uri: URI, deadline: float | None) -> Channel:
         """Make a new connection to *uri*, a resolved one. The connect lock is held."""
         if uri.host == CONNECTED_SOCKET:
@@ -264,7 +303,7 @@ class Binding:
         if former is not None:
             self._last_seq = former.seq
             former.retire()  # not closed: other calls may still be in flight on it
-        channel, connection, answer = open_channel(
+        opened = open_channel(
             uri,
             self.handshake,
             self._refresh_settings(),
@@ -273,15 +312,18 @@ class Binding:
             annotations=self.get_annotations() if self.get_annotations is not None else None,
             on_annotations=self.on_annotations,
             tls=self.tls,
+            dialects=self._dialects,
         )
+        channel, connection = opened.channel, opened.connection
         try:
             self._object_id = uri.object
             self.connection = connection
+            self._settings = opened.settings
             if config.METADATA:
-                self.set_metadata(answer["meta"])
+                self.set_metadata(opened.meta)
             if self.on_connected is not None:
                 self._unproven = channel
-                self.on_connected(answer.get("handshake"))
+                self.on_connected(opened.answer)
         except BaseException:
             self.connection = None
             channel.close()

@@ -265,7 +265,7 @@ class Channel:
             while seq in self._pending:
                 seq = (seq + 1) & 0xFFFF
             head = self._write_head(
-                INVOKE, serializer_id, flags, seq, size, annotations, correlation_id
+                INVOKE, serializer_id, flags, seq, payload, annotations, correlation_id
             )
             if not self.is_usable:
                 raise UnsentError("the connection is closed")

@@ -11,10 +11,11 @@ import ssl
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyrolike.callcontext import get_state
 from pyrolike.configure import config
+from pyrolike.constants import PYRO4_PROTOCOL_VERSION
 from pyrolike.errors import (
     CommunicationError,
     ConnectionClosedError,
@@ -25,6 +26,7 @@ from pyrolike.errors import (
     TimeoutError,
 )
 from pyrolike.protocol import (
+    DIALECTS,
     V502,
     Flag,
     Message,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pyrolike.configure import Configuration
+    from pyrolike.protocol import Dialect
     from pyrolike.protocol.message import Bytes
     from pyrolike.uri import URI
 
@@ -75,8 +78,9 @@ class WireSettings:
 
     Attributes:
         revision: The configuration's revision this was taken at.
+        dialect: What is spoken.
         codec: The serializer for calls.
-        number: Its number on the wire.
+        number: Its number, as protocol 502 has it.
         max_size: Most bytes of a message, both ways.
         compress: Whether payloads are compressed.
         log_wire: Whether messages are logged.
@@ -84,6 +88,7 @@ class WireSettings:
     """
 
     revision: int
+    dialect: Dialect
     codec: SerializerBase
     number: int
     max_size: int
@@ -92,7 +97,9 @@ class WireSettings:
     needs_care: bool
 
     @classmethod
-    def take(cls, config: Configuration, serializer_name: str | None) -> WireSettings:
+    def take(
+        cls, config: Configuration, serializer_name: str | None, dialect: Dialect = V502
+    ) -> WireSettings:
         """Take them from *config*; *serializer_name* overrides its SERIALIZER.
 
         Raises:
@@ -101,11 +108,15 @@ class WireSettings:
         name = serializer_name or config.SERIALIZER
         revision = config.revision  # first: a change meanwhile is then noticed at the next call
         codec = get_serializer(
-            name, bytes_repr=config.SERPENT_BYTES_REPR, json_module=config.JSON_MODULE
+            name,
+            bytes_repr=config.SERPENT_BYTES_REPR,
+            json_module=config.JSON_MODULE,
+            tags=dialect.tags,
         )
         compress, log_wire = config.COMPRESSION, config.LOGWIRE
         return cls(
             revision,
+            dialect,
             codec,
             V502.serializer_numbers[name],
             config.MAX_MESSAGE_SIZE,
@@ -113,6 +124,33 @@ class WireSettings:
             log_wire,
             compress or log_wire,
         )
+
+
+class Opened(NamedTuple):
+    """What has become of opening a channel.
+
+    Attributes:
+        channel: The channel.
+        connection: Its connection.
+        answer: The daemon's answer to the handshake.
+        meta: What the object exposes, under "methods", "oneway" and "attrs"; None where the daemon
+            was not asked.
+        settings: How it is written and read there; in the dialect that the daemon speaks.
+    """
+
+    channel: Channel
+    connection: SocketConnection
+    answer: Any
+    meta: Any
+    settings: WireSettings
+
+
+class _OtherDialectError(ProtocolError):
+    """The daemon has answered in a dialect that it was not spoken to in."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__(f"the daemon speaks protocol {dialect.version}")
+        self.dialect = dialect
 
 
 def get_deadline(seconds: float | None) -> float | None:
@@ -130,8 +168,12 @@ def open_channel(
     annotations: Mapping[str, Any] | None = None,
     on_annotations: Callable[[Mapping[str, Any], int], None] | None = None,
     tls: ssl.SSLContext | None = None,
-) -> tuple[Channel, SocketConnection, dict[str, Any]]:
+    dialects: Mapping[int, Dialect] = DIALECTS,
+) -> Opened:
     """Connect to the daemon at *uri* and shake hands.
+
+    The daemon is spoken to as *settings* have it. If it answers in another dialect, as Pyro4's and
+    Pyro5's daemons do when they refuse each other's, that one is tried.
 
     Args:
         uri: Of protocol PYRO.
@@ -142,10 +184,7 @@ def open_channel(
         annotations: To send along, beside those of the context.
         on_annotations: Called with those of the answer, if it has any, and its message type.
         tls: The context to use TLS with; None does what the setting SSL says.
-
-    Returns:
-        The channel, its connection, and the daemon's answer: a dictionary with the keys "handshake"
-        and "meta".
+        dialects: Those that may be spoken, by version.
 
     Raises:
         CommunicationError: Nobody listens there, or the daemon refuses; the text has its reason.
@@ -153,6 +192,29 @@ def open_channel(
     """
     if tls is None and config.SSL:
         tls = _make_tls_context(uri)
+    hooks = annotations, on_annotations
+    try:
+        return _open(uri, handshake, settings, deadline, seq, hooks, tls, dialects)
+    except _OtherDialectError as other:
+        dialect = other.dialect
+    log.debug("%s speaks protocol %d", uri.location, dialect.version)
+    settings = WireSettings.take(config, settings.codec.name, dialect)
+    only = {dialect.version: dialect}
+    return _open(uri, handshake, settings, deadline, seq, hooks, tls, only)
+
+
+def _open(
+    uri: URI,
+    handshake: Any,
+    settings: WireSettings,
+    deadline: float | None,
+    seq: int,
+    hooks: tuple[Mapping[str, Any] | None, Callable[[Mapping[str, Any], int], None] | None],
+    tls: ssl.SSLContext | None,
+    dialects: Mapping[int, Dialect],
+) -> Opened:
+    """Connect and shake hands in the dialect of *settings*; arguments as `open_channel`."""
+    annotations, on_annotations = hooks
     timeout = _time_left(deadline, "connecting")
     sock: socket.socket | TlsSocket = connect_socket(
         uri,
@@ -166,19 +228,22 @@ def open_channel(
     connection = SocketConnection(sock, str(uri.object))
     try:
         connection.settimeout(None)  # and it stays so: from here on everything has its deadline
-        reader = MessageReader(settings.max_size, ANSWERS)
+        reader = MessageReader(settings.max_size, ANSWERS, dialects)
         content = {"handshake": handshake, "object": uri.object}
         _send_connect(connection, settings, seq, content, annotations, deadline)
-        answer = _receive_answer(connection, reader, deadline)
-        if on_annotations is not None and answer.annotations:
-            on_annotations(answer.annotations, answer.type)
-        content = _read_answer(answer, settings, uri)
+        message = _receive_answer(connection, reader, deadline)
+        assert reader.dialect is not None
+        if reader.dialect is not settings.dialect:
+            raise _OtherDialectError(reader.dialect)
+        if on_annotations is not None and message.annotations:
+            on_annotations(message.annotations, message.type)
+        answer, meta = _read_answer(message, settings, uri)
     except BaseException:
         connection.close()
         raise
-    get_state().response_received = answer.annotations
-    assert reader.dialect is not None
-    return Channel(connection, reader, reader.dialect, seq), connection, content
+    get_state().response_received = message.annotations
+    channel = Channel(connection, reader, settings.dialect, seq)
+    return Opened(channel, connection, answer, meta, settings)
 
 
 def adopt_socket(
@@ -199,7 +264,9 @@ def adopt_socket(
     connection = SocketConnection(ours, object_id, keep_open=True)
     # Not from 0: late answers to an earlier proxy on this socket must not find a call of theirs.
     seq = random.getrandbits(16)
-    return Channel(connection, MessageReader(settings.max_size), V502, seq), connection
+    dialect = settings.dialect
+    reader = MessageReader(settings.max_size, None, {dialect.version: dialect})
+    return Channel(connection, reader, dialect, seq), connection
 
 
 def _make_tls_context(uri: URI) -> ssl.SSLContext:
@@ -246,16 +313,21 @@ def _send_connect(
     if more_annotations:
         annotations = {**(annotations or {}), **more_annotations}
     flags = 0
+    if settings.dialect.version == PYRO4_PROTOCOL_VERSION:
+        if config.METADATA:
+            flags = Flag.META_ON_CONNECT
+        else:
+            del content["object"]
     payload: Bytes = settings.codec.dumps(content)
     if settings.compress:
-        flags, payload = squeeze(flags, payload, V502)
+        flags, payload = squeeze(flags, payload, settings.dialect)
     correlation_id = state.get_correlation()
-    head = V502.write_head(
+    head = settings.dialect.write_head(
         MessageType.CONNECT,
         settings.number,
         flags,
         seq,
-        len(payload),
+        payload,
         annotations,
         correlation_id,
     )
@@ -332,7 +404,12 @@ def _receive_answer(
     return message
 
 
-def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> dict[str, Any]:
+def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> tuple[Any, Any]:
+    """Return what the daemon says to the handshake, and what the object exposes."""
+    is_bare = (
+        settings.dialect.version == PYRO4_PROTOCOL_VERSION
+        and not answer.flags & Flag.META_ON_CONNECT
+    )
     if answer.flags & Flag.COMPRESSED:
         inflate(answer, settings.max_size)
     if settings.log_wire:
@@ -342,9 +419,11 @@ def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> dict[str,
         raise CommunicationError(
             f"connection to {uri.location} for object {uri.object!r} rejected: {content}"
         )
+    if is_bare:
+        return content, None
     if not isinstance(content, dict) or "meta" not in content:
         raise ProtocolError(f"the daemon at {uri.location} gave no metadata in its handshake")
-    return content
+    return content.get("handshake"), content["meta"]
 
 
 def codec_of(message: Message, settings: WireSettings) -> SerializerBase:

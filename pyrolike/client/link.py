@@ -24,7 +24,6 @@ from pyrolike.protocol import (
     STAYS_OPEN,
     STREAM_ID,
     STREAM_WINDOW,
-    V502,
     Flag,
     Message,
     MessageType,
@@ -224,7 +223,7 @@ class Link(Binding):
             correlation_id = state.get_correlation()
         if settings.needs_care or annotations or len(payload) > settings.max_size:
             if settings.compress:
-                flags, squeezed = squeeze(flags, payload, V502)
+                flags, squeezed = squeeze(flags, payload, settings.dialect)
                 payload = bytes(squeezed)
             check_size("the call", payload, annotations, settings.max_size)
             if settings.log_wire:

@@ -37,7 +37,13 @@ def locate_uri(
     return line.uri
 
 
-def resolve_uri(uri: URI, delay: float = 0.0, *, deadline: float | None = None) -> URI:
+def resolve_uri(
+    uri: URI,
+    delay: float = 0.0,
+    *,
+    deadline: float | None = None,
+    hmac_key: bytes | None = None,
+) -> URI:
     """Turn a PYRONAME or PYROMETA uri into the PYRO uri it stands for now; PYRO stays as it is.
 
     Args:
@@ -46,6 +52,7 @@ def resolve_uri(uri: URI, delay: float = 0.0, *, deadline: float | None = None) 
             the setting NS_LOOKUP_DELAY.
         deadline: Moment on the monotonic clock until which an answer is worth something; None
             limits each question by itself.
+        hmac_key: Signs what is said to the name server, if that is one of Pyro4; or None.
 
     Raises:
         NamingError: The name, or an object with all the tags, is unknown; or there is no name
@@ -56,7 +63,7 @@ def resolve_uri(uri: URI, delay: float = 0.0, *, deadline: float | None = None) 
     delay = delay or config.NS_LOOKUP_DELAY
     if deadline is not None:
         delay = min(delay, max(0.0, deadline - time.monotonic()))
-    question = _Question(uri, deadline)
+    question = _Question(uri, deadline, hmac_key)
     try:
         found: URI = patiently(question.ask, delay)
     finally:
@@ -75,11 +82,13 @@ class _Question:
     Args:
         uri: The uri.
         deadline: As for `resolve_uri`.
+        hmac_key: Likewise.
     """
 
-    def __init__(self, uri: URI, deadline: float | None) -> None:
+    def __init__(self, uri: URI, deadline: float | None, hmac_key: bytes | None) -> None:
         self._uri = uri
         self._deadline = deadline
+        self._hmac_key = hmac_key
         self._line: NameServerLine | None = None
 
     def ask(self) -> URI:
@@ -87,7 +96,9 @@ class _Question:
         uri = self._uri
         if self._line is None:
             host = f"./u:{uri.sockname}" if uri.sockname else uri.host
-            self._line = find_name_server(host or "", uri.port, self._deadline)
+            self._line = find_name_server(
+                host or "", uri.port, self._deadline, hmac_key=self._hmac_key
+            )
         try:
             look = _look_up_tags if uri.protocol == "PYROMETA" else _look_up_name
             return look(self._line, uri)
@@ -141,7 +152,10 @@ def _look_up_name(line: NameServerLine, uri: URI) -> URI:
 
 def _look_up_tags(line: NameServerLine, uri: URI) -> URI:
     tags = sorted(uri.object)
-    found = line.ask("yplookup", meta_all=tags, return_metadata=False)
+    if line.is_pyro4:
+        found = line.ask("list", metadata_all=tags)
+    else:
+        found = line.ask("yplookup", meta_all=tags, return_metadata=False)
     if not found:
         raise NamingError(f"no object is registered with all of the tags {', '.join(tags)}")
     return URI(random.choice(list(found.values())))

@@ -12,6 +12,7 @@ import difflib
 import itertools
 import time
 import weakref
+from base64 import b64decode
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,7 +20,7 @@ from pyrolike.configure import config
 from pyrolike.errors import CommunicationError, ConnectionClosedError, PyroError
 from pyrolike.objects import is_private_attribute
 from pyrolike.objects.calls import BATCH, GET_ATTRIBUTE, SET_ATTRIBUTE
-from pyrolike.protocol import Flag
+from pyrolike.protocol import Flag, key_bytes
 from pyrolike.serializers import register_pyro_class
 from pyrolike.uri import URI
 
@@ -48,6 +49,9 @@ OVERRIDABLE = (
     "_pyroResponseAnnotations",
 )
 """Methods on the way of a call that subclasses may override."""
+
+KEY_PREFIX = "b64:"
+"""What Pyro4 puts before a key in the state of a proxy."""
 
 LONGEST_PAUSE = 2.0
 """Most seconds between two attempts of ``_pyroReconnect``; Pyro always waits that long."""
@@ -285,6 +289,7 @@ class Proxy:
         other._pyroRawWireResponse = self._pyroRawWireResponse
         other._pyroStreamWindow = self._pyroStreamWindow
         other._pyroLink.tls = self._pyroLink.tls
+        other._pyroLink.speak(self._pyroLink.protocol_version, self._pyroLink.hmac_key)
         return other
 
     # -- Pyro's names -----------------------------------------------------------------------------
@@ -303,6 +308,37 @@ class Proxy:
         """The open connection, or None."""
         connection = self._pyroLink.connection
         return None if connection is None or connection.is_closed else connection
+
+    @property
+    def _pyroProtocolVersion(self) -> int | None:
+        """The wire protocol to speak: 502, Pyro5's, or 48, Pyro4's; holds from the next connection.
+
+        None, the default, finds out: a daemon that answers in the other one is called again in
+        that, and at once from then on.
+
+        Raises:
+            ValueError: It is none of these; or 502, and there is a key, see ``_pyroHmacKey``.
+        """
+        return self._pyroLink.protocol_version
+
+    @_pyroProtocolVersion.setter
+    def _pyroProtocolVersion(self, version: int | None) -> None:
+        self._pyroLink.speak(version, self._pyroLink.hmac_key)
+
+    @property
+    def _pyroHmacKey(self) -> bytes | None:
+        """The key that Pyro4's daemon signs its messages with, or None; a str is taken as UTF-8.
+
+        Both sides must have the same. A proxy with a key speaks protocol 48 only, and asks the name
+        server with it too. The key is not passed on when the proxy is. It proves who has sent a
+        message, as far as SHA-1 can; it hides nothing, and nothing keeps old messages from being
+        sent again: prefer TLS.
+        """
+        return self._pyroLink.hmac_key
+
+    @_pyroHmacKey.setter
+    def _pyroHmacKey(self, key: bytes | str | None) -> None:
+        self._pyroLink.speak(None, key_bytes(key))
 
     @property
     def _pyroLocalSocket(self) -> Any:
@@ -536,12 +572,30 @@ def _call_hook(hook: weakref.WeakMethod[Any], *args: Any) -> Any:
 
 def _from_state(state: Sequence[Any]) -> Proxy:
     """Make a proxy that came over the network; it does not choose a serializer that runs code."""
+    hmac_key = None
+    if len(state) in (8, 9):  # Pyro4's: with timeout, key and retries, of which only the key counts
+        uri, oneway, methods, attrs, _, hmac_key, handshake, _, *name = state
+        state = uri, oneway, methods, attrs, handshake, *(name or (None,))
     *rest, serializer_name = state
     proxy = _blank(Proxy)
     proxy.__setstate__((*rest, serializer_name if serializer_name in SAFE_SERIALIZERS else None))
+    if hmac_key is not None:
+        proxy._pyroHmacKey = b64decode(hmac_key.removeprefix(KEY_PREFIX))
     return proxy
 
 
+def _pyro4_state(proxy: Proxy) -> tuple[Any, ...]:
+    """Return what Pyro4 peers make a proxy of: the key, which it would send, stays here."""
+    uri, oneway, methods, attrs, handshake, serializer_name = proxy.__getstate__()
+    timeout, retries = proxy._pyroTimeout, proxy._pyroMaxRetries
+    return uri, oneway, methods, attrs, timeout, None, handshake, retries, serializer_name
+
+
 register_pyro_class(
-    Proxy, "Pyro5.client.Proxy", "Pyro4.core.Proxy", lambda proxy: proxy.__getstate__(), _from_state
+    Proxy,
+    "Pyro5.client.Proxy",
+    "Pyro4.core.Proxy",
+    lambda proxy: proxy.__getstate__(),
+    _from_state,
+    _pyro4_state,
 )

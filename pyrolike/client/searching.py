@@ -25,14 +25,16 @@ from pyrolike.configure import config
 from pyrolike.constants import NAMESERVER_NAME, NAMESERVER_QUESTION
 from pyrolike.errors import CommunicationError, NamingError, PyroError, TimeoutError
 from pyrolike.objects.calls import raise_remote
-from pyrolike.protocol import Flag, inflate
+from pyrolike.protocol import DIALECTS, V48, Flag, Pyro4Dialect, inflate
 from pyrolike.transport import ask_around
 from pyrolike.uri import URI
 
 from .connecting import SAFE_SERIALIZERS, WireSettings, codec_of, get_deadline, open_channel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from pyrolike.protocol import Dialect
 
     from .channel import Channel
 
@@ -57,21 +59,38 @@ class NameServerLine:
         uri: Where it is.
         deadline: Moment on the monotonic clock until which every question must be answered; None
             for COMMTIMEOUT or CONNECT_TIMEOUT seconds for each.
+        hmac_key: Signs what is said, for a name server of Pyro4; None for no signing.
 
     Raises:
         CommunicationError: There is none, or it refuses.
     """
 
-    def __init__(self, uri: URI, deadline: float | None = None) -> None:
+    def __init__(
+        self, uri: URI, deadline: float | None = None, hmac_key: bytes | None = None
+    ) -> None:
         self.uri = uri
         self.deadline = deadline
+        self._dialects: Mapping[int, Dialect] = DIALECTS
+        if hmac_key is not None:
+            self._dialects = {V48.version: Pyro4Dialect(hmac_key)}
         name = config.SERIALIZER if config.SERIALIZER in SAFE_SERIALIZERS else "serpent"
-        self._settings = WireSettings.take(config, name)
+        first = next(iter(self._dialects.values()))
+        self._settings = WireSettings.take(config, name, first)
         self._is_closed = False
         self._channel = self._open()
 
     def _open(self) -> Channel:
-        return open_channel(self.uri, "hello", self._settings, deadline=self._get_deadline())[0]
+        deadline, dialects = self._get_deadline(), self._dialects
+        opened = open_channel(
+            self.uri, "hello", self._settings, deadline=deadline, dialects=dialects
+        )
+        self._settings = opened.settings
+        return opened.channel
+
+    @property
+    def is_pyro4(self) -> bool:
+        """Whether the name server speaks Pyro4's protocol, and perhaps does not know `yplookup`."""
+        return self._settings.dialect.version == V48.version
 
     def _get_deadline(self) -> float | None:
         return self.deadline or get_deadline(config.COMMTIMEOUT or config.CONNECT_TIMEOUT)
@@ -105,6 +124,7 @@ def find_name_server(
     port: int | None = None,
     deadline: float | None = None,
     broadcast: bool = True,
+    hmac_key: bytes | None = None,
 ) -> NameServerLine:
     """Return a line to the first name server that answers.
 
@@ -115,12 +135,13 @@ def find_name_server(
             in Pyro, for NS_BCPORT; if that finds nothing, NS_PORT itself is tried too.
         deadline: As for `NameServerLine`.
         broadcast: Whether to ask the network, at the addresses of the setting BROADCAST_ADDRS.
+        hmac_key: As for `NameServerLine`.
 
     Raises:
         NamingError: None answers. The text says what was tried, in order; the cause is the error at
             the first place.
     """
-    search = Search(deadline)
+    search = Search(deadline, hmac_key)
     try:
         line = search.run(str(host or ""), port, broadcast)
         if line is None:
@@ -135,10 +156,12 @@ class Search:
 
     Args:
         deadline: Until when; as for `NameServerLine`.
+        hmac_key: Likewise.
     """
 
-    def __init__(self, deadline: float | None) -> None:
+    def __init__(self, deadline: float | None, hmac_key: bytes | None = None) -> None:
         self._deadline = deadline
+        self._hmac_key = hmac_key
         # What went wrong, by place and in order: a second try at a place says it better.
         self._faults: dict[str, PyroError] = {}
 
@@ -190,7 +213,7 @@ class Search:
         """
         for place in places:
             try:
-                line = NameServerLine(place, self._earlier(seconds))
+                line = NameServerLine(place, self._earlier(seconds), self._hmac_key)
             except CommunicationError as fault:
                 self._faults[str(place)] = fault
             else:
@@ -231,7 +254,7 @@ class Search:
 
     def _prove(self, uri: URI) -> NameServerLine:
         """Return a line to what a stranger says to be a name server, if it is one."""
-        line = NameServerLine(uri, self._earlier(PROOF_SECONDS))
+        line = NameServerLine(uri, self._earlier(PROOF_SECONDS), self._hmac_key)
         try:
             line.ask("ping")
         except BaseException:

@@ -9,7 +9,7 @@ from pyrolike.callcontext import current_context
 from .exposure import expose, oneway
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from .streams import StreamTable
     from .table import ObjectTable
@@ -82,14 +82,19 @@ class DaemonObject:
             f"registered. Servertype: {daemon._pyroService.server_type}"
         )
 
-    def get_metadata(self, objectId: str) -> Mapping[str, set[str]]:
+    def get_metadata(self, objectId: str, as_lists: bool = False) -> Mapping[str, Collection[str]]:
         """Return what an object exposes: sets of names, under "methods", "oneway" and "attrs".
+
+        Args:
+            objectId: The object's id.
+            as_lists: Return lists instead, as Pyro4's clients like it.
 
         Raises:
             DaemonError: The id is unknown.
         """
         service = self.daemon._pyroService
-        return service.table.get(objectId).get_members(service.require_expose).as_metadata()
+        meta = service.table.get(objectId).get_members(service.require_expose).as_metadata()
+        return {kind: sorted(names) for kind, names in meta.items()} if as_lists else meta
 
     def get_next_stream_item(
         self, streamId: str, position: int | None = None, token: str | None = None

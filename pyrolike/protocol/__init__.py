@@ -29,12 +29,14 @@ from .classic import (
 from .compression import compress, inflate, squeeze
 from .dialect import Dialect
 from .message import Flag, Message, MessageType, UnexpectedTypeError
-from .reader import MessageReader, recognise
+from .reader import DIALECTS, MessageReader, recognise
+from .v48 import V48, Pyro4Dialect, SignatureError, key_bytes
 from .v502 import V502
 from .wiredump import describe
 
 __all__ = [
     "BLOB_INFO",
+    "DIALECTS",
     "FLAGS_BATCH",
     "FLAGS_COMPRESSED",
     "FLAGS_CORR_ID",
@@ -52,18 +54,22 @@ __all__ = [
     "STAYS_OPEN",
     "STREAM_ID",
     "STREAM_WINDOW",
+    "V48",
     "V502",
     "Dialect",
     "Flag",
     "Message",
     "MessageReader",
     "MessageType",
+    "Pyro4Dialect",
     "ReceivingMessage",
     "SendingMessage",
+    "SignatureError",
     "UnexpectedTypeError",
     "compress",
     "describe",
     "inflate",
+    "key_bytes",
     "recognise",
     "recv_stub",
     "squeeze",

@@ -39,6 +39,7 @@ FLAGS_KEEPSERIALIZED = Flag.KEEPSERIALIZED
 FLAGS_CORR_ID = Flag.CORR_ID
 
 LARGEST = 1 << 30
+_502 = {V502.version: V502}
 """Most bytes `recv_stub` accepts in one message, as Pyro5's default setting has it."""
 
 
@@ -97,7 +98,7 @@ class SendingMessage:
             serializer_id,
             flags,
             seq,
-            len(payload),
+            payload,
             annotations,
             corr_id.bytes if corr_id else None,
         )
@@ -161,7 +162,9 @@ class ReceivingMessage:
         """
         if len(data) < len(TAG):
             raise ValueError("at least 4 bytes are needed to recognise a message")
-        recognise(data if len(data) >= 6 else bytes(data[:4]) + V502.version.to_bytes(2, "big"))
+        recognise(
+            data if len(data) >= 6 else bytes(data[:4]) + V502.version.to_bytes(2, "big"), _502
+        )
         if len(data) >= V502.header_size:
             V502.read_header(data)
 
@@ -176,11 +179,12 @@ class ReceivingMessage:
                 f"{self.data_size + self.annotations_size} bytes announced, {len(payload)} given"
             )
         view = memoryview(payload)
-        if self.annotations_size:
-            self.annotations = V502.read_annotations(view[: self.annotations_size])
         message = Message(
             self.type, self.serializer_id, self.flags, self.seq, view[self.annotations_size :]
         )
+        if self.annotations_size:
+            V502.add_annotations(message, view[: self.annotations_size])
+            self.annotations = message.annotations or {}
         if self.flags & Flag.COMPRESSED:
             inflate(message, LARGEST)
         self.data = (

@@ -30,7 +30,8 @@ class Dialect(ABC):
         version: The number in the header.
         header_size: Bytes of the fixed part.
         tags: The family of class names it uses for Pyro's own classes, such as ``"Pyro5"``.
-        serializer_numbers: Serializer name to its number on this wire.
+        serializer_numbers: Serializer name to its number on this wire. (A `Message` has that of
+            protocol 502.)
         serializer_names: The reverse.
         compression_level: The zlib level payloads are written with; readers accept any.
     """
@@ -55,8 +56,8 @@ class Dialect(ABC):
         """
 
     @abstractmethod
-    def read_annotations(self, chunks: memoryview) -> dict[str, memoryview]:
-        """Split the bytes between header and payload into annotations.
+    def add_annotations(self, message: Message, chunks: memoryview) -> None:
+        """Give *message*, whose payload is there, what the bytes between header and payload say.
 
         Raises:
             ProtocolError: The chunks do not fill *chunks* exactly, or an id is not ASCII.
@@ -69,11 +70,11 @@ class Dialect(ABC):
         serializer_id: int,
         flags: int,
         seq: int,
-        data_size: int,
+        payload: Bytes,
         annotations: Mapping[str, Bytes] | None = None,
         correlation_id: bytes | None = None,
     ) -> bytes:
-        """Make the bytes that go before a payload of *data_size* bytes: header and annotations.
+        """Make the bytes that go before *payload*: header and annotations.
 
         Raises:
             ProtocolError: An annotation's id is not four ASCII characters, or its value not bytes.

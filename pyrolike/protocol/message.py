@@ -1,8 +1,8 @@
 """A message, and the words for its parts: the same for every dialect.
 
 A message is what crosses the wire in one piece: who it is for is in the payload, which this floor
-never opens. Flags are spelled as protocol 502 numbers them; a dialect that numbers them otherwise
-translates on its way in and out.
+never opens. Flags and serializers are numbered as in protocol 502; a dialect that numbers them
+otherwise translates on its way in and out.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ class Flag:
     """The payload belongs to a SerializedBlob and is not for this daemon to open."""
     CORR_ID = 0x40
     """The correlation id field means something."""
+    META_ON_CONNECT = 0x10000
+    """The handshake asks for the object's metadata. Only protocol 48 has to ask; in 502 the bit is
+    beyond the field, so that no peer can set it."""
 
 
 def _names_of(numbers: type) -> dict[int, str]:
@@ -61,7 +64,7 @@ class Message:
 
     Attributes:
         type: One of `MessageType`.
-        serializer_id: The serializer's number in the dialect the message came in.
+        serializer_id: The serializer's number in protocol 502, whatever the message came in.
         flags: Bits of `Flag`.
         seq: Sequence number, 0..65535.
         payload: The serialized part, compressed as long as Flag.COMPRESSED is set.

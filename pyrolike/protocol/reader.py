@@ -20,10 +20,11 @@ from pyrolike.errors import MessageTooLargeError, ProtocolError
 
 from .dialect import RECOGNISABLE_SIZE, TAG
 from .message import UnexpectedTypeError
+from .v48 import V48, SignatureError
 from .v502 import V502
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .dialect import Dialect
     from .message import Bytes, Message
@@ -37,11 +38,16 @@ GROWTH = 1024 * 1024
 TLS_RECORDS = (b"\x16\x03", b"\x15\x03")
 """How TLS begins: a client's first words, and a server's complaint about somebody else's."""
 
-DIALECTS: dict[int, Dialect] = {V502.version: V502}
+DIALECTS: Mapping[int, Dialect] = {dialect.version: dialect for dialect in (V502, V48)}
+"""What is spoken unless somebody says otherwise, by version."""
 
 
-def recognise(start: Bytes) -> Dialect:
+def recognise(start: Bytes, dialects: Mapping[int, Dialect] = DIALECTS) -> Dialect:
     """Return the dialect of a message from its first six bytes.
+
+    Args:
+        start: The bytes.
+        dialects: Those that are possible, by version.
 
     Raises:
         ProtocolError: These are not the first bytes of a message, or of no dialect we speak.
@@ -54,12 +60,12 @@ def recognise(start: Bytes) -> Dialect:
             )
         raise ProtocolError("invalid data: this does not begin like a Pyro message")
     version = int.from_bytes(start[4:6], "big")
-    if version not in DIALECTS:
-        spoken = ", ".join(map(str, sorted(DIALECTS)))
+    if version not in dialects:
+        spoken = ", ".join(map(str, sorted(dialects)))
         raise ProtocolError(
             f"protocol version {version} is not spoken here; this end speaks {spoken}"
         )
-    return DIALECTS[version]
+    return dialects[version]
 
 
 class MessageReader:
@@ -68,6 +74,11 @@ class MessageReader:
     Feed what was received, then take messages until there is none. Messages before a fault come
     out before the fault is raised. Not thread-safe: one reader belongs to one connection, and one
     thread at a time feeds it.
+
+    Args:
+        max_size: See below.
+        accepted_types: Likewise.
+        dialects: Those that the peer may speak, by version.
 
     Attributes:
         dialect: The dialect of the connection, or None until six bytes have arrived.
@@ -84,6 +95,7 @@ class MessageReader:
 
     __slots__ = (
         "_annotations_size",
+        "_dialects",
         "_fault",
         "_filled",
         "_header_size",
@@ -97,8 +109,14 @@ class MessageReader:
         "rest",
     )
 
-    def __init__(self, max_size: int, accepted_types: frozenset[int] | None = None) -> None:
+    def __init__(
+        self,
+        max_size: int,
+        accepted_types: frozenset[int] | None = None,
+        dialects: Mapping[int, Dialect] = DIALECTS,
+    ) -> None:
         self.dialect: Dialect | None = None
+        self._dialects = dialects
         self.max_size = max_size
         self.accepted_types = accepted_types
         self.rest = bytearray()
@@ -256,7 +274,7 @@ class MessageReader:
             if dialect is None:
                 if end < RECOGNISABLE_SIZE:
                     return None, 0
-                dialect = self.dialect = recognise(data)
+                dialect = self.dialect = recognise(data, self._dialects)
                 self._header_size = dialect.header_size
                 self._read_header = dialect.read_header
             position = dialect.header_size
@@ -286,8 +304,8 @@ class MessageReader:
             return
         assert self.dialect is not None
         view = memoryview(body)
-        message.annotations = self.dialect.read_annotations(view[:size])
         message.payload = view[size:]
+        self.dialect.add_annotations(message, view[:size])
 
     def _refusal(self, message: Message) -> ProtocolError:
         """Return the error for an unwanted message; it carries the message, without body."""
@@ -304,7 +322,8 @@ class MessageReader:
 
     def _fail(self, fault: ProtocolError) -> None:
         # A copy: with its traceback the error itself would keep all callers alive.
-        self._fault = ProtocolError(str(fault))
+        kind = SignatureError if isinstance(fault, SignatureError) else ProtocolError
+        self._fault = kind(str(fault))
         self._message = self.body = None
         self._header_size = 0
         self.rest.clear()

@@ -77,8 +77,8 @@ class Pyro5Dialect(Dialect):
         correlation_id = corr if flags & _CORR_ID else None
         return Message(type, serializer_id, flags, seq, b"", None, correlation_id), chunks, size
 
-    def read_annotations(self, chunks: memoryview) -> dict[str, memoryview]:
-        return read_chunks(chunks, _CHUNK_HEADER)
+    def add_annotations(self, message: Message, chunks: memoryview) -> None:
+        message.annotations = read_chunks(chunks, _CHUNK_HEADER)
 
     def write_head(
         self,
@@ -86,7 +86,7 @@ class Pyro5Dialect(Dialect):
         serializer_id: int,
         flags: int,
         seq: int,
-        data_size: int,
+        payload: Bytes,
         annotations: Mapping[str, Bytes] | None = None,
         correlation_id: bytes | None = None,
     ) -> bytes:
@@ -102,7 +102,7 @@ class Pyro5Dialect(Dialect):
             serializer_id,
             flags,
             seq,
-            data_size,
+            len(payload),
             len(chunks),
             correlation_id,
             0,

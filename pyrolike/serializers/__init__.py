@@ -5,7 +5,7 @@ No sockets, threads or settings here. Source: the serialization page of the refe
 
 from .base import SerializerBase
 from .blob import SerializedBlob
-from .classes import register_pyro_class
+from .classes import TAGS, register_pyro_class
 from .exceptions import ExceptionWrapper, all_exceptions
 from .failures import UnserializableError
 from .json_codec import JsonSerializer
@@ -16,6 +16,7 @@ from .registry import get_serializer, get_serializer_by_id, serializers, seriali
 from .serpent_codec import SerpentSerializer
 
 __all__ = [
+    "TAGS",
     "ExceptionWrapper",
     "JsonSerializer",
     "MarshalSerializer",

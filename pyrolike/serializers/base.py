@@ -41,6 +41,10 @@ class SerializerBase(ABC):
     def __init__(self, *, tags: str = classes.TAGS[0]) -> None:
         self.tags = tags
 
+    def with_tags(self, tags: str) -> SerializerBase:
+        """Return a serializer like this one that writes another family of names."""
+        return type(self)(**{**_settings(self), "tags": tags})
+
     @abstractmethod
     def dumps(self, data: Any) -> bytes:
         """Encode a value, such as a result.

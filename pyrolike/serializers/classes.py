@@ -101,6 +101,7 @@ def register_pyro_class(
     pyro4_tag: str,
     get_state: Callable[[Any], object],
     from_state: Callable[[Any], object],
+    get_pyro4_state: Callable[[Any], object] | None = None,
 ) -> None:
     """Make one of Pyro's own classes known.
 
@@ -112,9 +113,11 @@ def register_pyro_class(
         from_state: Makes an object from a state of either family. Sequences may arrive as lists and
             sets as lists or tuples. A state that is wrong may raise anything derived from
             ``LookupError``, ``TypeError`` or ``ValueError``: that becomes a SerializeError.
+        get_pyro4_state: What Pyro4 peers get in place of *get_state*'s; None for the same.
     """
+    by_family = dict(zip(TAGS, (get_state, get_pyro4_state or get_state), strict=True))
     names = dict(zip(TAGS, (pyro5_tag, pyro4_tag), strict=True))
-    _add_pyro_class(cls, names, lambda obj, tags: {"state": get_state(obj)})
+    _add_pyro_class(cls, names, lambda obj, tags: {"state": by_family[tags](obj)})
     register_maker(lambda data: from_state(data["state"]), pyro5_tag, pyro4_tag)
 
 

@@ -47,10 +47,11 @@ serializers_by_id: dict[int, SerializerBase] = {
 
 _with_bytes_repr = SerpentSerializer(bytes_repr=True)
 _with_modules: dict[str, JsonSerializer] = {}
+_with_tags: dict[tuple[int, str], tuple[SerializerBase, SerializerBase]] = {}
 
 
 def get_serializer(
-    name: str, *, bytes_repr: bool = False, json_module: str = STANDARD
+    name: str, *, bytes_repr: bool = False, json_module: str = STANDARD, tags: str = TAGS[0]
 ) -> SerializerBase:
     """Return the serializer of that name; always the same object for the same arguments.
 
@@ -61,10 +62,22 @@ def get_serializer(
         json_module: Name of the module by which json is written and read. It is imported when the
             serializer is first used, which fails with a SerializeError if it is not fit for that.
             Means nothing to the other serializers.
+        tags: The family of names to write for Pyro's own classes.
 
     Raises:
         SerializeError: There is none of that name, or what it needs is not installed.
     """
+    serializer = _find_variant(name, bytes_repr, json_module)
+    if tags == serializer.tags:
+        return serializer
+    # By identity, and beside the original: a program may replace a serializer by one of its own.
+    key = id(serializer), tags
+    if key not in _with_tags:
+        _with_tags[key] = serializer, serializer.with_tags(tags)
+    return _with_tags[key][1]
+
+
+def _find_variant(name: str, bytes_repr: bool, json_module: str) -> SerializerBase:
     serializer = serializers.get(name)
     if serializer is None:
         raise UnknownSerializerError(_missing(name))

@@ -19,6 +19,7 @@ from pyrolike.configure import config
 from pyrolike.constants import DAEMON_NAME
 from pyrolike.errors import DaemonError, PyroError
 from pyrolike.objects import DaemonObject
+from pyrolike.protocol import key_bytes
 from pyrolike.serializers import SerializerBase, register_pyro_class
 from pyrolike.transport import family_str
 from pyrolike.uri import URI
@@ -106,6 +107,19 @@ class Daemon:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def _pyroHmacKey(self) -> bytes | None:
+        """The key that every client must sign its messages with, or None; a str is taken as UTF-8.
+
+        Only Pyro4's protocol knows signing. A daemon with a key refuses who speaks Pyro5's. It
+        hides nothing, and nothing keeps old messages from being sent again: prefer TLS.
+        """
+        return self._pyroService.hmac_key
+
+    @_pyroHmacKey.setter
+    def _pyroHmacKey(self, key: bytes | str | None) -> None:
+        self._pyroService.hmac_key = key_bytes(key)
 
     # -- objects ----------------------------------------------------------------------------------
 

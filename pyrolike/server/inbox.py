@@ -12,11 +12,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
 from pyrolike.errors import ProtocolError
-from pyrolike.protocol import MessageReader, MessageType
+from pyrolike.protocol import DIALECTS, V502, MessageReader, MessageType
 from pyrolike.transport import CHUNK, DONT_WAIT
 
 if TYPE_CHECKING:
-    from pyrolike.protocol import Message
+    from collections.abc import Mapping
+
+    from pyrolike.protocol import Dialect, Message
     from pyrolike.transport import SocketConnection
 
 HANDSHAKE_SIZE = 1024 * 1024
@@ -33,6 +35,7 @@ class Inbox:
 
     Args:
         connection: Where bytes come from.
+        dialects: What the client may speak, by version.
 
     Attributes:
         connection: See above.
@@ -53,14 +56,21 @@ class Inbox:
         "reads_exactly",
     )
 
-    def __init__(self, connection: SocketConnection) -> None:
+    def __init__(
+        self, connection: SocketConnection, dialects: Mapping[int, Dialect] = DIALECTS
+    ) -> None:
         self.connection = connection
         self.is_finished = self.is_deserted = False
         self.reads_exactly = False
         self._message: Message | None = None  # set aside for the next `take_message`
         self._fault: Exception | None = None  # why it is finished
-        self._reader = MessageReader(HANDSHAKE_SIZE, FIRST)
+        self._reader = MessageReader(HANDSHAKE_SIZE, FIRST, dialects)
         self._recv = connection.sock.recv  # bound once, for each request
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the client speaks; ours until it has said something."""
+        return self._reader.dialect or V502
 
     @property
     def awaited(self) -> int:

@@ -14,6 +14,7 @@ from pyrolike._forking import tell_of_forks
 from pyrolike.callcontext import get_state
 from pyrolike.configure import config
 from pyrolike.objects import Dispatcher, ObjectTable, StreamTable
+from pyrolike.protocol import DIALECTS, V48, Pyro4Dialect
 
 from .oneway import Backlog
 from .settings import ServingSettings
@@ -22,6 +23,7 @@ from .stats import DaemonStats, ThreadCount
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pyrolike.protocol import Dialect
     from pyrolike.transport import SocketConnection
 
     from .base import Server
@@ -47,10 +49,13 @@ class Service:
         server: The server type; None before it is made.
         settings: The settings as they were at the last request.
         get_annotations: The daemon's hook for annotations of replies; None if it is not overridden.
+        dialects: What new clients may speak, by version.
     """
 
     def __init__(self, daemon: Daemon, plain_annotations: Any) -> None:
         self._daemon = daemon
+        self._hmac_key: bytes | None = None
+        self.dialects: Mapping[int, Dialect] = DIALECTS
         self.table = ObjectTable()
         self.streams = StreamTable(monotonic)
         self.dispatcher = Dispatcher(self.table, self.streams, self._report_error)
@@ -77,6 +82,16 @@ class Service:
             server.is_closed = True
 
     @property
+    def hmac_key(self) -> bytes | None:
+        """What clients must sign their messages with, which only protocol 48 knows; or None."""
+        return self._hmac_key
+
+    @hmac_key.setter
+    def hmac_key(self, key: bytes | None) -> None:
+        self._hmac_key = key
+        self.dialects = DIALECTS if key is None else {V48.version: Pyro4Dialect(key)}
+
+    @property
     def require_expose(self) -> bool:
         """Whether only exposed members are remote."""
         return self.settings.policy.require_expose
@@ -97,11 +112,21 @@ class Service:
             self.settings = settings = fresh
         return settings
 
-    def shake_hands(self, connection: SocketConnection, handshake: Any, object_id: str) -> Any:
-        """Return the answer to a client's handshake, or raise what shall be told to it instead."""
+    def shake_hands(
+        self, connection: SocketConnection, handshake: Any, object_id: str | None
+    ) -> tuple[Any, Mapping[str, set[str]] | None]:
+        """Return the daemon's word, and what the object exposes; or raise what shall be told.
+
+        Args:
+            connection: The client's.
+            handshake: What it says.
+            object_id: The object it asks about; None if it does not.
+        """
         answer = self._daemon.validateHandshake(connection, handshake)
+        if object_id is None:
+            return answer, None
         members = self.table.get(object_id).get_members(self.require_expose)
-        return {"handshake": answer, "meta": members.as_metadata()}
+        return answer, members.as_metadata()
 
     def start_task(self, task: Callable[[], None]) -> bool:
         """Run *task* in another thread if one is free; say whether that is so."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyrolike.callcontext import ContextState
 from pyrolike.configure import config
+from pyrolike.constants import PYRO4_PROTOCOL_VERSION
 from pyrolike.errors import (
     CommunicationError,
     ConnectionClosedError,
@@ -115,7 +116,7 @@ class Session(Inbox):
         needs_handshake: bool = True,
         outbox: Outbox | None = None,
     ) -> None:
-        super().__init__(connection)
+        super().__init__(connection, service.dialects)
         self.deadline = deadline
         self.is_busy = False
         self.is_closing = False
@@ -180,7 +181,7 @@ class Session(Inbox):
             self.is_finished = True
 
     def _answer_call(self, settings: ServingSettings, message: Message) -> None:
-        codec = settings.codecs.get(message.serializer_id)
+        codec = settings.codecs[self.dialect.tags].get(message.serializer_id)
         if codec is None:
             self._refuse_serializer(settings, message)
             return
@@ -207,7 +208,7 @@ class Session(Inbox):
             raise
         except Exception:  # the hook for annotations is the program's; a ping is answered without
             log.exception("the daemon's annotations cannot be sent")
-            self._send(_pack_pong(message))
+            self._send(self._pack_pong(message))
 
     def _answer_unusual(
         self, settings: ServingSettings, codec: SerializerBase, message: Message
@@ -256,16 +257,18 @@ class Session(Inbox):
 
     def _answer_connect(self, settings: ServingSettings, message: Message) -> None:
         """Shake hands, or refuse with the reason."""
-        codec = settings.codecs.get(message.serializer_id)
+        self.state.protocol_version = self.dialect.version
+        codec = settings.codecs[self.dialect.tags].get(message.serializer_id)
         if codec is None:
             self._refuse_serializer(settings, message)
             return
         try:
             if message.flags & Flag.COMPRESSED:
                 inflate(message, HANDSHAKE_SIZE)
-            content = codec.loads(message.payload)
-            payload = codec.dumps(self._shake_hands(content))
-            self._reply(settings, MessageType.CONNECTOK, message, 0, payload, self.state.response)
+            flags, answer = self._shake_hands(codec.loads(message.payload), message.flags)
+            payload = codec.dumps(answer)
+            response = self.state.response
+            self._reply(settings, MessageType.CONNECTOK, message, flags, payload, response)
         except (ConnectionClosedError, TimeoutError):
             raise
         except BaseException as fault:  # noqa: BLE001  malformed, or refused by a hook: it is told why
@@ -274,11 +277,21 @@ class Session(Inbox):
             return
         self._admit()
 
-    def _shake_hands(self, content: Any) -> Any:
-        if not isinstance(content, dict) or "handshake" not in content or "object" not in content:
+    def _shake_hands(self, content: Any, flags: int) -> tuple[int, Any]:
+        """Return flags and content of the answer to a handshake."""
+        is_pyro4 = self.dialect.version == PYRO4_PROTOCOL_VERSION
+        has_object = not is_pyro4 or flags & Flag.META_ON_CONNECT
+        keys = ("handshake", "object") if has_object else ("handshake",)
+        if not isinstance(content, dict) or not all(key in content for key in keys):
             raise ProtocolError("a handshake needs the keys 'handshake' and 'object'")
-        self.connection.objectId = object_id = content["object"]
-        return self._service.shake_hands(self.connection, content["handshake"], object_id)
+        self.connection.objectId = object_id = content["object"] if has_object else None
+        answer, meta = self._service.shake_hands(self.connection, content["handshake"], object_id)
+        if meta is None:
+            return 0, answer
+        if not is_pyro4:
+            return 0, {"handshake": answer, "meta": meta}
+        lists = {kind: sorted(names) for kind, names in meta.items()}
+        return Flag.META_ON_CONNECT, {"handshake": answer, "meta": lists}
 
     def _admit(self) -> None:
         self.is_open = True
@@ -299,11 +312,11 @@ class Session(Inbox):
         elif not self.is_open:
             self._refuse_connect(settings, message, serializers["marshal"], BUSY)
         elif message.type == MessageType.PING:
-            self._send_at_once(_pack_pong(message))
+            self._send_at_once(self._pack_pong(message))
         elif message.flags & Flag.ONEWAY:
             log.error("a oneway call was dropped: %s", BUSY)
         else:
-            codec = settings.codecs.get(message.serializer_id)
+            codec = settings.codecs[self.dialect.tags].get(message.serializer_id)
             if codec is None:
                 self.is_finished = True
                 return
@@ -322,8 +335,8 @@ class Session(Inbox):
         number = V502.serializer_numbers[codec.name]
         seq = message.seq if message is not None else 0
         correlation_id = message.correlation_id if message is not None else None
-        head = V502.write_head(
-            MessageType.CONNECTFAIL, number, 0, seq, len(payload), None, correlation_id
+        head = self.dialect.write_head(
+            MessageType.CONNECTFAIL, number, 0, seq, payload, None, correlation_id
         )
         if settings.log_wire:
             log.debug("sending CONNECTFAIL: %s", reason)
@@ -343,7 +356,7 @@ class Session(Inbox):
         self.is_finished = True
         if name in serializers and not message.flags & Flag.ONEWAY:
             flags, payload, _ = self._service.dispatcher.fail(
-                get_serializer(name), SerializeError(reason)
+                get_serializer(name, tags=self.dialect.tags), SerializeError(reason)
             )
             self._reply(settings, MessageType.RESULT, message, flags, payload, None)
 
@@ -363,24 +376,41 @@ class Session(Inbox):
         if get_annotations is not None:
             annotations = {**(annotations or {}), **get_annotations()}
         if settings.needs_care:
-            flags, payload = _prepare(settings, type, message, flags, payload, annotations)
-        size = len(payload)
-        head = V502.write_head(
+            flags, payload = self._prepare(settings, type, message, flags, payload, annotations)
+        head = self._reader.dialect.write_head(  # type: ignore[union-attr]  # of what was read
             type,
             message.serializer_id,
             flags,
             message.seq,
-            size,
+            payload,
             annotations,
             self.state.correlation,
         )
-        if size > JOINABLE:
+        if len(payload) > JOINABLE:
             self._send_parts(head, payload)
             return
         try:
             self._sendall(head + payload)
         except OSError as fault:
             raise transfer_fault(fault, "sending") from fault
+
+    def _prepare(
+        self,
+        settings: ServingSettings,
+        type: int,
+        message: Message,
+        flags: int,
+        payload: Any,
+        annotations: Mapping[str, Any] | None,
+    ) -> tuple[int, Any]:
+        """Compress and log an outgoing reply where the settings say so."""
+        if settings.compress:
+            flags, payload = squeeze(flags, payload, self.dialect)
+        if settings.log_wire:
+            number, correlation_id = message.serializer_id, message.correlation_id
+            parts = type, number, flags, message.seq, payload, annotations, correlation_id
+            log.debug("sending %s", describe(*parts))
+        return flags, payload
 
     def _send(self, data: bytes) -> None:
         """Send a whole message that is not the usual reply."""
@@ -425,7 +455,7 @@ class Session(Inbox):
         message, fault.pyroMsg = fault.pyroMsg, None  # it is not for the wire
         if message is None or message.type != MessageType.INVOKE or message.flags & Flag.ONEWAY:
             return
-        codec = settings.codecs.get(message.serializer_id)
+        codec = settings.codecs[self.dialect.tags].get(message.serializer_id)
         if codec is not None:
             self._send_at_once(self._pack_failure(codec, message, fault))
 
@@ -433,10 +463,15 @@ class Session(Inbox):
         """Make the whole reply for a call that was not made."""
         flags, payload, _ = self._service.dispatcher.fail(codec, fault)
         number, seq = message.serializer_id, message.seq
-        head = V502.write_head(
-            MessageType.RESULT, number, flags, seq, len(payload), None, message.correlation_id
+        head = self.dialect.write_head(
+            MessageType.RESULT, number, flags, seq, payload, None, message.correlation_id
         )
         return bytes(head + payload)
+
+    def _pack_pong(self, message: Message) -> bytes:
+        """Return the whole answer to a ping, without annotations of the program's."""
+        number, seq = message.serializer_id, message.seq
+        return self.dialect.write_head(MessageType.PING, number, 0, seq, PONG) + PONG
 
     def _drain(self) -> None:
         """Read away what was sent to us in vain: closing over it would take our last words back."""
@@ -448,30 +483,6 @@ class Session(Inbox):
             for _ in range(16):
                 if not self.connection.sock.recv(CHUNK, DONT_WAIT):
                     break
-
-
-def _prepare(
-    settings: ServingSettings,
-    type: int,
-    message: Message,
-    flags: int,
-    payload: Any,
-    annotations: Mapping[str, Any] | None,
-) -> tuple[int, Any]:
-    """Compress and log an outgoing reply where the settings say so."""
-    if settings.compress:
-        flags, payload = squeeze(flags, payload, V502)
-    if settings.log_wire:
-        number, correlation_id = message.serializer_id, message.correlation_id
-        parts = type, number, flags, message.seq, payload, annotations, correlation_id
-        log.debug("sending %s", describe(*parts))
-    return flags, payload
-
-
-def _pack_pong(message: Message) -> bytes:
-    """Return the whole answer to a ping, without annotations of the program's."""
-    head = V502.write_head(MessageType.PING, message.serializer_id, 0, message.seq, len(PONG))
-    return head + PONG
 
 
 def _log_message(direction: str, message: Message) -> None:

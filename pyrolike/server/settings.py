@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyrolike.objects.dispatch import CallPolicy
 from pyrolike.protocol import V502
-from pyrolike.serializers import SerializerBase, get_serializer, serializers
+from pyrolike.serializers import TAGS, SerializerBase, get_serializer, serializers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -21,7 +21,8 @@ class ServingSettings:
 
     Attributes:
         revision: The configuration's revision this was taken at.
-        codecs: Number on the wire to serializer, for those that are accepted.
+        codecs: For those serializers that are accepted: the family of class names that the client
+            knows, and the number of the serializer, to the serializer.
         max_size: Most bytes of a message, both ways.
         compress: Whether replies are compressed.
         log_wire: Whether messages are logged.
@@ -31,7 +32,7 @@ class ServingSettings:
     """
 
     revision: int
-    codecs: Mapping[int, SerializerBase]
+    codecs: Mapping[str, Mapping[int, SerializerBase]]
     max_size: int
     compress: bool
     log_wire: bool
@@ -53,14 +54,16 @@ class ServingSettings:
             max_size=config.MAX_MESSAGE_SIZE,
         )
         bytes_repr, json_module = config.SERPENT_BYTES_REPR, config.JSON_MODULE
+        # The default names msgpack; where the extra is not installed, nobody can use it.
+        names = [name for name in accepted if name != "msgpack" or name in serializers]
         codecs = {
-            V502.serializer_numbers[codec.name]: codec
-            for codec in (
-                get_serializer(name, bytes_repr=bytes_repr, json_module=json_module)
-                for name in accepted
-                # The default names msgpack; where the extra is not installed, nobody can use it.
-                if name != "msgpack" or name in serializers
-            )
+            tags: {
+                V502.serializer_numbers[name]: get_serializer(
+                    name, bytes_repr=bytes_repr, json_module=json_module, tags=tags
+                )
+                for name in names
+            }
+            for tags in TAGS
         }
         return cls(
             revision,
