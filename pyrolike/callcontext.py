@@ -28,7 +28,7 @@ from pyrolike.errors import PyroError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pyrolike.protocol import Message
+    from pyrolike.protocol import Message, MessageReader
 
 
 class Host(Protocol):
@@ -56,14 +56,14 @@ class ContextState:
         client_sock_addr: The caller's socket address, or None.
         seq: Sequence number of the request.
         msg_flags: Its flags.
-        serializer_id: Number of its serializer.
+        serializer_id: Number of its serializer, as protocol 502 has it; the flags likewise.
         received: Annotations of the request, or None.
         outgoing: Annotations to send with calls, or None.
         response: Annotations to send with the reply to the request, or None.
         response_received: Annotations of the last reply this thread got, or None.
         correlation: 16 bytes, or None where there is no id yet.
         host: What serves the request in this thread, or None.
-        protocol_version: The wire protocol of the caller.
+        reader: What has read the request, or None.
     """
 
     __slots__ = (
@@ -74,7 +74,7 @@ class ContextState:
         "host",
         "msg_flags",
         "outgoing",
-        "protocol_version",
+        "reader",
         "received",
         "response",
         "response_received",
@@ -94,8 +94,14 @@ class ContextState:
         self.response_received: Mapping[str, Any] | None = None
         self.correlation: bytes | None = None
         self.host: Host | None = None
-        self.protocol_version = PROTOCOL_VERSION
+        self.reader: MessageReader | None = None
         self._is_waiting = False
+
+    @property
+    def protocol_version(self) -> int:
+        """The wire protocol of the caller; Pyro5's where there is none."""
+        dialect = self.reader.dialect if self.reader is not None else None
+        return dialect.version if dialect is not None else PROTOCOL_VERSION
 
     def begin_request(self, message: Message) -> None:
         """Describe *message* from now on; whatever an earlier request left behind is gone."""
@@ -122,7 +128,7 @@ class ContextState:
         other.outgoing = dict(self.outgoing) if self.outgoing else None
         other.correlation = self.get_correlation()
         other.host = self.host
-        other.protocol_version = self.protocol_version
+        other.reader = self.reader
         return other
 
     def check_callee(self, get_address: Callable[[], Any]) -> None:
@@ -227,7 +233,10 @@ class CallContext:
 
     @property
     def msg_flags(self) -> int:
-        """Flags of the request being served; 0 elsewhere."""
+        """Flags of the request being served; 0 elsewhere.
+
+        Whatever protocol it came in, these are the bits of Pyro5's.
+        """
         return _thread.state.msg_flags
 
     @msg_flags.setter
@@ -236,7 +245,10 @@ class CallContext:
 
     @property
     def serializer_id(self) -> int:
-        """Serializer number of the request being served; 0 elsewhere."""
+        """Serializer number of the request being served; 0 elsewhere.
+
+        Whatever protocol it came in, this is the number in Pyro5's.
+        """
         return _thread.state.serializer_id
 
     @serializer_id.setter

@@ -64,13 +64,14 @@ class Binding:
         on_annotations: Called with the annotations of an answer, if it has any, and the type of the
             message; or None.
         tls: The context to use TLS with; None does what the setting SSL says.
-        hmac_key: What messages are signed with, in protocol 48; None for no signing. Change it by
-            `speak`.
+        version: The wire protocol to speak; None to find out. Change it by `speak`.
+        hmac_key: What messages are signed with, in protocol 48; None for no signing. Likewise.
     """
 
     __slots__ = (
         "__weakref__",
         "_connect_lock",
+        "_dialect",
         "_dialects",
         "_last_seq",
         "_object_id",
@@ -90,6 +91,7 @@ class Binding:
         "timeout",
         "tls",
         "uri",
+        "version",
     )
 
     def __init__(self, uri: URI) -> None:
@@ -102,8 +104,10 @@ class Binding:
         self.handshake: Any = "hello"
         self.timeout: float | None = config.COMMTIMEOUT or None
         self.tls: ssl.SSLContext | None = None
+        self.version: int | None = None
         self.hmac_key: bytes | None = None
         self._dialects: Mapping[int, Dialect] = DIALECTS
+        self._dialect: Dialect = V502  # in which the next connection is begun
         self.on_connected: Callable[[Any], None] | None = None
         self.get_annotations: Callable[[], Mapping[str, Any]] | None = None
         self.on_annotations: Callable[[Mapping[str, Any], int], None] | None = None
@@ -144,8 +148,8 @@ class Binding:
 
     @property
     def protocol_version(self) -> int | None:
-        """The one wire protocol to speak; None to find out what the daemon speaks."""
-        return next(iter(self._dialects)) if len(self._dialects) == 1 else None
+        """The one wire protocol that is spoken; None if what the daemon speaks is found out."""
+        return self.version if self.hmac_key is None else V48.version
 
     def speak(self, version: int | None, hmac_key: bytes | None) -> None:
         """Choose a wire protocol, from the next connection on.
@@ -165,9 +169,8 @@ class Binding:
             self._dialects = {V48.version: Pyro4Dialect(hmac_key)}
         else:
             self._dialects = DIALECTS if version is None else {version: DIALECTS[version]}
-        self.hmac_key = hmac_key
-        first = next(iter(self._dialects.values()))
-        self._settings = WireSettings.take(config, self._serializer_name, first)
+        self.version, self.hmac_key = version, hmac_key
+        self._dialect = next(iter(self._dialects.values()))
 
     def set_timeout(self, timeout: float | None) -> None:
         """Limit calls to *timeout* seconds from now on; None and 0 wait for ever.
@@ -266,6 +269,7 @@ class Binding:
     def adopt(self, sock: socket.socket) -> None:
         """Use a socket that somebody else connected: no handshake, and it is never closed here."""
         tell_of_forks(self)
+        self._settings = WireSettings.take(config, self._serializer_name, self._dialect)
         self.channel, self.connection = adopt_socket(sock, self._object_id, self._settings)
         self.connection.settimeout(None)  # each call has its own
 
@@ -303,22 +307,25 @@ class Binding:
         if former is not None:
             self._last_seq = former.seq
             former.retire()  # not closed: other calls may still be in flight on it
+        dialects = self._dialects
         opened = open_channel(
             uri,
             self.handshake,
-            self._refresh_settings(),
+            WireSettings.take(config, self._serializer_name, self._dialect),
             deadline=deadline or get_deadline(config.CONNECT_TIMEOUT),
             seq=self._last_seq,
             annotations=self.get_annotations() if self.get_annotations is not None else None,
             on_annotations=self.on_annotations,
             tls=self.tls,
-            dialects=self._dialects,
+            dialects=dialects,
         )
         channel, connection = opened.channel, opened.connection
         try:
             self._object_id = uri.object
             self.connection = connection
             self._settings = opened.settings
+            if self._dialects is dialects:
+                self._dialect = opened.settings.dialect  # the next time at once
             if config.METADATA:
                 self.set_metadata(opened.meta)
             if self.on_connected is not None:

@@ -271,12 +271,7 @@ class Proxy:
         )
 
     def __setstate__(self, state: Sequence[Any]) -> None:
-        uri, oneway, methods, attrs, handshake, serializer_name = state
-        self._pyroSetUp(URI(uri))
-        link = self._pyroLink
-        link.oneway, link.methods, link.attrs = set(oneway), set(methods), set(attrs)
-        link.handshake = handshake
-        link.serializer_name = serializer_name
+        _restore(self, *_take_apart(state))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _blank, (type(self),), self.__getstate__()
@@ -289,7 +284,7 @@ class Proxy:
         other._pyroRawWireResponse = self._pyroRawWireResponse
         other._pyroStreamWindow = self._pyroStreamWindow
         other._pyroLink.tls = self._pyroLink.tls
-        other._pyroLink.speak(self._pyroLink.protocol_version, self._pyroLink.hmac_key)
+        other._pyroLink.speak(self._pyroLink.version, self._pyroLink.hmac_key)
         return other
 
     # -- Pyro's names -----------------------------------------------------------------------------
@@ -314,10 +309,10 @@ class Proxy:
         """The wire protocol to speak: 502, Pyro5's, or 48, Pyro4's; holds from the next connection.
 
         None, the default, finds out: a daemon that answers in the other one is called again in
-        that, and at once from then on.
+        that, and at once from then on. With a key, see ``_pyroHmacKey``, it is always 48.
 
         Raises:
-            ValueError: It is none of these; or 502, and there is a key, see ``_pyroHmacKey``.
+            ValueError: It is none of these; or 502, and there is a key.
         """
         return self._pyroLink.protocol_version
 
@@ -333,12 +328,15 @@ class Proxy:
         server with it too. The key is not passed on when the proxy is. It proves who has sent a
         message, as far as SHA-1 can; it hides nothing, and nothing keeps old messages from being
         sent again: prefer TLS.
+
+        Raises:
+            TypeError, ValueError: It is no key; or ``_pyroProtocolVersion`` is 502.
         """
         return self._pyroLink.hmac_key
 
     @_pyroHmacKey.setter
     def _pyroHmacKey(self, key: bytes | str | None) -> None:
-        self._pyroLink.speak(None, key_bytes(key))
+        self._pyroLink.speak(self._pyroLink.version, key_bytes(key))
 
     @property
     def _pyroLocalSocket(self) -> Any:
@@ -572,16 +570,50 @@ def _call_hook(hook: weakref.WeakMethod[Any], *args: Any) -> Any:
 
 def _from_state(state: Sequence[Any]) -> Proxy:
     """Make a proxy that came over the network; it does not choose a serializer that runs code."""
-    hmac_key = None
-    if len(state) in (8, 9):  # Pyro4's: with timeout, key and retries, of which only the key counts
-        uri, oneway, methods, attrs, _, hmac_key, handshake, _, *name = state
-        state = uri, oneway, methods, attrs, handshake, *(name or (None,))
-    *rest, serializer_name = state
+    serializer_name, hmac_key, *rest = _take_apart(state)
     proxy = _blank(Proxy)
-    proxy.__setstate__((*rest, serializer_name if serializer_name in SAFE_SERIALIZERS else None))
-    if hmac_key is not None:
-        proxy._pyroHmacKey = b64decode(hmac_key.removeprefix(KEY_PREFIX))
+    if serializer_name not in SAFE_SERIALIZERS:
+        serializer_name = None
+    _restore(proxy, serializer_name, hmac_key, *rest)
     return proxy
+
+
+def _restore(
+    proxy: Proxy,
+    serializer_name: str | None,
+    hmac_key: bytes | None,
+    uri: URI | str,
+    oneway: Collection[str],
+    methods: Collection[str],
+    attrs: Collection[str],
+    handshake: Any,
+) -> None:
+    """Make a blank proxy what it was when its state was taken."""
+    proxy._pyroSetUp(URI(uri))
+    link = proxy._pyroLink
+    link.oneway, link.methods, link.attrs = set(oneway), set(methods), set(attrs)
+    link.handshake = handshake
+    link.serializer_name = serializer_name
+    link.speak(None, hmac_key)
+
+
+def _take_apart(state: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the parts of a proxy's state, as `_restore` takes them.
+
+    Pyro4's has eight or nine items: with a timeout, a key and retries, of which the key counts; and
+    without the serializer if it is of an early Pyro4.
+
+    Raises:
+        TypeError, ValueError: It is no state.
+    """
+    if len(state) not in (8, 9):
+        uri, oneway, methods, attrs, handshake, serializer_name = state
+        return serializer_name, None, uri, oneway, methods, attrs, handshake
+    uri, oneway, methods, attrs, _, hmac_key, handshake, _, *name = state
+    if isinstance(hmac_key, str):
+        hmac_key = b64decode(hmac_key.removeprefix(KEY_PREFIX))
+    serializer_name = name[0] if name else None
+    return serializer_name, key_bytes(hmac_key), uri, oneway, methods, attrs, handshake
 
 
 def _pyro4_state(proxy: Proxy) -> tuple[Any, ...]:
@@ -591,6 +623,12 @@ def _pyro4_state(proxy: Proxy) -> tuple[Any, ...]:
     return uri, oneway, methods, attrs, timeout, None, handshake, retries, serializer_name
 
 
+def _pyro4_pickle(proxy: Proxy) -> tuple[Any, ...]:
+    """Return the same for a pickle: Pyro4 takes a proxy's attributes from it as they are."""
+    uri, oneway, methods, attrs, *rest = _pyro4_state(proxy)
+    return URI(uri), set(oneway), set(methods), set(attrs), *rest
+
+
 register_pyro_class(
     Proxy,
     "Pyro5.client.Proxy",
@@ -598,4 +636,5 @@ register_pyro_class(
     lambda proxy: proxy.__getstate__(),
     _from_state,
     _pyro4_state,
+    _pyro4_pickle,
 )

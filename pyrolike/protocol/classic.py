@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from pyrolike.errors import MessageTooLargeError, ProtocolError
 
 from .compression import inflate, squeeze
-from .dialect import TAG
+from .dialect import RECOGNISABLE_SIZE, TAG
 from .message import PING_SERIALIZER, Flag, Message, MessageType, UnexpectedTypeError
 from .reader import recognise
 from .v502 import V502
@@ -39,8 +39,9 @@ FLAGS_KEEPSERIALIZED = Flag.KEEPSERIALIZED
 FLAGS_CORR_ID = Flag.CORR_ID
 
 LARGEST = 1 << 30
-_502 = {V502.version: V502}
 """Most bytes `recv_stub` accepts in one message, as Pyro5's default setting has it."""
+
+_ONLY = {V502.version: V502}
 
 
 class Connection(Protocol):
@@ -162,9 +163,8 @@ class ReceivingMessage:
         """
         if len(data) < len(TAG):
             raise ValueError("at least 4 bytes are needed to recognise a message")
-        recognise(
-            data if len(data) >= 6 else bytes(data[:4]) + V502.version.to_bytes(2, "big"), _502
-        )
+        complete = len(data) >= RECOGNISABLE_SIZE
+        recognise(data if complete else bytes(data[:4]) + V502.version.to_bytes(2, "big"), _ONLY)
         if len(data) >= V502.header_size:
             V502.read_header(data)
 

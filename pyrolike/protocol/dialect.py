@@ -80,6 +80,14 @@ class Dialect(ABC):
             ProtocolError: An annotation's id is not four ASCII characters, or its value not bytes.
         """
 
+    def number_on_wire(self, serializer_id: int) -> int:
+        """Return a serializer's number on this wire.
+
+        Args:
+            serializer_id: Its number as a `Message` has it.
+        """
+        return serializer_id
+
     @abstractmethod
     def is_worth_compressing(self, size: int) -> bool:
         """Say whether a payload of *size* bytes is long enough to be compressed."""

@@ -64,7 +64,7 @@ _SERIALIZERS = {
 _TO_OURS = {number: V502.serializer_numbers[name] for name, number in _SERIALIZERS.items()}
 _TO_THEIRS = {ours: number for number, ours in _TO_OURS.items()}
 _UNKNOWN = 0x100
-"""Added to a serializer number that is none here: 502 has eight bits for it, so no two meet."""
+"""Added to a serializer number that is none here: 502's have eight bits, so that no two meet."""
 
 _SAME = Flag.EXCEPTION | Flag.COMPRESSED | Flag.ONEWAY | Flag.BATCH
 _META_ON_CONNECT = 0x10
@@ -162,7 +162,7 @@ class Pyro4Dialect(Dialect):
             raise MessageTooLargeError(
                 f"protocol 48 has no messages of {size:,} bytes", announced=size, limit=MOST_DATA
             )
-        number = _TO_THEIRS.get(serializer_id, serializer_id - _UNKNOWN)
+        number = self.number_on_wire(serializer_id)
         wants_metadata = flags & Flag.META_ON_CONNECT
         flags = _FLAGS_WRITTEN[flags & 0x7F] | (_META_ON_CONNECT if wants_metadata else 0)
         checksum = _checksum(type, flags, seq, size, number, len(chunks))
@@ -170,6 +170,12 @@ class Pyro4Dialect(Dialect):
             TAG, self.version, type, flags, seq, size, number, len(chunks), 0, checksum
         )
         return header + chunks
+
+    def number_on_wire(self, serializer_id: int) -> int:
+        number = _TO_THEIRS.get(serializer_id)
+        if number is None:
+            return serializer_id - _UNKNOWN if serializer_id >= _UNKNOWN else serializer_id
+        return number
 
     def is_worth_compressing(self, size: int) -> bool:
         return size >= 200

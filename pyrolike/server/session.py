@@ -122,6 +122,7 @@ class Session(Inbox):
         self.is_closing = False
         self.is_open = not needs_handshake
         self.state = ContextState(connection, address)
+        self.state.reader = self._reader
         self.thread: int | None = None
         self.calls = self.errors = 0
         self._is_ended = False
@@ -181,7 +182,8 @@ class Session(Inbox):
             self.is_finished = True
 
     def _answer_call(self, settings: ServingSettings, message: Message) -> None:
-        codec = settings.codecs[self.dialect.tags].get(message.serializer_id)
+        tags = self._reader.dialect.tags  # type: ignore[union-attr]  # of what was read
+        codec = settings.codecs[tags].get(message.serializer_id)
         if codec is None:
             self._refuse_serializer(settings, message)
             return
@@ -257,7 +259,6 @@ class Session(Inbox):
 
     def _answer_connect(self, settings: ServingSettings, message: Message) -> None:
         """Shake hands, or refuse with the reason."""
-        self.state.protocol_version = self.dialect.version
         codec = settings.codecs[self.dialect.tags].get(message.serializer_id)
         if codec is None:
             self._refuse_serializer(settings, message)
@@ -344,8 +345,8 @@ class Session(Inbox):
 
     def _refuse_serializer(self, settings: ServingSettings, message: Message) -> None:
         """Refuse a message in a serializer that is not accepted; its payload is not looked at."""
-        number = message.serializer_id
-        name = V502.serializer_names.get(number)
+        name = V502.serializer_names.get(message.serializer_id)
+        number = self.dialect.number_on_wire(message.serializer_id)
         reason = (
             f"this daemon does not accept the serializer {name or f'number {number}'}; "
             "see its setting SERIALIZERS_ACCEPTED"

@@ -58,10 +58,11 @@ class ServingSettings:
         names = [name for name in accepted if name != "msgpack" or name in serializers]
         codecs = {
             tags: {
-                V502.serializer_numbers[name]: get_serializer(
-                    name, bytes_repr=bytes_repr, json_module=json_module, tags=tags
+                V502.serializer_numbers[codec.name]: codec
+                for codec in (
+                    get_serializer(name, bytes_repr=bytes_repr, json_module=json_module, tags=tags)
+                    for name in names
                 )
-                for name in names
             }
             for tags in TAGS
         }
