@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from pyrolike.errors import MessageTooLargeError, ProtocolError
-from pyrolike.protocol import V502, Flag, Message, MessageReader, MessageType, compress, inflate
+from pyrolike.protocol import (
+    DIALECTS,
+    V48,
+    V502,
+    Dialect,
+    Flag,
+    Message,
+    MessageReader,
+    MessageType,
+    Pyro4Dialect,
+    compress,
+    inflate,
+)
 from pyrolike.protocol.reader import LARGE_BODY
-from tests.support import wire
+from tests.support import wire, wire48
+from tests.support.vectors import VECTORS, Vector
 
 # The machines of a test run are shared: time says nothing about the code.
 relaxed = settings(deadline=None)
@@ -44,9 +57,15 @@ def taken_apart(message: Message) -> tuple[Any, ...]:
     )
 
 
-def read(pieces: Iterable[bytes], limit: int = LIMIT) -> Outcome:
+KEY = b"secretkey"
+SIGNED = {48: Pyro4Dialect(KEY)}
+
+
+def read(
+    pieces: Iterable[bytes], limit: int = LIMIT, dialects: Mapping[int, Dialect] = DIALECTS
+) -> Outcome:
     """Feed pieces and take what comes; only a ProtocolError may come instead of messages."""
-    reader = MessageReader(limit)
+    reader = MessageReader(limit, None, dialects)
     messages = []
     try:
         for piece in pieces:
@@ -83,6 +102,24 @@ well_formed = st.builds(
     correlation_id=st.binary(min_size=16, max_size=16),
 )
 
+well_formed_48 = st.builds(
+    wire48.message,
+    uint16,
+    st.binary(max_size=300),
+    annotations=annotations_of_a_message,
+    serializer=uint16,
+    flags=uint16,
+    seq=uint16,
+)
+
+signed = st.builds(
+    wire48.message,
+    uint16,
+    st.binary(max_size=300),
+    annotations=annotations_of_a_message,
+    key=st.sampled_from([KEY, KEY, KEY, b"another", None]),
+)
+
 small_sizes = st.integers(0, 2 * LIMIT)
 sizes = small_sizes | st.integers(0, 0xFFFF_FFFF)
 headers = st.builds(
@@ -96,13 +133,29 @@ headers = st.builds(
     magic=st.sampled_from([wire.MAGIC, wire.MAGIC, wire.MAGIC, 0]),
 )
 
-anything = st.lists(well_formed | headers | st.binary(max_size=80), max_size=6).map(b"".join)
+headers_48 = st.builds(
+    wire48.header,
+    uint16,
+    data_size=small_sizes | st.integers(-(1 << 31), (1 << 31) - 1),
+    annotations_size=small_sizes,
+    flags=uint16,
+    seq=uint16,
+    version=st.sampled_from([48, 48, 48, 502]),
+    error=st.sampled_from([0, 0, 0, 1]),
+)
+
+rubbish = st.binary(max_size=80)
+anything = (
+    st.lists(well_formed | headers | rubbish, max_size=6)
+    | st.lists(well_formed_48 | headers_48 | rubbish, max_size=6)
+    | st.lists(well_formed | well_formed_48, max_size=4)
+).map(b"".join)
 """Messages, headers that announce something else than what follows, and rubbish, in any order."""
 
 
 @pytest.mark.slow
 @relaxed
-@given(st.lists(well_formed, max_size=5), places)
+@given(st.lists(well_formed, max_size=5) | st.lists(well_formed_48, max_size=5), places)
 def test_messages_come_out_as_they_went_in_however_they_are_cut(
     messages: list[bytes], places: list[int]
 ) -> None:
@@ -124,6 +177,23 @@ def test_whatever_the_bytes_chunking_never_changes_the_result(
     data: bytes, places: list[int]
 ) -> None:
     assert read(cut(data, places)) == read([data])
+
+
+@pytest.mark.slow
+@relaxed
+@given(st.lists(signed | headers_48 | rubbish, max_size=4).map(b"".join), places)
+def test_chunking_never_changes_what_a_signature_is_worth(data: bytes, places: list[int]) -> None:
+    outcome = read([data], dialects=SIGNED)
+    assert read(cut(data, places), dialects=SIGNED) == outcome
+    check_signatures(outcome, data)
+
+
+def check_signatures(outcome: Outcome, data: bytes) -> None:
+    """See that what came out was signed in what went in."""
+    for *_, payload, values, correlation_id in outcome.messages:
+        if correlation_id is not None:
+            values["CORR"] = correlation_id
+        assert wire48.signature(KEY, payload, values) in data
 
 
 @relaxed
@@ -184,39 +254,64 @@ def test_a_body_beyond_the_limit_is_never_begun(
 
 @relaxed
 @given(
+    st.sampled_from([V502, V48, *SIGNED.values()]),
     st.integers(0, 255),
-    st.integers(0, 255),
-    uint16.map(lambda flags: flags & ~Flag.CORR_ID),
+    st.sampled_from(sorted(V502.serializer_names)),
+    st.integers(0, 0x3F),
     uint16,
-    st.integers(0, 0xFFFF_FFFF),
+    st.binary(max_size=300),
     annotations_of_a_message,
     st.none() | st.binary(min_size=16, max_size=16),
 )
 def test_what_is_written_is_read(
+    dialect: Dialect,
     kind: int,
     serializer: int,
     flags: int,
     seq: int,
-    size: int,
+    payload: bytes,
     annotations: dict[str, bytes],
     correlation_id: bytes | None,
 ) -> None:
-    head = V502.write_head(kind, serializer, flags, seq, size, annotations, correlation_id)
-    message, _, data_size = V502.read_header(head)
-    flags |= Flag.CORR_ID if correlation_id is not None else 0
-    assert (message.type, message.serializer_id, message.flags) == (kind, serializer, flags)
-    assert (message.seq, data_size, message.correlation_id) == (seq, size, correlation_id)
-    assert V502.read_annotations(memoryview(head)[HEADER_SIZE:]) == annotations
+    head = dialect.write_head(kind, serializer, flags, seq, payload, annotations, correlation_id)
+    message = MessageReader(1000, None, {dialect.version: dialect}).feed(head + payload)
+    assert message is not None
+    if dialect is V502:
+        flags |= Flag.CORR_ID if correlation_id is not None else 0
+    elif flags & Flag.EXCEPTION:
+        correlation_id = None
+    expected = (kind, serializer, flags, seq, payload, annotations, correlation_id)
+    assert taken_apart(message) == expected
 
 
 @relaxed
-@given(st.binary(max_size=200))
-def test_whatever_the_chunks_they_give_annotations_or_a_protocol_error(chunks: bytes) -> None:
+@given(st.sampled_from([V502, V48]), st.binary(max_size=200))
+def test_whatever_the_chunks_they_give_annotations_or_a_protocol_error(
+    dialect: Dialect, chunks: bytes
+) -> None:
+    message = Message(MessageType.PING, 1, 0, 0, b"")
     try:
-        annotations = V502.read_annotations(memoryview(chunks))
+        dialect.add_annotations(message, memoryview(chunks))
     except ProtocolError:
         return
-    assert sum(8 + len(value) for value in annotations.values()) <= len(chunks)
+    values = (message.annotations or {}).values()
+    assert sum(6 + len(value) for value in values) <= len(chunks)
+
+
+@pytest.mark.slow
+@settings(relaxed, max_examples=400)
+@given(st.sampled_from(VECTORS), st.lists(st.tuples(uint16, st.integers(0, 255)), max_size=4))
+def test_a_captured_message_that_was_damaged_gives_a_message_or_a_protocol_error(
+    vector: Vector, damages: list[tuple[int, int]]
+) -> None:
+    data = bytearray(vector.data)
+    for at, value in damages:
+        data[at % len(data)] = value
+    dialects = SIGNED if vector.key else DIALECTS
+    outcome = read([bytes(data)], dialects=dialects)
+    assert read(cut(data, [5, 24, 40]), dialects=dialects) == outcome
+    if vector.key:
+        check_signatures(outcome, bytes(data))
 
 
 def compressed(payload: bytes) -> Message:

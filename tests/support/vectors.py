@@ -12,6 +12,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support import wire, wire48
+
 _FILE = Path(__file__).resolve().parents[1] / "vectors" / "wire_vectors.json"
 
 
@@ -21,12 +23,14 @@ class Vector:
 
     Attributes:
         name: As in the file, for example ``p502-json-invoke-add-request``.
+        protocol: 502 or 48.
         topic: The name without protocol, serializer and direction: ``invoke-add``.
         data: The complete message.
         header: The header's fields, by the names the file uses.
     """
 
     name: str
+    protocol: int
     topic: str
     is_request: bool
     serializer: str
@@ -42,9 +46,24 @@ class Vector:
 
     @property
     def correlation_id(self) -> bytes | None:
-        """The correlation id, or None where the flag says there is none."""
+        """The correlation id, or None where there is none: protocol 48 has an annotation for it."""
+        if self.protocol == 48:
+            return self.annotations.get("CORR")
         has_one = self.number("flags") & 0x40
         return bytes.fromhex(str(self.header["correlation_id"])) if has_one else None
+
+    @property
+    def key(self) -> bytes | None:
+        """What the message is signed with, or None."""
+        return b"secretkey" if self.topic.startswith("hmac-") else None
+
+    @property
+    def annotations(self) -> dict[str, bytes]:
+        """The annotation chunks, as they are on the wire."""
+        size = self.number("annotations_length")
+        end = len(self.data) - self.number("data_length")
+        split = wire48.split if self.protocol == 48 else wire.split
+        return split(self.data[end - size : end])
 
     @property
     def payload_as_sent(self) -> bytes:
@@ -52,7 +71,7 @@ class Vector:
         return self.data[len(self.data) - self.number("data_length") :]
 
 
-# The one entry of the file that was written down without its header's fields.
+# The entries of the file that were written down without their header's fields.
 _UNDESCRIBED: dict[str, dict[str, int | str]] = {
     "p502-garbage-response": {
         "msg_type": 3,
@@ -62,7 +81,15 @@ _UNDESCRIBED: dict[str, dict[str, int | str]] = {
         "data_length": 14,
         "annotations_length": 0,
         "correlation_id": "fdc4b196bd194214bb1964238ec2f6a8",
-    }
+    },
+    "p48-garbage-response": {
+        "msg_type": 3,
+        "serializer_id": 3,
+        "flags": 0,
+        "seq": 0,
+        "data_length": 46,
+        "annotations_length": 22,
+    },
 }
 
 
@@ -71,11 +98,12 @@ def _topic(name: str) -> str:
     return "-".join(part for part in parts[1:] if part not in SERIALIZER_NAMES)
 
 
-SERIALIZER_NAMES = ("serpent", "json", "marshal", "msgpack")
+SERIALIZER_NAMES = ("serpent", "json", "marshal", "msgpack", "pickle")
 
-VECTORS_502 = [
+VECTORS = [
     Vector(
         name=entry["name"],
+        protocol=entry["protocol"],
         topic=_topic(entry["name"]),
         is_request=entry["direction"] == "client->server",
         serializer=entry["serializer"],
@@ -84,6 +112,8 @@ VECTORS_502 = [
         header=entry.get("header") or _UNDESCRIBED[entry["name"]],
     )
     for entry in json.loads(_FILE.read_text(encoding="utf-8"))
-    if entry["protocol"] == 502
 ]
-"""All messages of protocol 502, in the order of the capture."""
+"""All messages, in the order of the capture."""
+
+VECTORS_502 = [vector for vector in VECTORS if vector.protocol == 502]
+VECTORS_48 = [vector for vector in VECTORS if vector.protocol == 48]

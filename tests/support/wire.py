@@ -105,10 +105,11 @@ def read_message(receive: Callable[[int], bytes]) -> RawMessage:
     )
     assert (tag, version, magic) == (b"PYRO", 502, MAGIC)
     body = receive(size + extra)
-    return RawMessage(kind, serializer, flags, seq, _split(body[:extra]), body[extra:], corr)
+    return RawMessage(kind, serializer, flags, seq, split(body[:extra]), body[extra:], corr)
 
 
-def _split(data: bytes) -> dict[str, bytes]:
+def split(data: bytes) -> dict[str, bytes]:
+    """Return the annotations in chunks that are well-formed."""
     annotations = {}
     while data:
         name, size = struct.unpack("!4sI", data[:8])

@@ -17,6 +17,7 @@ import pytest
 from pyrolike import errors
 from pyrolike.callcontext import ContextState, get_state, set_state
 from pyrolike.client.connecting import (
+    Opened,
     WireSettings,
     adopt_socket,
     codec_of,
@@ -34,17 +35,14 @@ from pyrolike.errors import (
 )
 from pyrolike.protocol import Message, MessageType
 from pyrolike.serializers import get_serializer
-from pyrolike.transport import SocketConnection
 from pyrolike.uri import URI
 from tests.support import wire
-from tests.support.channels import Channel, exchange
+from tests.support.channels import exchange
 from tests.support.daemon import changed_settings
 from tests.support.rawpeer import METADATA, PATIENCE, RawPeer, scripted_server, serpent
 from tests.support.wire import RawMessage
 
 NUMBERS = {"serpent": 1, "marshal": 2, "json": 3, "msgpack": 4}
-
-Opened = tuple[Channel, SocketConnection, dict[str, Any]]
 
 
 @pytest.fixture(autouse=True)
@@ -146,14 +144,14 @@ def test_the_handshake_names_the_object_and_says_what_it_is_told_to(serializer: 
         peer.send(wire.message(wire.CONNECTOK, answer, serializer=NUMBERS[serializer], seq=77))
 
     with scripted_server(script) as location:
-        channel, connection, content = connect(location, [1, "two"], serializer, seq=77)
+        channel, connection, answer, meta, _ = connect(location, [1, "two"], serializer, seq=77)
     (request,) = requests
     assert (request.type, request.flags, request.seq) == (wire.CONNECT, 0, 77)
     assert request.serializer == NUMBERS[serializer]
     assert request.annotations == {}
     assert codec.loads(request.payload) == {"handshake": [1, "two"], "object": "calc"}
-    assert content["handshake"] == "welcome"
-    assert set(content["meta"]["methods"]) == {"call"}
+    assert answer == "welcome"
+    assert set(meta["methods"]) == {"call"}
     assert channel.connection is connection
     assert channel.seq == 77
     assert connection.objectId == "calc"
@@ -264,7 +262,7 @@ def test_the_channel_works_after_the_handshake() -> None:
         peer.send(wire.message(wire.RESULT, request.payload[::-1], seq=request.seq))
 
     with scripted_server(script) as location:
-        channel, connection, _ = connect(location, seq=4)
+        channel, connection, *_ = connect(location, seq=4)
         assert exchange(channel, b"word", PATIENCE).payload == b"drow"
         assert channel.seq == 5
         channel.close()
@@ -282,8 +280,8 @@ def test_the_answer_may_be_cut_anywhere(step: int) -> None:
             peer.send(data[start : start + step])
 
     with scripted_server(script) as location:
-        channel, _, content = connect(location)
-        assert content["handshake"] == "welcome"
+        channel, _, answer, *_ = connect(location)
+        assert answer == "welcome"
         channel.close()
 
 
@@ -291,24 +289,24 @@ def test_a_large_answer_is_received(own_context: ContextState) -> None:
     methods = [f"method_{number}" for number in range(20_000)]
     payload = serpent({"handshake": "", "meta": {**METADATA, "methods": methods}})
     with scripted_server(answering(payload)) as location:
-        channel, _, content = connect(location)
-        assert len(content["meta"]["methods"]) == 20_000
+        channel, _, _, meta, _ = connect(location)
+        assert len(meta["methods"]) == 20_000
         channel.close()
 
 
 def test_a_compressed_answer_is_opened() -> None:
     payload = zlib.compress(serpent({"handshake": "welcome", "meta": dict(METADATA)}))
     with scripted_server(answering(payload, flags=wire.COMPRESSED)) as location:
-        channel, _, content = connect(location)
-        assert content["handshake"] == "welcome"
+        channel, _, answer, *_ = connect(location)
+        assert answer == "welcome"
         channel.close()
 
 
 def test_the_answer_may_come_in_another_serializer() -> None:
     payload = get_serializer("json").dumps({"handshake": "welcome", "meta": dict(METADATA)})
     with scripted_server(answering(payload, serializer=wire.JSON)) as location:
-        channel, _, content = connect(location)
-        assert content["handshake"] == "welcome"
+        channel, _, answer, *_ = connect(location)
+        assert answer == "welcome"
         channel.close()
 
 
@@ -527,7 +525,7 @@ def test_a_handshake_that_is_not_taken_in_time_is_given_up() -> None:
 
 def test_without_a_deadline_the_answer_is_waited_for() -> None:
     with scripted_server(answering()) as location:
-        channel, connection, _ = connect(location, timeout=None)
+        channel, connection, *_ = connect(location, timeout=None)
         assert connection.gettimeout() is None
         channel.close()
 

@@ -27,6 +27,7 @@ def test_types_and_flags_have_pyro5_numbers() -> None:
         wire.ITEMSTREAM: "ITEMSTREAMRESULT",
         wire.KEEPSERIALIZED: "KEEPSERIALIZED",
         wire.CORR_ID: "CORR_ID",
+        0x10000: "META_ON_CONNECT",  # beyond the field
     }
 
 

@@ -8,9 +8,18 @@ import uuid
 import pytest
 
 from pyrolike.errors import MessageTooLargeError, ProtocolError
-from pyrolike.protocol import V502, Message, MessageReader, UnexpectedTypeError, recognise
+from pyrolike.protocol import (
+    V48,
+    V502,
+    Message,
+    MessageReader,
+    Pyro4Dialect,
+    SignatureError,
+    UnexpectedTypeError,
+    recognise,
+)
 from pyrolike.protocol.reader import GROWTH, LARGE_BODY
-from tests.support import wire
+from tests.support import wire, wire48
 
 LIMIT = 64 * 1024 * 1024
 
@@ -256,7 +265,7 @@ def test_malformed_annotations_of_a_large_body_are_refused() -> None:
     [
         (b"GET / HTTP/1.1\r\n", "invalid data"),
         (bytes(6), "invalid data"),
-        (wire.header(wire.PING, data_size=0, version=48), "version 48"),
+        (wire.header(wire.PING, data_size=0, version=48), "checksum"),
         (wire.header(wire.PING, data_size=0, version=503), "version 503"),
         (wire.header(wire.PING, data_size=0, magic=0x4DC6), "magic"),
     ],
@@ -279,7 +288,37 @@ def test_the_dialect_cannot_change_within_a_connection() -> None:
     reader = MessageReader(LIMIT)
     assert reader.feed(wire.message(wire.PING)) is not None
     with pytest.raises(ProtocolError, match="version"):
-        reader.feed(wire.header(wire.PING, data_size=0, version=48))
+        reader.feed(wire48.message(wire.PING, bytes(16)))  # as much as the other's header
+    reader = MessageReader(LIMIT)
+    assert reader.feed(wire48.message(wire.PING)) is not None
+    with pytest.raises(ProtocolError, match="version changed to 502 within a connection that sp"):
+        reader.feed(wire.message(wire.PING))
+
+
+def test_a_reader_may_be_told_what_is_spoken() -> None:
+    assert MessageReader(LIMIT, None, {48: V48}).feed(wire48.message(wire.PING)) is not None
+    with pytest.raises(ProtocolError, match="version 502 is not spoken here; this end speaks 48"):
+        MessageReader(LIMIT, None, {48: V48}).feed(wire.message(wire.PING))
+
+
+def test_a_message_that_is_not_signed_is_refused_before_its_body_comes() -> None:
+    reader = MessageReader(LIMIT, None, {48: Pyro4Dialect(b"key")})
+    with pytest.raises(SignatureError, match="does not sign"):
+        reader.feed(wire48.message(wire.PING, b"ping")[:24])
+    assert reader.stored_size == 0
+    with pytest.raises(SignatureError, match="does not sign"):
+        reader.feed(b"")
+
+
+def test_a_large_body_with_a_wrong_signature_is_refused() -> None:
+    reader = MessageReader(10 * LARGE_BODY, None, {48: Pyro4Dialect(b"key")})
+    data = wire48.message(wire.PING, bytes(2 * LARGE_BODY), key=b"other")
+    assert reader.feed(data[:1000]) is None
+    assert reader.feed(data[1000 : LARGE_BODY + 1]) is None
+    assert reader.get_buffer() is not None
+    with pytest.raises(SignatureError, match="not signed with the key"):
+        reader.feed(data[LARGE_BODY + 1 :])
+    assert reader.stored_size == 0
 
 
 def test_a_tag_missing_in_a_later_message_is_refused() -> None:
@@ -377,7 +416,10 @@ def test_after_a_fault_every_call_raises_it_again() -> None:
 
 def test_recognise_wants_tag_and_version() -> None:
     assert recognise(wire.message(wire.PING)) is V502
+    assert recognise(wire48.message(wire.PING)) is V48
+    with pytest.raises(ProtocolError, match="version 47 is not spoken here; this end speaks 48, 5"):
+        recognise(b"PYRO\x00\x2f")
     with pytest.raises(ProtocolError, match="version 48 is not spoken here; this end speaks 502"):
-        recognise(b"PYRO\x00\x30")
+        recognise(b"PYRO\x00\x30", {502: V502})
     with pytest.raises(ProtocolError, match="invalid data"):
         recognise(b"PYRA\x01\xf6")

@@ -14,7 +14,7 @@ NUMBER = uuid.UUID("11112222-3333-4444-5555-666677778888").bytes
 
 
 def test_the_example_of_the_wire_page_is_written() -> None:
-    head = V502.write_head(MessageType.INVOKE, 1, 0, 1, 49)
+    head = V502.write_head(MessageType.INVOKE, 1, 0, 1, bytes(49))
     assert head.hex(" ", 1) == (
         "50 59 52 4f 01 f6 04 01 00 00 00 01 00 00 00 31 00 00 00 00 "
         "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 4d c5"
@@ -22,7 +22,7 @@ def test_the_example_of_the_wire_page_is_written() -> None:
 
 
 def test_annotations_follow_the_header() -> None:
-    head = V502.write_head(MessageType.RESULT, 3, Flag.BATCH, 65535, 7, {"ABCD": b"xy"})
+    head = V502.write_head(MessageType.RESULT, 3, Flag.BATCH, 65535, bytes(7), {"ABCD": b"xy"})
     assert head == (
         wire.header(
             wire.RESULT,
@@ -37,7 +37,7 @@ def test_annotations_follow_the_header() -> None:
 
 
 def test_a_correlation_id_brings_its_flag() -> None:
-    head = V502.write_head(MessageType.INVOKE, 1, 0, 0, 0, None, NUMBER)
+    head = V502.write_head(MessageType.INVOKE, 1, 0, 0, b"", None, NUMBER)
     assert head == wire.header(wire.INVOKE, data_size=0, flags=wire.CORR_ID, correlation_id=NUMBER)
     message, _, _ = V502.read_header(head)
     assert message.correlation_id == NUMBER

@@ -1,4 +1,4 @@
-"""Every captured message of protocol 502 is read, and every one a client sent is written again."""
+"""Every captured message is read, and every one a client sent is written again."""
 
 from __future__ import annotations
 
@@ -11,44 +11,82 @@ from typing import Any
 import pytest
 
 from pyrolike.errors import PyroError
-from pyrolike.protocol import V502, Flag, Message, MessageReader, MessageType, compress, inflate
+from pyrolike.protocol import (
+    DIALECTS,
+    V48,
+    V502,
+    Dialect,
+    Flag,
+    Message,
+    MessageReader,
+    MessageType,
+    Pyro4Dialect,
+    compress,
+    inflate,
+)
 from pyrolike.serializers import ExceptionWrapper, get_serializer
-from tests.support.vectors import VECTORS_502, Vector
+from tests.support.vectors import VECTORS, VECTORS_48, VECTORS_502, Vector
 
 LIMIT = 1_000_000
 RUBBISH = b"HTTP/1.1 200 OK\r\n and forty more bytes that are no message at all\r\n"
 
-every_vector = pytest.mark.parametrize("vector", VECTORS_502, ids=lambda vector: vector.name)
+every_vector = pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
+
+
+def dialect_of(vector: Vector) -> Dialect:
+    if vector.key is not None:
+        return Pyro4Dialect(vector.key)
+    return DIALECTS[vector.protocol]
+
+
+def reader_of(vector: Vector) -> MessageReader:
+    """Return a reader for a vector, which knows its key."""
+    return MessageReader(LIMIT, None, {vector.protocol: dialect_of(vector)})
 
 
 # -- reading
+
+PYRO4_FLAGS = {
+    0x10: Flag.META_ON_CONNECT,
+    0x20: Flag.ITEMSTREAMRESULT,
+    0x40: Flag.KEEPSERIALIZED,
+}
+PYRO4_SERIALIZERS = {1: 1, 2: 3, 3: 2, 4: 200, 6: 4, 42: 42 + 256}
+
+
+def numbers_above_the_wire(vector: Vector) -> tuple[int, int]:
+    """Return flags and serializer as a message has them."""
+    flags, serializer = vector.number("flags"), vector.number("serializer_id")
+    if vector.protocol == 502:
+        return flags, serializer
+    meanings = (meaning for bit, meaning in PYRO4_FLAGS.items() if flags & bit)
+    return flags & 0xF | sum(meanings), PYRO4_SERIALIZERS[serializer]
 
 
 def check_against_header(message: Message | None, vector: Vector) -> None:
     assert message is not None
     assert message.type == vector.number("msg_type")
-    assert message.serializer_id == vector.number("serializer_id")
-    assert message.flags == vector.number("flags")
+    assert (message.flags, message.serializer_id) == numbers_above_the_wire(vector)
     assert message.seq == vector.number("seq")
     assert message.correlation_id == vector.correlation_id
     assert bytes(message.payload) == vector.payload_as_sent
-    assert annotations_size(message) == vector.number("annotations_length")
-
-
-def annotations_size(message: Message) -> int:
-    return sum(8 + len(value) for value in (message.annotations or {}).values())
+    annotations = vector.annotations
+    special = {"CORR", "HMAC"} if vector.protocol == 48 else {}
+    assert (message.annotations or {}) == {
+        name: value for name, value in annotations.items() if name not in special
+    }
 
 
 @every_vector
 def test_a_vector_is_read_whole(vector: Vector) -> None:
-    reader = MessageReader(LIMIT)
+    reader = reader_of(vector)
     check_against_header(reader.feed(vector.data), vector)
     assert not reader.is_inside_message
 
 
 @every_vector
 def test_a_vector_is_read_byte_by_byte(vector: Vector) -> None:
-    reader = MessageReader(LIMIT)
+    reader = reader_of(vector)
     for position in range(len(vector.data) - 1):
         assert reader.feed(vector.data[position : position + 1]) is None
         assert reader.is_inside_message
@@ -58,16 +96,21 @@ def test_a_vector_is_read_byte_by_byte(vector: Vector) -> None:
 
 @every_vector
 def test_a_vector_is_read_before_the_rubbish_behind_it_is_refused(vector: Vector) -> None:
-    reader = MessageReader(LIMIT)
+    reader = reader_of(vector)
     check_against_header(reader.feed(vector.data + RUBBISH), vector)
     with pytest.raises(PyroError, match="invalid data"):
         reader.take()
 
 
-def test_all_vectors_are_read_from_one_stream_of_bytes() -> None:
+VECTORS_OF = {502: VECTORS_502, 48: VECTORS_48}
+UNSIGNED_48 = [vector for vector in VECTORS_48 if vector.key is None]
+
+
+@pytest.mark.parametrize("vectors", [VECTORS_502, UNSIGNED_48], ids=["502", "48"])
+def test_all_vectors_are_read_from_one_stream_of_bytes(vectors: list[Vector]) -> None:
     reader = MessageReader(LIMIT)
-    message = reader.feed(b"".join(vector.data for vector in VECTORS_502))
-    for vector in VECTORS_502:
+    message = reader.feed(b"".join(vector.data for vector in vectors))
+    for vector in vectors:
         check_against_header(message, vector)
         message = reader.take()
     assert message is None
@@ -111,7 +154,9 @@ CALLS = {
     "stream-next2": Call("Pyro.Daemon", "get_next_stream_item", [STREAM]),
     "stream-end": Call("Pyro.Daemon", "get_next_stream_item", [STREAM]),
     "stream-close": Call("Pyro.Daemon", "close_stream", [STREAM], flags=Flag.ONEWAY),
-    "annotation-correlation": Call("calc", "ann", flags=Flag.CORR_ID),
+    "annotation-correlation": Call("calc", "ann"),
+    "hmac-invoke-add": Call("calc", "add", (1, 2)),
+    "hmac-annotations": Call("calc", "add", (1, 2)),
     "compressed": Call("calc", "echo", ("x" * 200,), flags=Flag.COMPRESSED),
     "serialized-blob": Call("calc", "blob", [1, 2, 3], flags=Flag.KEEPSERIALIZED),
     "get-metadata": Call("Pyro.Daemon", "get_metadata", ["calc"]),
@@ -123,6 +168,8 @@ HANDSHAKES: dict[str, Any] = {
     "connect": {"handshake": "hello", "object": "calc"},
     "connectfail": {"handshake": "hello", "object": "nope"},
     "connect-denied": {"handshake": {"user": "me", "n": 1}, "object": "calc"},
+    "connect-nometa": {"handshake": "hello"},
+    "hmac-connect": {"handshake": "hello", "object": "calc"},
 }
 """Topic to payload, for every CONNECT in the file."""
 
@@ -144,7 +191,9 @@ RESULTS: dict[str, Any] = {
     "compressed": [["x" * 200], {}],
     "serialized-blob": "info",
     "connectfail": "unknown object",
-    "garbage": "invalid data",
+    "connect-nometa": "hello",
+    "hmac-invoke-add": 3,
+    "hmac-annotations": 3,
 }
 """Topic to payload, for every reply with a plain value."""
 
@@ -165,7 +214,7 @@ def plain(value: Any) -> Any:
 
 
 def opened(vector: Vector) -> Message:
-    message = MessageReader(LIMIT).feed(vector.data)
+    message = reader_of(vector).feed(vector.data)
     assert message is not None
     if message.flags & Flag.COMPRESSED:
         inflate(message, LIMIT)
@@ -180,7 +229,7 @@ def requests_of(kind: int) -> Any:
     """Parametrize a test with the requests of one message type."""
     found = [
         pytest.param(vector, id=vector.name)
-        for vector in VECTORS_502
+        for vector in VECTORS
         if vector.is_request and vector.number("msg_type") == kind
     ]
     return pytest.mark.parametrize("vector", found)
@@ -218,7 +267,7 @@ def replies_about(*topics: str) -> Any:
     """Parametrize a test with the replies about some topics."""
     found = [
         pytest.param(vector, id=vector.name)
-        for vector in VECTORS_502
+        for vector in VECTORS
         if not vector.is_request and vector.topic in topics
     ]
     return pytest.mark.parametrize("vector", found)
@@ -245,31 +294,34 @@ def test_an_exception_inside_a_batch_is_understood(vector: Vector) -> None:
         wrapper.raiseIt()
 
 
-@replies_about("connect", "get-metadata")
+@replies_about("connect", "hmac-connect", "get-metadata")
 def test_metadata_are_understood(vector: Vector) -> None:
     value = loads(vector)
-    if vector.topic == "connect":
+    if vector.topic != "get-metadata":
         assert value["handshake"] == "hello"
         value = value["meta"]
     assert {kind: set(names) for kind, names in value.items()} == METADATA
 
 
-@replies_about("connect-denied")
+@replies_about("connect-denied", "garbage")
 def test_the_reason_of_a_refusal_is_understood(vector: Vector) -> None:
     reason = loads(vector)
     assert isinstance(reason, str)
     assert reason
 
 
-def test_pings_and_annotations_are_understood() -> None:
-    by_name = {vector.name: opened(vector) for vector in VECTORS_502}
-    assert bytes(by_name["p502-serpent-ping-request"].payload) == b"ping"
-    assert bytes(by_name["p502-serpent-ping-response"].payload) == b"pong"
-    request = by_name["p502-serpent-annotation-correlation-request"]
-    reply = by_name["p502-serpent-annotation-correlation-response"]
+@pytest.mark.parametrize("version", [502, 48])
+def test_pings_and_annotations_are_understood(version: int) -> None:
+    by_name = {vector.name.partition("-")[2]: opened(vector) for vector in VECTORS_OF[version]}
+    assert bytes(by_name["serpent-ping-request"].payload) == b"ping"
+    assert bytes(by_name["serpent-ping-response"].payload) == b"pong"
+    request = by_name["serpent-annotation-correlation-request"]
+    reply = by_name["serpent-annotation-correlation-response"]
     assert request.annotations == {"ABCD": b"hello"}
     assert reply.annotations == {"RESP": b"from-server"}
-    blob = by_name["p502-serpent-serialized-blob-request"].annotations
+    assert request.correlation_id == reply.correlation_id
+    assert request.correlation_id is not None
+    blob = by_name["serpent-serialized-blob-request"].annotations
     assert blob is not None
     assert marshal.loads(blob["BLBI"]) == ("info", "calc", "blob")
 
@@ -283,12 +335,12 @@ def written(vector: Vector, payload: bytes, flags: int) -> bytes:
     The value of a blob's annotation is taken over: marshal writes it, which is not canonical.
     """
     annotations = opened(vector).annotations
-    head = V502.write_head(
+    head = dialect_of(vector).write_head(
         vector.number("msg_type"),
         V502.serializer_numbers[vector.serializer],
-        flags & ~Flag.CORR_ID,
+        flags,
         vector.number("seq"),
-        len(payload),
+        payload,
         annotations,
         vector.correlation_id,
     )
@@ -309,10 +361,10 @@ def check_written(vector: Vector, payload: bytes, flags: int) -> None:
 @invokes
 def test_a_request_is_written_as_a_real_client_writes_it(vector: Vector) -> None:
     call = call_of(vector)
-    serializer = get_serializer(vector.serializer)
+    serializer = get_serializer(vector.serializer, tags=dialect_of(vector).tags)
     payload = serializer.dumpsCall(call.object_id, call.method, call.vargs, call.kwargs)
     if call.flags & Flag.COMPRESSED:
-        payload = bytes(compress(payload, V502))
+        payload = bytes(compress(payload, dialect_of(vector)))
         if "ng" in zlib.ZLIB_RUNTIME_VERSION:  # zlib-ng finds other matches; any zlib reads both
             assert zlib.decompress(payload) == zlib.decompress(vector.payload_as_sent)
             payload = vector.payload_as_sent
@@ -322,18 +374,42 @@ def test_a_request_is_written_as_a_real_client_writes_it(vector: Vector) -> None
 @connects
 def test_a_handshake_is_written_as_a_real_client_writes_it(vector: Vector) -> None:
     payload = get_serializer(vector.serializer).dumps(HANDSHAKES[vector.topic])
-    check_written(vector, payload, 0)
+    asks = vector.protocol == 48 and vector.topic != "connect-nometa"
+    check_written(vector, payload, Flag.META_ON_CONNECT if asks else 0)
 
 
-def test_a_ping_is_written_as_a_real_client_writes_it() -> None:
-    [vector] = [each for each in VECTORS_502 if each.topic == "ping" and each.is_request]
-    assert V502.write_head(MessageType.PING, 42, 0, 0, 4) + b"ping" == vector.data
+@pytest.mark.parametrize("dialect", [V502, V48], ids=["502", "48"])
+def test_a_ping_is_written_as_a_real_client_writes_it(dialect: Dialect) -> None:
+    vectors = VECTORS_OF[dialect.version]
+    [vector] = [each for each in vectors if each.topic == "ping" and each.is_request]
+    assert dialect.write_head(MessageType.PING, 42, 0, 0, b"ping") + b"ping" == vector.data
 
 
-def test_no_vector_was_forgotten() -> None:
-    requests = {vector.topic for vector in VECTORS_502 if vector.is_request}
-    replies = {vector.topic for vector in VECTORS_502 if not vector.is_request}
-    assert requests == {*CALLS, *HANDSHAKES, "ping"}
-    special = {"ping", "batch-exception", "connect", "get-metadata", "connect-denied"}
-    assert replies == {*RESULTS, *ERRORS, *special}
-    assert len(VECTORS_502) == 107
+@every_vector
+def test_a_message_that_was_read_is_written_again(vector: Vector) -> None:
+    message = reader_of(vector).feed(vector.data)
+    assert message is not None
+    head = dialect_of(vector).write_head(
+        message.type,
+        message.serializer_id,
+        message.flags,
+        message.seq,
+        message.payload,
+        message.annotations,
+        message.correlation_id,
+    )
+    assert (head + bytes(message.payload)).hex() == vector.data.hex()
+
+
+ONLY_48 = {"connect-nometa", "hmac-connect", "hmac-invoke-add", "hmac-annotations"}
+
+
+@pytest.mark.parametrize("version", [502, 48])
+def test_no_vector_was_forgotten(version: int) -> None:
+    requests = {vector.topic for vector in VECTORS_OF[version] if vector.is_request}
+    replies = {vector.topic for vector in VECTORS_OF[version] if not vector.is_request}
+    absent = ONLY_48 if version == 502 else set()
+    assert requests == {*CALLS, *HANDSHAKES, "ping"} - absent
+    special = {"ping", "batch-exception", "connect", "hmac-connect", "get-metadata"}
+    assert replies == {*RESULTS, *ERRORS, *special, "connect-denied", "garbage"} - absent
+    assert len(VECTORS_OF[version]) == {502: 107, 48: 139}[version]

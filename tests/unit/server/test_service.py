@@ -10,6 +10,7 @@ from pyrolike.callcontext import ContextState, get_state, set_state
 from pyrolike.configure import config
 from pyrolike.errors import DaemonError
 from pyrolike.objects import expose
+from pyrolike.protocol import DIALECTS
 from pyrolike.server.session import Session
 from tests.support.daemon import changed_settings
 from tests.support.serving import Hooks, make_service, serving
@@ -72,22 +73,26 @@ def test_the_accepted_serializers_are_fixed_when_the_daemon_is_made() -> None:
     with changed_settings(SERIALIZERS_ACCEPTED={"json"}):
         service = make_service()
     config.LOGWIRE = config.LOGWIRE  # an assignment, so that settings are taken again
-    assert set(service.get_settings().codecs) == {3}
+    codecs = service.get_settings().codecs
+    assert {tags: set(numbers) for tags, numbers in codecs.items()} == {"Pyro5": {3}, "Pyro4": {3}}
 
 
 def test_a_change_of_the_setting_for_exposure_is_noticed_by_all_objects() -> None:
     service, connection = make_service({"half": Half()}), cast("Any", None)
+
+    def methods() -> set[str]:
+        _, members = service.shake_hands(connection, "hello", "half")
+        assert members is not None
+        return members["methods"]
+
     assert service.require_expose
-    members = service.shake_hands(connection, "hello", "half")["meta"]
-    assert members["methods"] == {"shown"}
+    assert methods() == {"shown"}
     with changed_settings(REQUIRE_EXPOSE=False):
         service.get_settings()
         assert not service.require_expose
-        members = service.shake_hands(connection, "hello", "half")["meta"]
-        assert members["methods"] == {"shown", "hidden"}
+        assert methods() == {"shown", "hidden"}
     service.get_settings()
-    members = service.shake_hands(connection, "hello", "half")["meta"]
-    assert members["methods"] == {"shown"}
+    assert methods() == {"shown"}
 
 
 # -- handshakes
@@ -97,11 +102,32 @@ def test_a_handshake_is_answered_with_the_hooks_answer_and_the_metadata() -> Non
     hooks = Hooks()
     service = make_service({"half": Half()}, hooks)
     connection: Any = object()
-    assert service.shake_hands(connection, "data", "half") == {
-        "handshake": "hello",
-        "meta": {"methods": {"shown"}, "oneway": set(), "attrs": set()},
-    }
+    assert service.shake_hands(connection, "data", "half") == (
+        "hello",
+        {"methods": {"shown"}, "oneway": set(), "attrs": set()},
+    )
     assert hooks.shaken == [(connection, "data")]
+
+
+def test_a_handshake_that_asks_about_no_object_is_answered_without_metadata() -> None:
+    hooks = Hooks()
+    connection: Any = object()
+    assert make_service(daemon=hooks).shake_hands(connection, "data", None) == ("hello", None)
+    assert hooks.shaken == [(connection, "data")]
+
+
+# -- keys
+
+
+def test_with_a_key_only_the_protocol_that_knows_keys_is_spoken() -> None:
+    service = make_service()
+    assert service.dialects is DIALECTS
+    assert service.hmac_key is None
+    service.hmac_key = b"key"
+    assert set(service.dialects) == {48}
+    assert service.hmac_key == b"key"
+    service.hmac_key = None
+    assert service.dialects is DIALECTS
 
 
 def test_what_the_hook_raises_refuses_the_client() -> None:
@@ -241,7 +267,7 @@ def call_broken(hooks: Hooks) -> Any:
     """Call a method that fails, and return the exception that is sent to the caller."""
     target = Broken()
     service = make_service({"broken": target}, hooks)
-    codec = service.get_settings().codecs[1]
+    codec = service.get_settings().codecs["Pyro5"][1]
     before = get_state()
     set_state(ContextState(None, ("host", 1)))
     try:

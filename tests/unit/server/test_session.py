@@ -341,7 +341,7 @@ def test_a_handshake_that_is_compressed_badly_is_refused(new: Serving, payload: 
     [
         (bytes(100), "invalid data"),
         (b"GET / HTTP/1.0\r\n\r\n" + bytes(40), "invalid data"),
-        (wire.header(wire.CONNECT, data_size=0, version=48), "48"),
+        (wire.header(wire.CONNECT, data_size=0, version=47), "47"),
         (wire.header(wire.CONNECT, data_size=0, magic=1), "magic"),
         (wire.header(wire.CONNECT, data_size=1 << 31), "allowed"),
         (invoke("add", 1, 2), "CONNECT"),

@@ -6,6 +6,7 @@ from pyrolike.configure import Configuration
 from pyrolike.errors import SerializeError
 from pyrolike.serializers import get_serializer, serializers
 from pyrolike.server.settings import ServingSettings
+from pyrolike.uri import URI
 
 ALL = frozenset({"serpent", "json", "marshal", "msgpack"})
 
@@ -33,18 +34,25 @@ def test_the_defaults_are_pyros(config: Configuration) -> None:
 
 def test_serializers_are_known_by_their_number_on_the_wire(config: Configuration) -> None:
     codecs = ServingSettings.take(config, ALL).codecs
-    assert {number: codec.name for number, codec in codecs.items()} == {
-        1: "serpent",
-        2: "marshal",
-        3: "json",
-        4: "msgpack",
-    }
+    numbered = {1: "serpent", 2: "marshal", 3: "json", 4: "msgpack"}
+    for tags in ("Pyro5", "Pyro4"):
+        assert {number: codec.name for number, codec in codecs[tags].items()} == numbered
+
+
+def test_each_family_of_clients_gets_its_own_names(config: Configuration) -> None:
+    codecs = ServingSettings.take(config, ALL | {"pickle"}).codecs
+    assert set(codecs) == {"Pyro5", "Pyro4"}
+    uri = URI("PYRO:x@h:1")
+    for number, codec in codecs["Pyro4"].items():
+        assert (codec.tags, codec.name) == ("Pyro4", codecs["Pyro5"][number].name)
+        assert b"Pyro4.core" in codec.dumps(uri)
+        assert b"Pyro4" not in codecs["Pyro5"][number].dumps(uri)
 
 
 def test_only_accepted_serializers_are_there(config: Configuration) -> None:
-    assert set(ServingSettings.take(config, {"json"}).codecs) == {3}
-    assert set(ServingSettings.take(config, {"json", "pickle"}).codecs) == {3, 200}
-    assert not ServingSettings.take(config, ()).codecs
+    for accepted, numbers in (({"json"}, {3}), ({"json", "pickle"}, {3, 200}), (set(), set())):
+        codecs = ServingSettings.take(config, accepted).codecs
+        assert set(codecs["Pyro5"]) == set(codecs["Pyro4"]) == numbers
 
 
 def test_each_setting_is_taken_over(config: Configuration) -> None:
@@ -72,9 +80,9 @@ def test_either_of_two_settings_calls_for_care(config: Configuration, name: str)
 
 
 def test_serpent_writes_bytes_as_the_setting_says(config: Configuration) -> None:
-    plain = ServingSettings.take(config, ALL).codecs[1]
+    plain = ServingSettings.take(config, ALL).codecs["Pyro5"][1]
     config.SERPENT_BYTES_REPR = True
-    literal = ServingSettings.take(config, ALL).codecs[1]
+    literal = ServingSettings.take(config, ALL).codecs["Pyro5"][1]
     assert plain is get_serializer("serpent")
     assert literal is get_serializer("serpent", bytes_repr=True)
 
@@ -82,14 +90,17 @@ def test_serpent_writes_bytes_as_the_setting_says(config: Configuration) -> None
 def test_json_is_written_by_the_module_of_the_setting(config: Configuration) -> None:
     config.JSON_MODULE = "some_other"
     codecs = ServingSettings.take(config, ALL).codecs
-    assert codecs[3] is get_serializer("json", json_module="some_other")
+    assert codecs["Pyro5"][3] is get_serializer("json", json_module="some_other")
+    others = codecs["Pyro4"][3]
+    assert others is get_serializer("json", json_module="some_other", tags="Pyro4")
+    assert others.module == "some_other"  # type: ignore[attr-defined]  # of the json serializer
 
 
 def test_msgpack_is_left_out_where_it_is_not_installed(
     config: Configuration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(serializers, "msgpack")
-    assert set(ServingSettings.take(config, ALL).codecs) == {1, 2, 3}
+    assert set(ServingSettings.take(config, ALL).codecs["Pyro5"]) == {1, 2, 3}
 
 
 @pytest.mark.parametrize("name", ["dill", "cloudpickle"])
