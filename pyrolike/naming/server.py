@@ -13,7 +13,8 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from pyrolike.constants import NAMESERVER_NAME
+from pyrolike.callcontext import get_state
+from pyrolike.constants import NAMESERVER_NAME, PYRO4_PROTOCOL_VERSION
 from pyrolike.errors import NamingError
 from pyrolike.objects.exposure import expose
 from pyrolike.uri import URI
@@ -101,7 +102,8 @@ class NameServer:
 
         Args:
             name: The whole name.
-            return_metadata: True gives the tags too, as a tuple of uri and set.
+            return_metadata: True gives the tags too, as a tuple of uri and set; a Pyro4 client gets
+                a list.
 
         Raises:
             NamingError: There is no such name.
@@ -111,7 +113,7 @@ class NameServer:
             uri, tags = self.storage[name]
         except KeyError:
             raise NamingError(f"unknown name: {shown(name)}") from None
-        return (URI(uri), set(tags or ())) if return_metadata else URI(uri)
+        return (URI(uri), _tags_for_caller(tags)) if return_metadata else URI(uri)
 
     def set_metadata(self, name: str, metadata: Iterable[str] | None) -> None:
         """Replace the tags of a registration; None or nothing takes them away.
@@ -166,14 +168,21 @@ class NameServer:
             metadata_all: Tags of which an entry must have every one.
             metadata_any: Tags of which an entry must have one.
 
+        Pyro4's clients may give the last three by position, in their order: all, any, return.
+
         Returns:
-            Name -> uri as text; or name -> tuple of that text and a set of tags.
+            Name -> uri as text; or name -> tuple of that text and a set of tags (for a Pyro4
+            client, a list).
 
         Raises:
             ValueError: More than one filter is given. Empty filters count as not given.
             NamingError: *regex* is not a regular expression.
             TypeError: A filter has the wrong type.
         """
+        if _is_pyro4_caller() and not isinstance(return_metadata, bool):
+            return_metadata, metadata_all, metadata_any = _from_pyro4(
+                return_metadata, metadata_all, metadata_any
+            )
         every = check_tags("metadata_all", metadata_all)
         some = check_tags("metadata_any", metadata_any)
         if sum(map(bool, (prefix, regex, every, some))) > 1:
@@ -257,8 +266,22 @@ def _in_pieces(names: Sequence[str]) -> Iterator[Sequence[str]]:
     return (names[at : at + _PIECE] for at in range(0, len(names), _PIECE))
 
 
+def _is_pyro4_caller() -> bool:
+    return get_state().protocol_version == PYRO4_PROTOCOL_VERSION
+
+
+def _from_pyro4(every: Any, some: Any, return_metadata: Any) -> tuple[bool, Any, Any]:
+    """Return the last three arguments of `list` in our order."""
+    return bool(return_metadata), every, some
+
+
+def _tags_for_caller(tags: Iterable[str] | None) -> Any:
+    """Return tags in what every serializer knows, and as the caller's Pyro has them."""
+    return sorted(tags or ()) if _is_pyro4_caller() else set(tags or ())
+
+
 def _for_caller(found: dict[str, Any], return_metadata: bool) -> dict[str, Any]:
-    """Replace the storage's collections of tags by plain sets, which every serializer knows."""
+    """Replace the storage's collections of tags by those for the caller."""
     if not return_metadata:
         return found
-    return {name: (uri, set(tags or ())) for name, (uri, tags) in found.items()}
+    return {name: (uri, _tags_for_caller(tags)) for name, (uri, tags) in found.items()}

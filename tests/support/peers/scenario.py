@@ -18,6 +18,8 @@ from tests.support.peers import library
 from tests.support.peers.library import api, errors
 
 SERIALIZERS = ("serpent", "json", "marshal", "msgpack")
+PYRO4_SERIALIZERS = (*SERIALIZERS, "pickle")
+"""What is tried where a Pyro4 takes part: Pyro5 has no pickle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def setting(item: str, value: Any) -> Iterator[None]:
 @contextmanager
 def serving(objects: Mapping[str, object]) -> Iterator[Any]:
     """Serve objects of the client's own, for callbacks, and give the daemon that does."""
-    with _stock_daemon() if library.name == "pyro5" else _own_daemon() as daemon:
+    with _own_daemon() if library.name == "pyrolike" else _stock_daemon() as daemon:
         for object_id, thing in objects.items():
             daemon.register(thing, object_id)
         try:

@@ -10,7 +10,11 @@ from typing import Any, Self
 from tests.support.peers.library import LIBRARY_VARIABLE
 from tests.support.processes import Program
 
-NAME_SERVER_MODULES = {"pyro5": "Pyro5.nameserver", "pyrolike": "pyrolike.naming"}
+NAME_SERVER_MODULES = {
+    "pyro5": "Pyro5.nameserver",
+    "pyro4": "Pyro4.naming",
+    "pyrolike": "pyrolike.naming",
+}
 
 VISIT_PATIENCE = 20.0
 """Seconds one visit may take; the longest, a failing connection, takes a fraction of one."""
@@ -32,7 +36,7 @@ def server_peer(library: str, **settings: Any) -> Iterator[str]:
     """Run a server peer and give its location, ``host:port``.
 
     Args:
-        library: ``pyro5`` or ``pyrolike``.
+        library: ``pyro5``, ``pyro4`` or ``pyrolike``.
         settings: Configuration items of the library.
     """
     with Program(
