@@ -179,4 +179,10 @@ PYRO4_HOLES = (
         MARSHAL,
         server="pyro4",
     ),
+    Hole(
+        "a Pyro4 name server has no yellow pages",
+        frozenset({"yellow_pages"}),
+        EVERY,
+        server="pyro4",
+    ),
 )
