@@ -37,13 +37,21 @@ class SerializerBase(ABC):
 
     name: ClassVar[str] = ""
     serializer_id: ClassVar[int] = 0
+    tags: str = classes.TAGS[0]
 
     def __init__(self, *, tags: str = classes.TAGS[0]) -> None:
         self.tags = tags
 
     def with_tags(self, tags: str) -> SerializerBase:
-        """Return a serializer like this one that writes another family of names."""
-        return type(self)(**{**_settings(self), "tags": tags})
+        """Return a serializer like this one that writes another family of names.
+
+        It is made anew, with the public attributes as arguments. A program's own serializer that
+        cannot be made so is returned as it is, unless it overrides this.
+        """
+        try:
+            return type(self)(**{**_settings(self), "tags": tags})
+        except TypeError:
+            return self
 
     @abstractmethod
     def dumps(self, data: Any) -> bytes:

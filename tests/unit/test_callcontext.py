@@ -11,7 +11,8 @@ import pytest
 
 from pyrolike.callcontext import ContextState, current_context, get_state, set_state
 from pyrolike.errors import PyroError
-from pyrolike.protocol import Message
+from pyrolike.protocol import Message, MessageReader
+from tests.support import wire, wire48
 from tests.support.daemon import Threads
 
 ID = uuid.UUID("0d8b9f3c-6c0c-4f0e-9d0b-1f6a7c1e2d3f")
@@ -316,3 +317,16 @@ def test_outside_of_calls_there_is_nothing_to_track_resources_on() -> None:
         current_context.track_resource(object())
     with pytest.raises(PyroError):
         current_context.untrack_resource(object())
+
+
+# -- the protocol of the caller
+
+
+def test_the_protocol_is_that_of_whoever_is_read_from() -> None:
+    state = ContextState()
+    assert state.protocol_version == 502
+    state.reader = MessageReader(1000)
+    assert state.protocol_version == 502  # nothing has come
+    state.reader.feed(wire48.message(wire.PING))
+    assert state.protocol_version == 48
+    assert state.copy().protocol_version == 48

@@ -598,6 +598,74 @@ def test_the_state_is_pyros() -> None:
     assert (set(oneway), set(methods), set(attrs)) == ({"b"}, {"a", "b"}, {"c"})
 
 
+PYRO4_STATE = (NOWHERE, ["b"], ["a", "b"], ["c"], 5.0, None, "secret", 3, "json")
+"""What a Pyro4 peer sends of a proxy: with a timeout, a key and retries in between."""
+
+
+@pytest.mark.parametrize("serializer", ["serpent", "json", "marshal", "msgpack", "pickle"])
+def test_a_proxy_can_be_sent_to_pyro4_and_comes_back(serializer: str) -> None:
+    proxy = configured(NOWHERE)
+    proxy._pyroHmacKey = "never to be sent"
+    codec = get_serializer(serializer, tags="Pyro4")
+    data = codec.dumps(proxy)
+    assert b"never" not in data
+    assert b"Pyro4.core" in data
+    other = codec.loads(data)
+    assert_same_state(other, proxy)
+    assert other._pyroHmacKey is None
+
+
+def from_pyro4(state: Any) -> Any:
+    text = serpent({"__class__": "Pyro4.core.Proxy", "state": state})
+    return get_serializer("serpent").loads(text)
+
+
+def test_a_pyro4_proxy_is_taken_over() -> None:
+    assert_same_state(from_pyro4(PYRO4_STATE), configured(NOWHERE))
+    early = from_pyro4(PYRO4_STATE[:8])
+    assert early._pyroSerializer is None
+    assert early._pyroHandshake == "secret"
+
+
+def test_timeout_and_retries_are_not_the_senders_to_choose() -> None:
+    proxy = from_pyro4(PYRO4_STATE)
+    assert (proxy._pyroTimeout, proxy._pyroMaxRetries) == (None, 0)
+
+
+@pytest.mark.parametrize("key", ["b64:a2V5", "a2V5"])
+def test_the_key_of_a_pyro4_proxy_comes_along(key: str) -> None:
+    proxy = from_pyro4((*PYRO4_STATE[:5], key, *PYRO4_STATE[6:]))
+    assert proxy._pyroHmacKey == b"key"
+    assert proxy._pyroProtocolVersion == 48
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        (*PYRO4_STATE, 1),
+        PYRO4_STATE[:7],
+        (*PYRO4_STATE[:5], "b64:!", *PYRO4_STATE[6:]),
+        (*PYRO4_STATE[:5], "", *PYRO4_STATE[6:]),
+        (*PYRO4_STATE[:5], 5, *PYRO4_STATE[6:]),
+        (*PYRO4_STATE[:5], ["k"], *PYRO4_STATE[6:]),
+        (5, *PYRO4_STATE[1:]),
+        5,
+        {},
+    ],
+)
+def test_what_is_no_state_of_a_pyro4_proxy_is_refused(state: Any) -> None:
+    with pytest.raises(SerializeError):
+        from_pyro4(state)
+
+
+def test_a_copy_speaks_what_the_proxy_speaks() -> None:
+    proxy = Proxy(NOWHERE)
+    proxy._pyroProtocolVersion = 48
+    assert copy.copy(proxy)._pyroProtocolVersion == 48
+    proxy._pyroHmacKey = "key"
+    assert copy.copy(proxy)._pyroHmacKey == b"key"
+
+
 class Special(Proxy):
     """At module level, so that it can be pickled."""
 
@@ -617,13 +685,16 @@ def test_a_copy_has_a_connection_of_its_own(running: RunningDaemon, proxy: Proxy
     assert proxy.add("e") == 5
 
 
+@pytest.mark.parametrize("family", ["Pyro5.client", "Pyro4.core"])
 @pytest.mark.parametrize("unsafe", ["pickle", "dill", "cloudpickle"])
 def test_a_proxy_that_was_received_cannot_make_us_use_a_serializer_that_runs_code(
-    unsafe: str,
+    unsafe: str, family: str
 ) -> None:
     """Else any peer that hands us a proxy of its own daemon can have us run what it likes."""
-    state = (NOWHERE, (), (), (), "hello", unsafe)
-    text = serpent({"__class__": "Pyro5.client.Proxy", "state": state})
+    state: Any = (NOWHERE, (), (), (), "hello", unsafe)
+    if family == "Pyro4.core":
+        state = (*PYRO4_STATE[:8], unsafe)
+    text = serpent({"__class__": f"{family}.Proxy", "state": state})
     try:
         proxy = get_serializer("serpent").loads(text)
     except (SecurityError, SerializeError):

@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
+from pyrolike.callcontext import ContextState, get_state, set_state
 from pyrolike.constants import NAMESERVER_NAME
 from pyrolike.errors import NamingError, PyroError
 from pyrolike.naming import NameServer, server
 from pyrolike.naming.regex import Pattern
 from pyrolike.naming.storage import MemoryStorage, base
 from pyrolike.objects.members import get_members
+from pyrolike.protocol import MessageReader
 from pyrolike.uri import URI
+from tests.support import wire, wire48
 
 OWN_URI = "PYRO:Pyro.NameServer@localhost:9090"
 
@@ -329,3 +332,47 @@ def test_what_it_exposes_is_pyros_list_of_methods() -> None:
 
 def test_its_repr_names_its_storage() -> None:
     assert repr(NameServer()) == "<NameServer on <MemoryStorage with 0 registrations>>"
+
+
+class TestForPyro4:
+    """Callers that speak protocol 48, for which Pyro4's rules hold."""
+
+    @pytest.fixture(autouse=True)
+    def pyro4_caller(self) -> Iterator[None]:
+        before, state = get_state(), ContextState()
+        state.reader = MessageReader(1000)
+        state.reader.feed(wire48.message(wire.PING))
+        set_state(state)
+        yield
+        set_state(before)
+
+    def test_the_tags_come_in_lists(self, filled: NameServer) -> None:
+        tags = ["laser", "printer"]
+        assert filled.lookup("printer.laser", return_metadata=True) == (URI("PYRO:a@h:1"), tags)
+        listed = filled.list("printer.l", return_metadata=True)
+        assert listed == {"printer.laser": ("PYRO:a@h:1", tags)}
+        assert filled.yplookup(["laser"]) == listed
+        assert filled.list("scanner", return_metadata=True) == {"scanner": ("PYRO:c@h:3", [])}
+
+    def test_arguments_come_in_pyro4s_order(self, filled: NameServer) -> None:
+        everything = filled.list()
+        for arguments, expected in (
+            ((None, None, ["printer", "laser"]), ["printer.laser"]),
+            ((None, None, None, ["laser", "colour"]), ["printer.ink", "printer.laser"]),
+            ((None, None, [], []), sorted(everything)),
+            (("printer.i", None, None), ["printer.ink"]),
+            ((None, None, {"laser"}, None, False), ["printer.laser"]),
+        ):
+            assert sorted(filled.list(*arguments)) == expected  # type: ignore[arg-type]
+        listed: Any = filled.list("scan", None, None, None, True)  # type: ignore[arg-type]
+        assert listed == {"scanner": ("PYRO:c@h:3", [])}
+
+    def test_ours_is_understood_as_well(self, filled: NameServer) -> None:
+        assert filled.list("scan", None, True) == {"scanner": ("PYRO:c@h:3", [])}
+        assert filled.list(metadata_any=["colour"]) == {"printer.ink": "PYRO:b@h:2"}
+
+    def test_two_filters_are_one_too_many(self, filled: NameServer) -> None:
+        with pytest.raises(ValueError, match="one thing at a time"):
+            filled.list("a", None, ["x"])  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="metadata_all should not be a str"):
+            filled.list(None, None, "text")  # type: ignore[arg-type]

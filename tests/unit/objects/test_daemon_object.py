@@ -110,6 +110,14 @@ def test_metadata_tells_what_an_object_exposes() -> None:
     }
 
 
+def test_metadata_may_come_in_lists_as_pyro4_asks_for_it() -> None:
+    assert DaemonObject(daemon_with("thing")).get_metadata("thing", as_lists=True) == {
+        "methods": ["fired", "shown"],
+        "oneway": ["fired"],
+        "attrs": ["size"],
+    }
+
+
 def test_metadata_obeys_the_setting_for_exposure() -> None:
     daemon = daemon_with("thing", require_expose=False)
     assert "hidden" in DaemonObject(daemon).get_metadata("thing")["methods"]

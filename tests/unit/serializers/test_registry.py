@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from pyrolike.errors import SerializeError
@@ -12,6 +14,7 @@ from pyrolike.serializers import (
     serializers_by_id,
 )
 from pyrolike.serializers.recreation import dict_to_class
+from pyrolike.uri import URI
 
 NUMBERS = {"serpent": 1, "marshal": 2, "json": 3, "msgpack": 4, "pickle": 200}
 
@@ -78,3 +81,43 @@ def test_a_peer_may_send_a_serializer(family: str, name: str) -> None:
 def test_pickle_writes_the_newest_protocol_unless_told_otherwise() -> None:
     assert PickleSerializer(protocol=0).dumps("a").startswith(b"V")
     assert PickleSerializer().protocol >= 5
+
+
+@pytest.mark.parametrize("name", serializers)
+def test_for_pyro4_peers_every_serializer_writes_their_names(name: str) -> None:
+    theirs = get_serializer(name, tags="Pyro4")
+    assert theirs is get_serializer(name, tags="Pyro4")
+    assert (type(theirs), theirs.tags) == (type(get_serializer(name)), "Pyro4")
+    assert get_serializer(name, tags="Pyro5") is get_serializer(name)
+    uri = URI("PYRO:a@h:1")
+    assert b"Pyro4.core" in theirs.dumps(uri)
+    assert theirs.loads(theirs.dumps(uri)) == uri
+
+
+def test_settings_hold_for_pyro4_peers_too() -> None:
+    assert get_serializer("serpent", bytes_repr=True, tags="Pyro4").dumps(b"a").endswith(b"b'a'")
+    theirs: Any = get_serializer("json", json_module="some_other", tags="Pyro4")
+    assert theirs.module == "some_other"
+
+
+def test_a_program_may_replace_a_serializer_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(SerpentSerializer):
+        pass
+
+    before = get_serializer("serpent", tags="Pyro4")
+    monkeypatch.setitem(serializers, "serpent", Own())
+    assert type(get_serializer("serpent", tags="Pyro4")) is Own
+    monkeypatch.undo()
+    assert get_serializer("serpent", tags="Pyro4") is before
+
+
+def test_a_serializer_with_ideas_of_its_own_serves_all_peers_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Own(SerpentSerializer):
+        def __init__(self, wanted: int) -> None:
+            super().__init__()
+
+    own = Own(1)
+    monkeypatch.setitem(serializers, "serpent", own)
+    assert get_serializer("serpent", tags="Pyro4") is own

@@ -207,6 +207,17 @@ def test_an_unknown_serializer_is_refused() -> None:
         Daemon()
 
 
+def test_a_daemon_may_have_a_key(daemon: Daemon) -> None:
+    assert daemon._pyroHmacKey is None
+    daemon._pyroHmacKey = "ключ"
+    assert daemon._pyroHmacKey == "ключ".encode()
+    for wrong, error in (("", ValueError), (5, TypeError)):
+        with pytest.raises(error, match="key"):
+            daemon._pyroHmacKey = wrong  # type: ignore[assignment]
+    daemon._pyroHmacKey = None
+    assert daemon._pyroHmacKey is None
+
+
 def test_an_interface_that_cannot_be_made_leaves_nothing_behind() -> None:
     before = set(threading.enumerate())
     made: list[Daemon] = []
