@@ -306,10 +306,10 @@ def test_another_protocol_is_spoken_from_the_next_connection_on() -> None:
 def test_a_choice_made_while_connecting_is_not_forgotten() -> None:
     with scripted_server(refuse, welcome(), welcome()) as location:
         binding = binding_to(location)
-        binding.on_connected = lambda _: binding.speak(48, None)
+        binding.get_annotations = lambda: binding.speak(48, None) or {}
         binding.connect()
         binding.release()
-        binding.on_connected = None
+        binding.get_annotations = None
         assert binding.protocol_version == 48
         binding.connect()
         binding.release()

@@ -49,6 +49,19 @@ def running() -> Iterator[RunningDaemon]:
         yield running
 
 
+@pytest.mark.parametrize(
+    ("uri", "expected"), [("PYROMETA:fast,paper", PRINTER), ("PYRONAME:calc", CALC)]
+)
+def test_a_name_server_is_asked_in_pyro4s_way_if_it_speaks_pyro4s_protocol(
+    running: RunningDaemon, uri: str, expected: str
+) -> None:
+    running.daemon._pyroHmacKey = "key"
+    found = resolve_uri(URI(f"{uri}@{running.location}"), hmac_key=b"key")
+    assert str(found) == expected
+    with pytest.raises(NamingError, match="this end speaks 48"):
+        resolve_uri(URI(f"{uri}@{running.location}"))
+
+
 def uri_for(text: str, running: RunningDaemon) -> URI:
     return URI(f"{text}@{running.location}")
 
