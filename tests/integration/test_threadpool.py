@@ -495,7 +495,7 @@ def test_several_calls_in_one_piece_are_answered_in_order(worker: Worker) -> Non
     [
         b"GET / HTTP/1.1\r\n\r\n",
         bytes(100),
-        wire.header(wire.CONNECT, data_size=0, version=48),
+        wire.header(wire.CONNECT, data_size=0, version=47),
         wire.header(wire.CONNECT, data_size=0, magic=1),
         wire.header(wire.CONNECT, data_size=0xFFFF_FFFF),
         wire.message(wire.INVOKE, b"before the handshake"),
