@@ -24,7 +24,11 @@ from tests.support.peers import (
     scenarios_references as scenarios_references,
     scenarios_settings as scenarios_settings,
 )
-from tests.support.peers.hole import Hole as Hole
+from tests.support.peers.hole import (
+    BLOBS_THAT_ARE_OPENED,
+    CALLS_WITHOUT_KEYWORDS,
+    Hole as Hole,
+)
 from tests.support.peers.holes_of_pyro4 import PYRO4_HOLES
 from tests.support.peers.scenario import SCENARIOS as SCENARIOS, SERIALIZERS
 
@@ -32,20 +36,7 @@ HOLES = (
     Hole(
         "a Pyro5 client cannot marshal a call whose keyword arguments are None, as those of "
         "attribute access and batches are",
-        frozenset(
-            {
-                "attributes",
-                "attribute_errors",
-                "attribute_that_streams",
-                "batch",
-                "batch_with_an_error",
-                "batch_with_an_unknown_method",
-                "exceptions_of_attributes",
-                "instances_in_batches",
-                "oneway_batch",
-                "properties_of_every_kind",
-            }
-        ),
+        CALLS_WITHOUT_KEYWORDS,
         frozenset({"marshal"}),
         client="pyro5",
     ),
@@ -81,16 +72,7 @@ HOLES = (
     ),
     Hole(
         "Pyro5 opens a json blob at the wrong place: it finds the name of the arguments",
-        frozenset(
-            {
-                "serialized_blobs",
-                "blob_opened_at_once",
-                "blob_over_two_hops",
-                "large_blob_over_two_hops",
-                "blob_with_an_object_that_is_opened_at_the_end",
-                "blob_in_a_oneway_call",
-            }
-        ),
+        BLOBS_THAT_ARE_OPENED,
         frozenset({"json"}),
         server="pyro5",
     ),

@@ -33,3 +33,32 @@ class Hole:
             and self.client in (None, client)
             and self.server in (None, server)
         )
+
+
+CALLS_WITHOUT_KEYWORDS = frozenset(
+    {
+        "attributes",
+        "attribute_errors",
+        "attribute_that_streams",
+        "batch",
+        "batch_with_an_error",
+        "batch_with_an_unknown_method",
+        "exceptions_of_attributes",
+        "instances_in_batches",
+        "oneway_batch",
+        "properties_of_every_kind",
+    }
+)
+"""Scenarios with calls whose keyword arguments are None, as a stock client has them."""
+
+BLOBS_THAT_ARE_OPENED = frozenset(
+    {
+        "serialized_blobs",
+        "blob_opened_at_once",
+        "blob_over_two_hops",
+        "large_blob_over_two_hops",
+        "blob_with_an_object_that_is_opened_at_the_end",
+        "blob_in_a_oneway_call",
+    }
+)
+"""Scenarios in which a blob reaches whom it was meant for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.peers.hole import Hole
+from tests.support.peers.hole import BLOBS_THAT_ARE_OPENED, CALLS_WITHOUT_KEYWORDS, Hole
 from tests.support.peers.scenario import PYRO4_SERIALIZERS
 
 EVERY = frozenset(PYRO4_SERIALIZERS)
@@ -14,21 +14,7 @@ PYRO4_HOLES = (
     Hole(
         "a Pyro4 client cannot marshal a call whose keyword arguments are None, as those of "
         "attribute access and batches are",
-        frozenset(
-            {
-                "attributes",
-                "attribute_errors",
-                "attribute_that_streams",
-                "batch",
-                "batch_with_an_error",
-                "batch_with_an_unknown_method",
-                "exceptions_of_attributes",
-                "instances_in_batches",
-                "objects_in_a_batch",
-                "oneway_batch",
-                "properties_of_every_kind",
-            }
-        ),
+        CALLS_WITHOUT_KEYWORDS | {"objects_in_a_batch"},
         MARSHAL,
         client="pyro4",
     ),
@@ -160,16 +146,7 @@ PYRO4_HOLES = (
     ),
     Hole(
         "Pyro4 opens a json blob at the wrong place: it finds the name of the arguments",
-        frozenset(
-            {
-                "blob_in_a_oneway_call",
-                "blob_opened_at_once",
-                "blob_over_two_hops",
-                "blob_with_an_object_that_is_opened_at_the_end",
-                "large_blob_over_two_hops",
-                "serialized_blobs",
-            }
-        ),
+        BLOBS_THAT_ARE_OPENED,
         JSON,
         server="pyro4",
     ),
