@@ -21,10 +21,12 @@ if TYPE_CHECKING:
         callcontext as callcontext,
         client as client,
         commands as commands,
+        compat as compat,
         configure as configure,
         constants as constants,
         core as core,
         errors as errors,
+        message as message,
         nameserver as nameserver,
         naming as naming,
         nsc as nsc,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         tracebacks as tracebacks,
         transport as transport,
         uri as uri,
+        util as util,
         utils as utils,
     )
     from pyrolike.callcontext import current_context as current_context
@@ -72,10 +75,12 @@ _MODULES = (
     "callcontext",
     "client",
     "commands",
+    "compat",
     "configure",
     "constants",
     "core",
     "errors",
+    "message",
     "nameserver",
     "naming",
     "nsc",
@@ -88,6 +93,7 @@ _MODULES = (
     "transport",
     "uri",
     "utils",
+    "util",
 )
 
 _NAMES = {

@@ -3,7 +3,7 @@
 from pyrolike.serializers import SerializedBlob, SerializerBase
 
 from .batches import BatchProxy, batch
-from .iterator import StreamResultIterator
+from .iterator import StreamResultIterator, StreamResultIterator as _StreamResultIterator
 from .methods import RemoteMethod
 from .proxy import Proxy
 
@@ -14,5 +14,6 @@ __all__ = [
     "SerializedBlob",
     "SerializerBase",
     "StreamResultIterator",
+    "_StreamResultIterator",
     "batch",
 ]

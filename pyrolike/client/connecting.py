@@ -101,7 +101,11 @@ class WireSettings:
         name = serializer_name or config.SERIALIZER
         revision = config.revision  # first: a change meanwhile is then noticed at the next call
         codec = get_serializer(
-            name, bytes_repr=config.SERPENT_BYTES_REPR, json_module=config.JSON_MODULE
+            name,
+            bytes_repr=config.SERPENT_BYTES_REPR,
+            json_module=config.JSON_MODULE,
+            pickle_protocol=config.PICKLE_PROTOCOL_VERSION,
+            dill_protocol=config.DILL_PROTOCOL_VERSION,
         )
         compress, log_wire = config.COMPRESSION, config.LOGWIRE
         return cls(

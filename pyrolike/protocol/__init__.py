@@ -24,6 +24,7 @@ from .classic import (
     MSG_RESULT,
     ReceivingMessage,
     SendingMessage,
+    log_wiredata,
     recv_stub,
 )
 from .compression import compress, inflate, squeeze
@@ -64,6 +65,7 @@ __all__ = [
     "compress",
     "describe",
     "inflate",
+    "log_wiredata",
     "recognise",
     "recv_stub",
     "squeeze",

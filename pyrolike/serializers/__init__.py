@@ -7,6 +7,7 @@ from .base import SerializerBase
 from .blob import SerializedBlob
 from .classes import register_pyro_class
 from .exceptions import ExceptionWrapper, all_exceptions
+from .extended_codec import CloudpickleSerializer, DillSerializer
 from .failures import UnserializableError
 from .json_codec import JsonSerializer
 from .marshal_codec import MarshalSerializer, load_marshal
@@ -16,6 +17,8 @@ from .registry import get_serializer, get_serializer_by_id, serializers, seriali
 from .serpent_codec import SerpentSerializer
 
 __all__ = [
+    "CloudpickleSerializer",
+    "DillSerializer",
     "ExceptionWrapper",
     "JsonSerializer",
     "MarshalSerializer",

@@ -129,6 +129,25 @@ def find_maker(name: str) -> Callable[[dict[str, Any]], object] | None:
     return _pyro_makers.get(name)
 
 
+def find_pyro_class_by_name(name: str) -> type | None:
+    """Return Pyro's own class of that name, of either family."""
+    for cls, known in list(_pyro_classes.items()):
+        if name in known.names.values():
+            return cls
+    return None
+
+
+def find_pyro_names(cls: type) -> dict[str, str] | None:
+    """Return the names on the wire of one of Pyro's own classes, by family; None for others."""
+    known = _pyro_classes.get(cls)
+    return known.names if known else None
+
+
+def get_pyro_state(cls: type, obj: object, tags: str) -> Any:
+    """Return the state that peers expect of an object of Pyro's own class *cls*, if it has one."""
+    return _pyro_classes[cls].to_items(obj, tags).get("state")
+
+
 def _add_pyro_class(
     cls: type, names: dict[str, str], to_items: Callable[[Any, str], dict[str, object]]
 ) -> None:

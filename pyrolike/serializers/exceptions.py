@@ -50,7 +50,7 @@ _BUILTIN_ERRORS: dict[str, type[BaseException]] = {
 all_exceptions: dict[str, type[BaseException]] = _BUILTIN_ERRORS | PYRO_ERRORS
 """What a bare name may mean. ``TimeoutError`` is Pyro's; Python's has its module in front."""
 
-_PYRO_MODULES = frozenset({"Pyro5.errors", "Pyro4.errors"})
+PYRO_MODULES = frozenset({"Pyro5.errors", "Pyro4.errors"})
 _BUILTIN_MODULES = frozenset({"builtins", "exceptions"})  # the second is what Python 2 peers say
 
 
@@ -95,7 +95,7 @@ def exception_to_dict(exception: BaseException, tags: str) -> dict[str, object]:
     """
     local = _ONLY_HERE if isinstance(exception, errors.CommunicationError) else ()
     return {
-        "__class__": _tag(type(exception), tags),
+        "__class__": tag_of(type(exception), tags),
         "__exception__": True,
         "args": exception.args,
         "attributes": {
@@ -114,8 +114,8 @@ def _notes_of(exception: BaseException) -> dict[str, list[str]]:
     return {NOTES: own} if own else {}
 
 
-def _tag(cls: type[BaseException], tags: str) -> str:
-    """Return the class name a peer will know.
+def tag_of(cls: type[BaseException], tags: str) -> str:
+    """Return the name by which a peer will know an exception class.
 
     Our additions to Pyro's tree go out as the class they refine, for nobody else has them.
     """
@@ -135,7 +135,7 @@ def find_exception_class(name: str, data: dict[str, Any]) -> type[BaseException]
             be marked as exceptions.
     """
     module, _, short = name.rpartition(".")
-    if module in _PYRO_MODULES:
+    if module in PYRO_MODULES:
         return PYRO_ERRORS.get(short)
     if name == "struct.error":
         return struct.error

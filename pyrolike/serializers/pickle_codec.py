@@ -4,20 +4,23 @@ Unpickling runs whatever code the sender chose. So nothing uses this serializer 
 a proxy names it, and no daemon accepts it unless ``SERIALIZERS_ACCEPTED`` does. Use it only between
 programs that trust each other completely.
 
-Pyro5 has no pickle serializer; Pyro4's wire form is the same as this one.
+Pyro5 has no pickle serializer; Pyro4's wire form is the same as this one. Its pickles name Pyro4's
+classes, and it can read no others: see `pickled_names`.
 """
 
 from __future__ import annotations
 
 import io
 import pickle
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import SerializeError
 
 from .base import Buffer, Call, SerializerBase
-from .classes import has_replacements, replace
+from .classes import TAGS, has_replacements, replace
 from .failures import explain, name_arguments
+from .pickled_names import find_global, reduce_for_pyro
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +30,7 @@ class PickleSerializer(SerializerBase):
     """Python's pickle.
 
     Attributes:
-        protocol: The pickle protocol to write; the newest unless told otherwise.
+        protocol: The pickle protocol to write; the newest unless told otherwise, and for -1.
     """
 
     name = "pickle"
@@ -36,6 +39,24 @@ class PickleSerializer(SerializerBase):
     def __init__(self, *, protocol: int = pickle.HIGHEST_PROTOCOL, **options: Any) -> None:
         super().__init__(**options)
         self.protocol = protocol
+
+    def _load_classes(self) -> tuple[type[Any], type[Any]]:
+        """Return the pickler and the unpickler that are used."""
+        return pickle.Pickler, pickle.Unpickler
+
+    # Made on first use: the libraries of derived classes are slow to import.
+
+    @cached_property
+    def _pickler(self) -> type[Any]:
+        return self._load_classes()[0]
+
+    @cached_property
+    def _replacing_pickler(self) -> type[Any]:
+        return _make_replacing(self._pickler, self.tags)
+
+    @cached_property
+    def _unpickler(self) -> type[Any]:
+        return _make_knowing(self._load_classes()[1])
 
     def dumps(self, data: Any) -> bytes:
         """Encode a value, such as a result."""
@@ -47,9 +68,11 @@ class PickleSerializer(SerializerBase):
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
         try:
-            return pickle.loads(data)
+            return self._unpickler(io.BytesIO(data)).load()
         except Exception as exc:
-            raise SerializeError(f"invalid pickle data: {str(exc) or type(exc).__name__}") from exc
+            raise SerializeError(
+                f"invalid {self.name} data: {str(exc) or type(exc).__name__}"
+            ) from exc
 
     def dumpsCall(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
@@ -69,19 +92,43 @@ class PickleSerializer(SerializerBase):
         return obj, method, vargs, kwargs
 
     def _pickle(self, value: object) -> bytes:
-        if not has_replacements():
-            return pickle.dumps(value, self.protocol)
         stream = io.BytesIO()
-        _ReplacingPickler(stream, self.protocol).dump(value)
+        is_plain = self.tags == TAGS[0] and not has_replacements()
+        pickler = self._pickler if is_plain else self._replacing_pickler
+        pickler(stream, self.protocol).dump(value)
         return stream.getvalue()
 
 
-class _ReplacingPickler(pickle.Pickler):
-    """Pickles registered objects as what is sent in their place."""
+def _make_replacing(pickler: type[Any], tags: str) -> type[Any]:
+    """Make a pickler that writes registered objects as what is sent in their place.
 
-    def reducer_override(self, obj: Any) -> Any:
-        replacement = replace(obj)
-        if replacement is obj:
-            return NotImplemented
-        # Newer protocols have a special form for objects, and check that it is of *obj*'s class.
-        return replacement.__reduce_ex__(1)
+    Args:
+        pickler: The pickler it is to be otherwise.
+        tags: Whose names Pyro's own classes get. ``"Pyro5"`` peers are all ours, and know our own.
+    """
+
+    class ReplacingPickler(pickler):  # type: ignore[misc] # whose it is, is known at run time
+        def reducer_override(self, obj: Any) -> Any:
+            replacement = replace(obj)
+            if tags != TAGS[0]:
+                reduced = reduce_for_pyro(replacement, tags)
+                if reduced is not NotImplemented:
+                    return reduced
+            if replacement is not obj:
+                # Newer protocols have a special form for objects, and check that it is of *obj*'s
+                # class.
+                return replacement.__reduce_ex__(1)
+            inherited = getattr(super(), "reducer_override", None)
+            return NotImplemented if inherited is None else inherited(obj)
+
+    return ReplacingPickler
+
+
+def _make_knowing(unpickler: type[Any]) -> type[Any]:
+    """Make an unpickler that knows Pyro's own classes by the names both Pyros have for them."""
+
+    class KnowingUnpickler(unpickler):  # type: ignore[misc] # as above
+        def find_class(self, module: str, name: str) -> Any:
+            return find_global(module, name) or super().find_class(module, name)
+
+    return KnowingUnpickler

@@ -52,11 +52,16 @@ class ServingSettings:
             send_tracebacks=config.REMOTE_TRACEBACKS,
             max_size=config.MAX_MESSAGE_SIZE,
         )
-        bytes_repr, json_module = config.SERPENT_BYTES_REPR, config.JSON_MODULE
         codecs = {
             V502.serializer_numbers[codec.name]: codec
             for codec in (
-                get_serializer(name, bytes_repr=bytes_repr, json_module=json_module)
+                get_serializer(
+                    name,
+                    bytes_repr=config.SERPENT_BYTES_REPR,
+                    json_module=config.JSON_MODULE,
+                    pickle_protocol=config.PICKLE_PROTOCOL_VERSION,
+                    dill_protocol=config.DILL_PROTOCOL_VERSION,
+                )
                 for name in accepted
                 # The default names msgpack; where the extra is not installed, nobody can use it.
                 if name != "msgpack" or name in serializers
