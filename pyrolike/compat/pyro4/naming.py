@@ -14,6 +14,7 @@ from pyrolike.configure import config
 from pyrolike.constants import NAMESERVER_NAME
 from pyrolike.errors import CommunicationError, NamingError, PyroError
 from pyrolike.naming import (
+    AutoCleaner,
     BroadcastServer,
     MemoryStorage,
     NameServer,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
 __all__ = [
+    "AutoCleaner",
     "BroadcastServer",
     "MemoryStorage",
     "NameServer",
