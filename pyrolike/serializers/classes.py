@@ -41,10 +41,12 @@ class PyroClass:
     Attributes:
         names: Its name on the wire, by family.
         to_items: Makes what goes into the dict besides the class name, from object and family.
+        to_pickle: Makes the state that Pyro4 has in its pickles; None where that is the same.
     """
 
     names: dict[str, str]
     to_items: Callable[[Any, str], dict[str, object]]
+    to_pickle: Callable[[Any], object] | None = None
 
 
 _to_dict: dict[type, Callable[[Any], Any]] = {}
@@ -101,6 +103,8 @@ def register_pyro_class(
     pyro4_tag: str,
     get_state: Callable[[Any], object],
     from_state: Callable[[Any], object],
+    get_pyro4_state: Callable[[Any], object] | None = None,
+    get_pyro4_pickle: Callable[[Any], object] | None = None,
 ) -> None:
     """Make one of Pyro's own classes known.
 
@@ -112,9 +116,16 @@ def register_pyro_class(
         from_state: Makes an object from a state of either family. Sequences may arrive as lists and
             sets as lists or tuples. A state that is wrong may raise anything derived from
             ``LookupError``, ``TypeError`` or ``ValueError``: that becomes a SerializeError.
+        get_pyro4_state: What Pyro4 peers get in place of *get_state*'s; None for the same.
+        get_pyro4_pickle: What they get in a pickle, where values need not be plain; likewise.
     """
+    by_family = dict(zip(TAGS, (get_state, get_pyro4_state or get_state), strict=True))
     names = dict(zip(TAGS, (pyro5_tag, pyro4_tag), strict=True))
-    _add_pyro_class(cls, names, lambda obj, tags: {"state": get_state(obj)})
+
+    def to_items(obj: Any, tags: str) -> dict[str, object]:
+        return {"state": by_family[tags](obj)}
+
+    _add_pyro_class(cls, PyroClass(names, to_items, get_pyro4_pickle))
     register_maker(lambda data: from_state(data["state"]), pyro5_tag, pyro4_tag)
 
 
@@ -144,14 +155,18 @@ def find_pyro_names(cls: type) -> dict[str, str] | None:
 
 
 def get_pyro_state(cls: type, obj: object, tags: str) -> Any:
-    """Return the state that peers expect of an object of Pyro's own class *cls*, if it has one."""
-    return _pyro_classes[cls].to_items(obj, tags).get("state")
+    """Return the state that a pickle for peers has of an object of Pyro's own class *cls*.
+
+    None means that it is as Python finds it.
+    """
+    known = _pyro_classes[cls]
+    if known.to_pickle is not None and tags == "Pyro4":
+        return known.to_pickle(obj)
+    return known.to_items(obj, tags).get("state")
 
 
-def _add_pyro_class(
-    cls: type, names: dict[str, str], to_items: Callable[[Any, str], dict[str, object]]
-) -> None:
-    _pyro_classes[cls] = PyroClass(names, to_items)
+def _add_pyro_class(cls: type, known: PyroClass) -> None:
+    _pyro_classes[cls] = known
     _tell(cls)
 
 
@@ -330,6 +345,8 @@ def _make_uri(state: Any) -> URI:
 register_pyro_class(URI, "Pyro5.core.URI", "Pyro4.core.URI", URI.__getstate__, _make_uri)
 _add_pyro_class(
     ExceptionWrapper,
-    {"Pyro5": "Pyro5.core._ExceptionWrapper", "Pyro4": "Pyro4.futures._ExceptionWrapper"},
-    lambda wrapper, tags: {"exception": class_to_dict(wrapper.exception, tags)},
+    PyroClass(
+        {"Pyro5": "Pyro5.core._ExceptionWrapper", "Pyro4": "Pyro4.futures._ExceptionWrapper"},
+        lambda wrapper, tags: {"exception": class_to_dict(wrapper.exception, tags)},
+    ),
 )
