@@ -63,7 +63,7 @@ def test_an_unknown_number_is_answered_with_the_known_ones() -> None:
 
 
 def test_msgpack_is_there_only_if_its_package_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list(registry.make_serializers()) == list(serializers)
+    assert registry.make_serializers().keys() == serializers.keys()
     monkeypatch.setattr(registry, "find_spec", lambda name: None)
     assert list(registry.make_serializers()) == ["serpent", "marshal", "json", "pickle"]
 
