@@ -230,10 +230,14 @@ def fork_in_a_signal_handler(location: str) -> None:
     """The forking thread is itself in the middle of a call, and goes on in both processes."""
     proxy = connect(location)
     children: list[int] = []
+    is_forking = threading.Lock()
 
     def fork_now(*_: object) -> None:
-        if len(children) < 5:
+        # On a slow machine the next signal comes while this one's fork is under way, and Python's
+        # own hooks for logging do not bear a fork within a fork.
+        if len(children) < 5 and is_forking.acquire(False):
             children.append(os.fork())
+            is_forking.release()
 
     signal.signal(signal.SIGALRM, fork_now)
     try:
