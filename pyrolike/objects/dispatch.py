@@ -99,6 +99,10 @@ Batch: TypeAlias = "tuple[object, Members, Any]"
 """A prepared batch: the object, what it offers, and triples of name and arguments."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Raised in a method from outside, to end its server; the text is for its caller."""
+
+
 class Dispatcher:
     """Answers requests to the objects of one daemon.
 
@@ -338,6 +342,8 @@ def _set_attribute(instance: object, require_expose: bool, name: str, value: obj
 def _told(fault: BaseException) -> PyroError:
     """Return an error that tells of one that cannot be sent itself."""
     text = _text_of(fault)
+    if isinstance(fault, Interrupted):
+        return CommunicationError(text)
     return PyroError(f"the remote method raised {type(fault).__name__}{': ' if text else ''}{text}")
 
 

@@ -34,6 +34,8 @@ SHORTEST_POLL = 0.01
 CLOSING_SECONDS = 2.0
 """How long `close` waits for the clients' ends to be worked off before it closes them roughly."""
 
+SHORTEST_GRACE = 0.5
+"""Seconds that loops and threads with nothing to do are given at least to notice the end."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 EVERYWHERE = ("0.0.0.0", "::")
