@@ -112,6 +112,7 @@ class Dispatcher:
         table: The objects.
         streams: Where iterators go that methods return.
         on_error: Called with (client, method, vargs, kwargs, exception) when a method raised.
+        on_failure: Called when a call has failed, for whatever reason; once for a batch.
 
     Attributes:
         policy: What the settings say; replaced when they change.
@@ -122,11 +123,13 @@ class Dispatcher:
         table: ObjectTable,
         streams: StreamTable,
         on_error: Callable[[Any, Any, Any, Any, BaseException], None],
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         self.policy = CallPolicy()
         self._table = table
         self._streams = streams
         self._on_error = on_error
+        self._on_failure = on_failure
         self._lent: set[int] = set()  # identities of the tracebacks that exceptions carry just now
 
     def answer(self, client: Any, codec: SerializerBase, message: Message) -> Reply:
@@ -154,6 +157,7 @@ class Dispatcher:
                     return 0, payload, None
             return self.finish(client, codec, result)
         except BaseException as fault:  # noqa: BLE001  SystemExit too: the caller gets to know it
+            self._on_failure()
             return self.fail(codec, fault)
 
     def prepare(self, client: Any, codec: SerializerBase, message: Message) -> Call:
@@ -257,7 +261,9 @@ class Dispatcher:
                 self._report(client, (name, method, vargs, kwargs), fault)
                 with self._dressed(fault) as (exception, _):
                     add(ExceptionWrapper(exception))
-                    return Flag.BATCH, self.finish(client, codec, results)[1], None
+                    _, payload, _ = self.finish(client, codec, results)
+                self._on_failure()
+                return Flag.BATCH, payload, None
         return Flag.BATCH, self.finish(client, codec, results)[1], None
 
     def _open_stream(self, client: Any, codec: SerializerBase, iterator: Iterator[Any]) -> Reply:

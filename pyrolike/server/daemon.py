@@ -67,6 +67,7 @@ class Daemon:
         ValueError: The arguments or the thread-pool sizes contradict each other, or TLS is wanted
             without a certificate.
         PyroError: The setting SSL is on, and *connected_socket* has no TLS.
+        TypeError: *connected_socket* is no socket.
         SerializeError: The setting SERIALIZERS_ACCEPTED names an unknown serializer.
 
     Attributes:

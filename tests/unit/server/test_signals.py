@@ -181,9 +181,12 @@ def test_where_there_are_no_more_threads_there_is_no_grace(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    with changed_settings(SIGNAL_GRACE=PATIENCE), until_terminated(daemon):
-        with pytest.raises(Interrupted):
-            terminate_and_wait()
+    with (
+        changed_settings(SIGNAL_GRACE=PATIENCE),
+        until_terminated(daemon),
+        pytest.raises(Interrupted),
+    ):
+        terminate_and_wait()
 
 
 def test_a_second_sigterm_does_what_it_would_without_us(
