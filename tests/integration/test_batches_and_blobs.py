@@ -13,6 +13,8 @@ from pyrolike.api import BatchProxy, Proxy, SerializedBlob, callback, expose
 from pyrolike.errors import CommunicationError
 from tests.support.daemon import RunningDaemon, changed_settings, running_daemon
 
+pytestmark = pytest.mark.usefixtures("server_type")
+
 
 class Source:
     """Fails, and passes blobs on."""
@@ -228,20 +230,17 @@ def test_a_proxy_that_refuses_the_daemon_is_not_left_connected(running: RunningD
 def test_a_blob_is_passed_on_in_the_serializer_it_came_in(
     running: RunningDaemon, source: Source, inner: str, outer: str
 ) -> None:
-    last = Source()
-    running.daemon.register(last, "last")
-    source.next_proxy = running.proxy("last", outer)
-    with running.proxy("source", inner) as proxy:
+    with running_daemon({"last": Source()}) as end, running.proxy("source", inner) as proxy:
+        source.next_proxy = end.proxy("last", outer)
         assert proxy.dispatch(SerializedBlob("label", [1, "x"])) == ["label", [1, "x"]]
-    running.daemon.unregister(last)
 
 
 @pytest.mark.parametrize("outer", ["json", "serpent", "pickle"])
 def test_a_pickled_blob_is_passed_on_where_pickle_is_accepted(outer: str) -> None:
-    source, last = Source(), Source()
+    source = Source()
     with (
         changed_settings(SERIALIZERS_ACCEPTED={"pickle", "json", "serpent"}),
-        running_daemon({"last": last}) as end,
+        running_daemon({"last": Source()}) as end,
         running_daemon({"source": source}) as running,
     ):
         source.next_proxy = end.proxy("last", outer)

@@ -29,7 +29,10 @@ from tests.support.daemon import (
     running_daemon,
 )
 from tests.support.relay import Relay, relay
+from tests.support.servertypes import needs_threads
 from tests.support.sources import Source
+
+pytestmark = pytest.mark.usefixtures("server_type")
 
 SERIALIZERS = ["serpent", "json", "marshal", "msgpack"]
 
@@ -264,6 +267,7 @@ def test_a_fetch_is_repeated_as_often_as_the_proxy_repeats_its_calls(
         assert source.produced == 8
 
 
+@needs_threads("a method waits until another call has come")
 @pytest.mark.parametrize("window", [1, 4])
 def test_a_late_fetch_goes_on_although_the_old_connection_is_in_use(
     proxy: Proxy, source: Source, window: int
