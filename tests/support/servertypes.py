@@ -171,6 +171,13 @@ class Calc:
     def fail(self) -> None:
         raise ValueError("failed")
 
+    @oneway
+    def fail_oneway(self) -> None:
+        raise ValueError("failed")
+
+    def answer_with_rubbish(self) -> None:
+        current_context.response_annotations = {"TOO LONG": b""}
+
     def leave(self, kind: str) -> None:
         raise {"exit": SystemExit, "interrupt": KeyboardInterrupt, "generator": GeneratorExit}[
             kind
