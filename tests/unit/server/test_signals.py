@@ -59,6 +59,13 @@ def test_ctrl_c_interrupts_and_makes_the_condition_false(daemon: Any) -> None:
     assert daemon._pyroSignalEnd is not None
 
 
+def test_ctrl_c_at_the_very_end_interrupts_nothing_more(daemon: Any) -> None:
+    with until_interrupted(daemon, yes) as condition:
+        handler: Any = signal.getsignal(signal.SIGINT)
+    handler(signal.SIGINT, None)
+    assert not condition()
+
+
 def test_the_first_signal_counts_for_the_grace(daemon: Any) -> None:
     with until_interrupted(daemon, yes):
         for _ in range(2):
