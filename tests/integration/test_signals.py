@@ -59,8 +59,8 @@ class Thing:
         return "finished"
 
     def swallow(self):
-        print("HELD", flush=True)
         try:
+            print("HELD", flush=True)
             time.sleep(HELD)
         except BaseException as fault:
             return type(fault).__mro__[1].__name__
