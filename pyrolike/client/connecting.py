@@ -52,7 +52,7 @@ from .channel import Channel
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from pyrolike.configure import Configuration
     from pyrolike.protocol.message import Bytes
@@ -351,8 +351,15 @@ def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> dict[str,
     return content
 
 
-def codec_of(message: Message, settings: WireSettings) -> SerializerBase:
+def codec_of(
+    message: Message, settings: WireSettings, allowed: Collection[str] = ()
+) -> SerializerBase:
     """Return the serializer a message was written with, if the peer may use it here.
+
+    Args:
+        message: The message.
+        settings: Those of this side.
+        allowed: Names of serializers that may be used beside the harmless ones.
 
     Raises:
         SerializeError: It is unknown, or one that could execute code and that this side does not
@@ -361,7 +368,7 @@ def codec_of(message: Message, settings: WireSettings) -> SerializerBase:
     if message.serializer_id == settings.number:
         return settings.codec
     name = V502.serializer_names.get(message.serializer_id)
-    if name not in SAFE_SERIALIZERS:
+    if name is None or (name not in SAFE_SERIALIZERS and name not in allowed):
         raise SerializeError(
             f"the answer came in {name or f'unknown serializer {message.serializer_id}'}, "
             f"this side uses {settings.codec.name}"

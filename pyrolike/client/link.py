@@ -35,7 +35,14 @@ from pyrolike.serializers import SerializedBlob
 
 from .binding import Binding
 from .channel import UnsentError
-from .connecting import WireSettings, check_size, codec_of, log_message, log_received
+from .connecting import (
+    WireSettings,
+    check_size,
+    codec_of,
+    get_deadline,
+    log_message,
+    log_received,
+)
 from .iterator import StreamResultIterator
 
 if TYPE_CHECKING:
@@ -281,7 +288,10 @@ class Link(Binding):
             stream_id = reply.annotations.get(STREAM_ID)
             if stream_id is not None:
                 return self._make_iterator(stream_id, reply.annotations.get(STREAM_WINDOW))
-        codec = codec_of(reply, settings)
+        # A call that went in another serializer was a blob, and the answer to it comes like that.
+        # This program may have received it by accepting a serializer that could run code; then, and
+        # only then, it reads that in the answer too.
+        codec = codec_of(reply, settings, allowed=config.SERIALIZERS_ACCEPTED)
         if reply.flags & Flag.EXCEPTION:
             # In no variable here: the traceback would hold it, and it the traceback.
             raise_remote(codec.loads(reply.payload))
@@ -343,21 +353,33 @@ class Link(Binding):
             if not self.has_metadata:
                 self.set_metadata(self.fetch_metadata())
 
-    def fetch_metadata(self, object_id: str | None = None) -> Mapping[str, Collection[str]]:
-        """Ask the daemon what an object exposes; connects if needed."""
+    def fetch_metadata(
+        self, object_id: str | None = None, deadline: float | None = None
+    ) -> Mapping[str, Collection[str]]:
+        """Ask the daemon what an object exposes; connects if needed.
+
+        Args:
+            object_id: Of which; None for this one.
+            deadline: As for `invoke`.
+        """
         if object_id is None:
-            self.connect()  # only then a logical uri has an object id
+            self.connect(deadline)  # only then a logical uri has an object id
         target = object_id or self._object_id
         metadata: Mapping[str, Collection[str]] = self.invoke(
-            "get_metadata", [target], {}, object_id=DAEMON_NAME
+            "get_metadata", [target], {}, object_id=DAEMON_NAME, deadline=deadline
         )
         return metadata
 
     def adopt(self, sock: socket.socket) -> None:
-        """Use a socket that somebody else connected, and ask over it for the metadata."""
+        """Use a socket that somebody else connected, and ask over it for the metadata.
+
+        Raises:
+            TimeoutError: Nobody has answered within the timeout, or CONNECT_TIMEOUT.
+        """
         super().adopt(sock)
         if config.METADATA:
-            self.set_metadata(self.fetch_metadata())
+            deadline = get_deadline(self.timeout or config.CONNECT_TIMEOUT)
+            self.set_metadata(self.fetch_metadata(deadline=deadline))
 
     def _get_ready(self, deadline: float | None) -> tuple[Channel, float | None]:
         """Return a channel for a call, and the seconds that are left for it.

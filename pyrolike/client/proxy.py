@@ -24,7 +24,7 @@ from pyrolike.serializers import register_pyro_class
 from pyrolike.uri import URI
 
 from .batches import BatchProxy
-from .binding import CONNECTED_SOCKET
+from .binding import make_connected_uri
 from .connecting import SAFE_SERIALIZERS
 from .link import Link
 from .methods import RemoteMethod
@@ -70,8 +70,10 @@ class Proxy:
             search for a name server.
 
     Raises:
-        TypeError: *uri* is neither text nor URI.
+        TypeError: *uri* is neither text nor URI, or *connected_socket* is no socket.
+        ValueError: *uri* is a uri although there is a *connected_socket*.
         PyroError: The text is no uri.
+        TimeoutError: Nobody answers at the other end of *connected_socket*.
         SerializeError: The setting SERIALIZER names an unknown serializer.
 
     Pyro: Pyro5 lets only the thread that owns a proxy use it; here nobody owns one.
@@ -94,7 +96,7 @@ class Proxy:
         ssl: SSLContext | None = None,
     ) -> None:
         if connected_socket is not None:
-            uri = URI(f"PYRO:{uri}@{CONNECTED_SOCKET}:0")
+            uri = make_connected_uri(uri, connected_socket)
         if not isinstance(uri, (str, URI)):
             raise TypeError(f"expected a URI or its text, not {type(uri).__name__}")
         self._pyroSetUp(URI(uri))
@@ -378,11 +380,16 @@ class Proxy:
 
     @property
     def _pyroMaxRetries(self) -> int:
-        """How often a call is repeated after its connection was lost or it timed out."""
+        """How often a call is repeated after its connection was lost or it timed out.
+
+        Assigning what is no whole number of 0 or more raises ValueError.
+        """
         return self._pyroLink.max_retries
 
     @_pyroMaxRetries.setter
     def _pyroMaxRetries(self, count: int) -> None:
+        if type(count) is not int or count < 0:
+            raise ValueError(f"_pyroMaxRetries must be a whole number, 0 or more, not {count!r}")
         self._pyroLink.max_retries = count
 
     @property

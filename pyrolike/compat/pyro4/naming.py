@@ -27,7 +27,7 @@ from pyrolike.naming import (
 )
 from pyrolike.naming.cli import main
 from pyrolike.naming.daemon import introduction
-from pyrolike.server.serving import until_terminated
+from pyrolike.server.signals import until_terminated
 from pyrolike.transport import location_str
 from pyrolike.uri import URI
 

@@ -765,6 +765,37 @@ def test_a_connection_of_somebody_else_is_left_open_when_it_does_not_work() -> N
         assert ours.fileno() != -1
 
 
+def test_a_silent_peer_on_a_connected_socket_is_given_up_without_a_timeout_too() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, changed_settings(CONNECT_TIMEOUT=0.05), pytest.raises(errors.TimeoutError):
+        Proxy("calc", connected_socket=ours)
+
+
+@pytest.mark.parametrize(
+    ("uri", "sock", "fault", "text"),
+    [
+        ("PYRO:calc@localhost:1", True, ValueError, "the object's id, not the uri PYRO:calc@"),
+        ("pyroname:calc", True, ValueError, "not the uri pyroname:calc"),
+        (URI("PYRO:calc@localhost:1"), True, ValueError, "not the uri PYRO:calc@localhost:1"),
+        (5, True, TypeError, "the id of an object is a text, not int"),
+        ("calc", 5, TypeError, "connected_socket must be a socket, not int"),
+    ],
+)
+def test_what_makes_no_sense_with_a_connected_socket_is_refused(
+    uri: Any, sock: Any, fault: type[Exception], text: str
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(fault, match=text):
+        Proxy(uri, connected_socket=ours if sock is True else sock)
+
+
+@pytest.mark.parametrize("count", [-1, "x", 1.5, None, True])
+def test_a_number_of_retries_that_makes_no_sense_is_refused(proxy: Proxy, count: Any) -> None:
+    with pytest.raises(ValueError, match="_pyroMaxRetries must be a whole number, 0 or more"):
+        proxy._pyroMaxRetries = count
+    assert proxy._pyroMaxRetries == 0
+
+
 def test_several_threads_may_use_one_proxy(running: RunningDaemon, proxy: Proxy) -> None:
     def use() -> None:
         for _ in range(20):
