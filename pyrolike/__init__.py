@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         constants as constants,
         core as core,
         errors as errors,
+        futures as futures,
         message as message,
         nameserver as nameserver,
         naming as naming,
@@ -42,8 +43,14 @@ if TYPE_CHECKING:
         utils as utils,
     )
     from pyrolike.callcontext import current_context as current_context
-    from pyrolike.client import BatchProxy as BatchProxy, Proxy as Proxy, batch as batch
+    from pyrolike.client import (
+        BatchProxy as BatchProxy,
+        Proxy as Proxy,
+        asyncproxy as asyncproxy,
+        batch as batch,
+    )
     from pyrolike.configure import config as config
+    from pyrolike.futures import Future as Future
     from pyrolike.naming import (
         locate_ns as locate_ns,
         locateNS as locateNS,
@@ -80,6 +87,7 @@ _MODULES = (
     "constants",
     "core",
     "errors",
+    "futures",
     "message",
     "nameserver",
     "naming",
@@ -100,10 +108,12 @@ _NAMES = {
     "BatchProxy": "client",
     "Daemon": "server",
     "DaemonObject": "server",
+    "Future": "futures",
     "Proxy": "client",
     "SerializedBlob": "serializers",
     "SerializerBase": "serializers",
     "URI": "uri",
+    "asyncproxy": "client",
     "batch": "client",
     "behavior": "objects",
     "callback": "objects",

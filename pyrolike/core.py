@@ -4,7 +4,7 @@ Pyro5 keeps addresses and look-up there, Pyro4 nearly everything. This door offe
 """
 
 from pyrolike.callcontext import current_context
-from pyrolike.client import BatchProxy, Proxy, batch
+from pyrolike.client import BatchProxy, Proxy, asyncproxy, batch
 from pyrolike.constants import DAEMON_NAME, NAMESERVER_NAME
 from pyrolike.naming import (
     locate_ns,
@@ -31,6 +31,7 @@ __all__ = [
     "_ExceptionWrapper",
     "_locateNS",
     "_resolve",
+    "asyncproxy",
     "batch",
     "behavior",
     "callback",

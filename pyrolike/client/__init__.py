@@ -2,12 +2,14 @@
 
 from pyrolike.serializers import SerializedBlob, SerializerBase
 
+from .asynchronous import AsyncMethod, asyncproxy
 from .batches import BatchProxy, batch
 from .iterator import StreamResultIterator, StreamResultIterator as _StreamResultIterator
 from .methods import RemoteMethod
 from .proxy import Proxy
 
 __all__ = [
+    "AsyncMethod",
     "BatchProxy",
     "Proxy",
     "RemoteMethod",
@@ -15,5 +17,6 @@ __all__ = [
     "SerializerBase",
     "StreamResultIterator",
     "_StreamResultIterator",
+    "asyncproxy",
     "batch",
 ]

@@ -237,11 +237,14 @@ class Binding:
         self.connection.settimeout(None)  # each call has its own
 
     def release(self) -> None:
-        """Close the connection, if there is one. Calls in flight fail; the next connects anew."""
+        """Let go of the connection, if there is one. The next call connects anew.
+
+        Calls in flight fail; if all of them are asynchronous, they go on until they are done.
+        """
         channel, self.channel, self.connection = self.channel, None, None
         if channel is not None:
             self._last_seq = channel.seq
-            channel.close()
+            channel.release()
 
     @contextlib.contextmanager
     def _connecting(self, deadline: float | None) -> Iterator[float | None]:

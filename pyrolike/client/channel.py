@@ -11,7 +11,7 @@ How a call runs:
    sends.
 2. It tries to get the read lock. Who gets it leads: reads message after message, gives those of
    others to their owners, and returns with its own.
-3. Who does not get it enters a `_Waiter` in the table and sleeps until its reply, or the
+3. Who does not get it enters a `Waiter` in the table and sleeps until its reply, or the
    leadership, is handed to it.
 
 A leader gives the read lock back *before* it looks for a sleeper to promote, and a sleeper enters
@@ -22,6 +22,9 @@ A sequence number has 16 bits and comes round again. A number is therefore not u
 is pending, and the number of a call that was given up (timeout, interrupt) stays in the table
 until its late reply has come and was dropped. After that the channel is *retired*: calls in flight
 finish on it, new ones open a new connection, and the last to leave closes it.
+
+An asynchronous call has no thread. It stands in the table with a `Ticket`, and ``attending`` tells
+who reads for it.
 
 Locks, in the order they are taken: ``_read_lock`` (the reader and its bytes), ``_send_lock`` (the
 sequence number, what goes out), ``_table_lock`` (waiters in the table, ``failure``, ``is_usable``).
@@ -46,6 +49,9 @@ from pyrolike.errors import CommunicationError, ConnectionClosedError, ProtocolE
 from pyrolike.protocol import Message, MessageReader, MessageType
 from pyrolike.transport import CHUNK, JOINABLE, transfer_fault, wait_readable
 
+from .attending import DESK, Attendance
+from .pending import ABANDONED, Abandoned, Ticket, Waiter
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -67,29 +73,6 @@ class UnsentError(ConnectionClosedError):
     deadline: float | None = None
 
 
-class _Waiter:
-    """A call whose thread sleeps. Its reply, or the leadership, arrives by releasing `wake`."""
-
-    __slots__ = ("reply", "wake")
-
-    def __init__(self) -> None:
-        self.reply: Message | None = None
-        self.wake = threading.Lock()
-        self.wake.acquire()
-
-    def rouse(self) -> None:
-        """Wake the sleeper; the channel's table lock is held."""
-        if self.wake.locked():
-            self.wake.release()
-
-
-class _Abandoned:
-    """Stands in the table for a call nobody waits for any more."""
-
-
-ABANDONED = _Abandoned()
-
-
 class Channel:
     """One open connection to a daemon on which calls are exchanged for replies.
 
@@ -108,6 +91,7 @@ class Channel:
 
     __slots__ = (
         "__weakref__",
+        "_attendance",
         "_pending",
         "_read_lock",
         "_reader",
@@ -143,8 +127,9 @@ class Channel:
         self._send_lock: Any = threading.Lock()
         self._read_lock: Any = threading.Lock()
         self._table_lock: Any = threading.Lock()
-        # Sequence number to: None, its thread is awake; a waiter; its reply; or ABANDONED.
-        self._pending: dict[int, _Waiter | Message | _Abandoned | None] = {}
+        # Sequence number to: None, its thread is awake; its reply; or what `pending` has.
+        self._pending: dict[int, Waiter | Message | Ticket | Abandoned | None] = {}
+        self._attendance = Attendance()
         tell_of_forks(self)
 
     def __repr__(self) -> str:
@@ -226,6 +211,72 @@ class Channel:
             self._fail(fault)
             raise
 
+    def begin(
+        self,
+        serializer_id: int,
+        flags: int,
+        payload: bytes,
+        annotations: Mapping[str, Any] | None,
+        correlation_id: bytes | None,
+        timeout: float | None,
+        ticket: Ticket,
+    ) -> None:
+        """Send a call whose reply *ticket* gets, in a thread of the background.
+
+        Once this has returned, it gets a reply or a fault, for sure and once. Other arguments and
+        the errors are those of `exchange`; after an error the ticket gets nothing.
+        """
+        ticket.deadline = deadline = None if timeout is None else monotonic() + timeout
+        attendance = self._attendance
+        try:
+            with self._table_lock:
+                attendance.open.add(ticket)
+            if deadline is not None and self._send_lock.locked():
+                self._wait_for_turn(deadline)
+            self._post(
+                serializer_id, flags, payload, annotations, correlation_id, True, deadline, ticket
+            )
+        except Exception as fault:
+            if isinstance(fault, UnsentError):
+                fault.deadline = deadline
+            if self._withdraw(ticket):
+                self._leave(None)
+                raise
+        except BaseException as fault:
+            self._withdraw(ticket)
+            self._fail(fault)
+            raise
+        attendance.attend(self, deadline)
+        if not self.is_usable:
+            self._pass_lead()
+
+    def _withdraw(self, ticket: Ticket) -> bool:
+        """Take back a ticket that was not sent; False if it knows of the channel's end already."""
+        with self._table_lock:
+            self._attendance.open.discard(ticket)
+        return ticket.fault is None
+
+    def release(self) -> None:
+        """Let go of the channel: synchronous calls in flight fail, asynchronous ones go on.
+
+        They do so only if there are no synchronous ones, which hold the connection; and not on a
+        socket that the program has connected, which it gets back now.
+        """
+        with self._table_lock:
+            has_only_tickets = (
+                bool(self._attendance.open)
+                and not self.connection.keep_open
+                and not self._send_lock.locked()
+                and all(
+                    number == DESK or entry is ABANDONED or isinstance(entry, Ticket)
+                    for number, entry in list(self._pending.items())
+                )
+            )
+        if has_only_tickets:
+            self.retire()
+        else:
+            self.close()
+
     def retire(self) -> None:
         """Take no further calls. The connection closes when the last call in flight is done."""
         with self._table_lock:
@@ -245,8 +296,9 @@ class Channel:
         if self.failure is None:
             self.failure = ConnectionClosedError("the connection belongs to the parent process")
         for entry in self._pending.values():
-            if isinstance(entry, _Waiter):
+            if isinstance(entry, Waiter):
                 entry.rouse()  # it may be ours: a signal handler can fork
+        self._attendance = Attendance()  # what its tickets belong to knows of the fork itself
 
     def _post(
         self,
@@ -257,6 +309,7 @@ class Channel:
         correlation_id: bytes | None,
         has_reply: bool,
         deadline: float | None = None,
+        ticket: Ticket | None = None,
     ) -> int:
         """Take a number and send. Returns the number; it is in the table if a reply will come."""
         size = len(payload)
@@ -271,7 +324,7 @@ class Channel:
                 raise UnsentError("the connection is closed")
             self.seq = seq
             if has_reply:
-                self._pending[seq] = None
+                self._pending[seq] = ticket
             try:
                 if deadline is not None:
                     self._send_before(deadline, head, payload)
@@ -279,13 +332,15 @@ class Channel:
                     self._send(head + payload)
                 else:
                     self.connection.send_parts(head, payload)
-            except OSError as fault:
+            except BaseException as fault:
+                if ticket is not None:
+                    self._withdraw(ticket)  # its sender tells it, and more exactly
+                # Part of the message may be out: nothing sensible can follow it.
+                if not isinstance(fault, OSError):
+                    self._fail(fault)
+                    raise
                 self._fail(transfer_fault(fault, "sending"))
                 raise transfer_fault(fault, "sending") from fault
-            except BaseException as fault:
-                # Part of the message may be out: nothing sensible can follow it.
-                self._fail(fault)
-                raise
         return seq
 
     def _send_before(self, deadline: float, head: bytes, payload: bytes) -> None:
@@ -327,7 +382,7 @@ class Channel:
 
     def _follow(self, seq: int, deadline: float | None) -> Message:
         """Sleep until the reply to *seq* was delivered, or lead if nobody else does."""
-        waiter = _Waiter()
+        waiter = Waiter()
         with self._table_lock:
             entry = self._pending[seq]
             if isinstance(entry, Message):
@@ -353,7 +408,7 @@ class Channel:
                 self._leave(seq)
                 raise
 
-    def _sleep(self, waiter: _Waiter, deadline: float | None) -> None:
+    def _sleep(self, waiter: Waiter, deadline: float | None) -> None:
         if not waiter.wake.acquire(timeout=seconds_until(deadline)):
             raise TimeoutError("receiving: timeout")
 
@@ -433,9 +488,12 @@ class Channel:
             entry = self._pending.get(message.seq, message)
             if entry is None:
                 self._pending[message.seq] = message
-            elif isinstance(entry, _Waiter) and entry.reply is None:
+            elif isinstance(entry, Waiter) and entry.reply is None:
                 entry.reply = message
                 entry.rouse()
+            elif isinstance(entry, Ticket):
+                del self._pending[message.seq]
+                self._attendance.take(self, entry, message, None)
             elif entry is ABANDONED:
                 del self._pending[message.seq]
             else:
@@ -447,7 +505,7 @@ class Channel:
         """Wake one sleeper, so that it leads; the last to leave a retired channel closes it."""
         with self._table_lock:
             for entry in list(self._pending.values()):
-                if isinstance(entry, _Waiter) and entry.reply is None:
+                if isinstance(entry, Waiter) and entry.reply is None:
                     entry.rouse()
                     return
             is_done = not self.is_usable and self._is_idle()
@@ -473,7 +531,10 @@ class Channel:
         """Whether nobody waits for a reply, or is sending. The table lock is held."""
         if self._send_lock.locked():
             return False  # who sends comes to `_pass_lead` later
-        return all(entry is ABANDONED for entry in list(self._pending.values()))
+        if self._attendance.open:
+            return False
+        # Who reads for calls that nobody waits for is no call itself.
+        return all(entry is ABANDONED for seq, entry in list(self._pending.items()) if seq != DESK)
 
     def _fail(self, fault: BaseException) -> None:
         """End the channel: everybody who waits is woken and finds the failure."""
@@ -482,8 +543,10 @@ class Channel:
             if self.failure is None:
                 self.failure = _failure_for_others(fault)
             for entry in list(self._pending.values()):
-                if isinstance(entry, _Waiter):
+                if isinstance(entry, Waiter):
                     entry.rouse()
+            for ticket in list(self._attendance.open):
+                self._attendance.take(self, ticket, None, _failure_of_call(self.failure))
         if self._read_lock.locked() or self._send_lock.locked():
             # Somebody uses the descriptor, perhaps we ourselves. Were it closed now, its number
             # could become that of a new connection, and that be read from in place of this one.
@@ -495,9 +558,7 @@ class Channel:
     @staticmethod
     def _raise_failure(cause: CommunicationError) -> NoReturn:
         """Raise for a call that fails because another one, or a release, ended the channel."""
-        if isinstance(cause, ProtocolError):
-            raise ProtocolError(f"another call on this connection failed: {cause}") from cause
-        raise ConnectionClosedError(str(cause)) from cause
+        raise _failure_of_call(cause) from cause
 
 
 def _failure_for_others(fault: BaseException) -> CommunicationError:
@@ -510,6 +571,13 @@ def _failure_for_others(fault: BaseException) -> CommunicationError:
     if isinstance(fault, CommunicationError):
         return ConnectionClosedError(str(fault))
     return ConnectionClosedError(f"connection lost: {fault!r}")
+
+
+def _failure_of_call(cause: CommunicationError) -> CommunicationError:
+    """Return the error of a call that fails because its channel has ended."""
+    if isinstance(cause, ProtocolError):
+        return ProtocolError(f"another call on this connection failed: {cause}")
+    return ConnectionClosedError(str(cause))
 
 
 def seconds_until(deadline: float | None) -> float:

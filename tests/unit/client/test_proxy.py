@@ -212,8 +212,8 @@ def test_a_name_it_does_not_have_is_a_slip_of_the_pen_but_not_in_a_subclass() ->
     assert proxy._pyroMine == "a program may keep things here"
     with pytest.raises(AttributeError, match="did you mean '_pyroTimeout'"):
         Proxy(NOWHERE)._pyroTimeOut = 3
-    with pytest.raises(AttributeError, match=r"a proxy has no '_pyroXyzzy'$"):
-        Proxy(NOWHERE)._pyroXyzzy = 3
+    with pytest.raises(AttributeError, match=r"a proxy has no '_pyroQwxkj'$"):
+        Proxy(NOWHERE)._pyroQwxkj = 3
 
 
 def test_an_unknown_serializer_is_refused_where_it_is_named() -> None:
