@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pyrolike.background")
 
-IDLE_SECONDS = 5.0
-"""How long a thread waits for its next task: a burst of calls every second or so pays once."""
+IDLE_SECONDS = 1.0
+"""How long a thread waits for its next task, so that calls in a row do not start one each."""
 
 
 class _Worker:

@@ -105,7 +105,10 @@ class FutureResult:
 
         Assigning brings the value: the chain runs at once, in the assigning thread.
         """
-        return self.get_value()
+        try:
+            return self.get_value()
+        finally:
+            del self  # as there
 
     @value.setter
     def value(self, value: Any) -> None:
