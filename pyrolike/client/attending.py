@@ -27,6 +27,7 @@ state of both.
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from collections import deque
 from functools import partial
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 
     from .channel import Channel
 
+GLANCE = 0.1
+"""Seconds after which who reads from a borrowed socket looks whether it was given back."""
+
 DESK = -1
 """Where the attendant sleeps in the table: no call has such a number."""
 
@@ -55,13 +59,13 @@ class Attendance:
     channels have to go without the garbage collector.
 
     Attributes:
-        open: Tickets whose reply has not come; from before they are sent.
+        open: Tickets whose reply has not come; from before they are sent, in that order.
     """
 
     __slots__ = ("_alarm", "_arrived", "_is_attended", "open")
 
     def __init__(self) -> None:
-        self.open: set[Ticket] = set()
+        self.open: dict[Ticket, None] = {}  # a set that keeps the order
         self._arrived: deque[Ticket] = deque()
         self._is_attended = False
         self._alarm: _background.Alarm | None = None  # for the first deadline
@@ -79,7 +83,7 @@ class Attendance:
         """
         if ticket not in self.open:
             return
-        self.open.remove(ticket)
+        del self.open[ticket]
         ticket.reply, ticket.fault = reply, fault
         self._arrived.append(ticket)
         sleeper = channel._pending.get(DESK)
@@ -148,12 +152,22 @@ class Attendance:
             channel._pending[DESK] = None  # awake: nobody has to be woken here
         try:
             while self.open and not self._arrived:
-                channel._deliver(channel._receive(None))
+                self._receive(channel)
         except Exception as fault:  # noqa: BLE001  # each ticket is told
             channel._fail(fault)
         finally:
             channel._read_lock.release()
             channel._pass_lead()
+
+    @staticmethod
+    def _receive(channel: Channel) -> None:
+        """Take the next message."""
+        if not channel.connection.keep_open:
+            channel._deliver(channel._receive(None))
+            return
+        # Closing the channel does not close that socket, and so would not wake us.
+        with contextlib.suppress(TimeoutError):
+            channel._deliver(channel._receive(monotonic() + GLANCE))
 
     # -- timeouts ---------------------------------------------------------------------------------
 
@@ -181,7 +195,7 @@ class Attendance:
                     continue
                 channel._pending[seq] = ABANDONED
                 channel.is_usable = False
-                self.open.discard(entry)
+                self.open.pop(entry, None)
                 entry.fault = TimeoutError("receiving: timeout")
                 late.append(entry)
             if deadlines:

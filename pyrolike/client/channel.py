@@ -230,12 +230,14 @@ class Channel:
         attendance = self._attendance
         try:
             with self._table_lock:
-                attendance.open.add(ticket)
+                attendance.open[ticket] = None
             if deadline is not None and self._send_lock.locked():
                 self._wait_for_turn(deadline)
-            self._post(
+            seq = self._post(
                 serializer_id, flags, payload, annotations, correlation_id, True, deadline, ticket
             )
+            if self.failure is not None:
+                self._pending.pop(seq, None)  # the end came before it was in the table
         except Exception as fault:
             if isinstance(fault, UnsentError):
                 fault.deadline = deadline
@@ -253,7 +255,7 @@ class Channel:
     def _withdraw(self, ticket: Ticket) -> bool:
         """Take back a ticket that was not sent; False if it knows of the channel's end already."""
         with self._table_lock:
-            self._attendance.open.discard(ticket)
+            self._attendance.open.pop(ticket, None)
         return ticket.fault is None
 
     def release(self) -> None:
@@ -542,9 +544,11 @@ class Channel:
             self.is_usable = False
             if self.failure is None:
                 self.failure = _failure_for_others(fault)
-            for entry in list(self._pending.values()):
+            for seq, entry in list(self._pending.items()):
                 if isinstance(entry, Waiter):
                     entry.rouse()
+                elif isinstance(entry, Ticket):
+                    del self._pending[seq]
             for ticket in list(self._attendance.open):
                 self._attendance.take(self, ticket, None, _failure_of_call(self.failure))
         if self._read_lock.locked() or self._send_lock.locked():
