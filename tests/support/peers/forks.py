@@ -23,6 +23,7 @@ from contextlib import contextmanager, suppress
 from pyrolike.api import Daemon, Proxy, config, expose, locate_ns
 from pyrolike.client.locating import find_name_server
 from pyrolike.errors import ConnectionClosedError, PyroError
+from pyrolike.futures import Future
 from pyrolike.naming import start_ns
 
 PATIENCE = 25
@@ -171,6 +172,34 @@ def descriptors_are_closed(location: str) -> None:
         raise AssertionError("the descriptor is open")
 
     expect_success(fork(child))
+
+
+def futures(location: str) -> None:
+    """Results of the parent come in the parent; the child knows, and makes calls of its own."""
+    proxy = connect(location)._pyroAsync()
+    delayed = Future(lambda: "late")
+    delayed.delay(3600)
+    late = delayed()
+    results = [proxy.echo(number) for number in range(300)]
+
+    def child() -> None:
+        for number, result in enumerate([*results, late]):
+            try:
+                assert result.value == number
+            except RuntimeError as fault:
+                assert "parent process" in str(fault), fault
+        assert late.ready
+        assert [proxy.echo(number).then(str).value for number in range(20)] == [
+            str(number) for number in range(20)
+        ]
+        assert Future(sum)([1, 2]).value == 3
+
+    pid = fork(child)
+    assert [result.value for result in results] == list(range(300))
+    assert proxy.echo("parent").value == "parent"
+    expect_success(pid)
+    assert not late.ready
+    assert delayed.cancel()
 
 
 def locks_are_held(location: str) -> None:
