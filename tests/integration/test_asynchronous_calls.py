@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import socket
 import subprocess
 import sys
 import threading
@@ -335,15 +336,16 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.mark.slow
 def test_a_tls_connection_is_shared_likewise(certificates: Certificates, shop: Workshop) -> None:
-    with changed_settings(**certificates.settings), running_daemon({"calc": shop}) as running:
-        with running.proxy() as proxy:
-            results = [proxy._pyroAsync().text(LARGE) for _ in range(20)]
-            assert [len(result.value) for result in results] == [LARGE] * 20
+    with (
+        changed_settings(**certificates.settings),
+        running_daemon({"calc": shop}) as running,
+        running.proxy() as proxy,
+    ):
+        results = [proxy._pyroAsync().text(LARGE) for _ in range(20)]
+        assert [len(result.value) for result in results] == [LARGE] * 20
 
 
 def test_a_connected_socket_is_shared_likewise(shop: Workshop) -> None:
-    import socket
-
     here, there = socket.socketpair()
     with here, there, running_daemon({"calc": shop}, connected_socket=there):
         with Proxy("calc", connected_socket=here) as proxy:

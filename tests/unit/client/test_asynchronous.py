@@ -323,9 +323,11 @@ def test_a_busy_daemon_is_asked_again_a_little_later() -> None:
 
 def test_a_busy_daemon_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asynchronous, "next_pause", lambda *_: None)
-    with scripted_server(refuse("no free workers")) as location:
-        with pytest.raises(CommunicationError, match="no free workers"):
-            proxy_at(location).call().value  # noqa: B018
+    with (
+        scripted_server(refuse("no free workers")) as location,
+        pytest.raises(CommunicationError, match="no free workers"),
+    ):
+        proxy_at(location).call().value  # noqa: B018
 
 
 def test_pauses_grow_and_end_at_half_of_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
