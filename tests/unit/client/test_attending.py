@@ -377,3 +377,27 @@ def test_a_forked_child_attends_to_nothing(desk: Desk) -> None:
     desk.line.channel._attendance = attendance
     desk.line.peer.sock.close()
     desk.next()
+
+
+def test_a_call_that_was_sent_when_the_end_was_there_already_is_told_of_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = desk.line.channel
+    post = channel._post
+
+    def post_late(*parts: Any) -> int:
+        number = post(*parts)
+        ticket = channel._pending[number]
+        channel.close()
+        channel._pending[number] = ticket  # as if it had come in only now
+        return number
+
+    monkeypatch.setattr(WatchedChannel, "_post", lambda _, *parts: post_late(*parts))
+    order = desk.begin()
+    assert desk.next() is order
+    assert isinstance(order.fault, ConnectionClosedError)
+    assert channel._pending == {}
+    attendance = channel._attendance
+    attendance.take(channel, order, None, ConnectionClosedError("once more"))
+    assert desk.settled.empty()
+    assert not attendance._arrived
