@@ -187,17 +187,18 @@ class Attendance:
         deadlines: list[float] = []
         with channel._table_lock:
             self._alarm = None
-            for seq, entry in list(channel._pending.items()):
-                if not isinstance(entry, Ticket) or entry.deadline is None:
+            for seq, ticket in list(channel._tickets.items()):
+                if ticket.deadline is None:
                     continue
-                if entry.deadline > now:
-                    deadlines.append(entry.deadline)
+                if ticket.deadline > now:
+                    deadlines.append(ticket.deadline)
                     continue
-                channel._pending[seq] = ABANDONED
                 channel.is_usable = False
-                self.open.pop(entry, None)
-                entry.fault = TimeoutError("receiving: timeout")
-                late.append(entry)
+                channel._pending[seq] = ABANDONED
+                del channel._tickets[seq]
+                self.open.pop(ticket, None)
+                ticket.fault = TimeoutError("receiving: timeout")
+                late.append(ticket)
             if deadlines:
                 self._look_at(channel, min(deadlines))
         if late:

@@ -23,8 +23,8 @@ is pending, and the number of a call that was given up (timeout, interrupt) stay
 until its late reply has come and was dropped. After that the channel is *retired*: calls in flight
 finish on it, new ones open a new connection, and the last to leave closes it.
 
-An asynchronous call has no thread. It stands in the table with a `Ticket`, and ``attending`` tells
-who reads for it.
+An asynchronous call has no thread, and stands in a table of its own: there may be thousands, which
+nobody must look through who looks for a sleeper. ``attending`` tells who reads for them.
 
 Locks, in the order they are taken: ``_read_lock`` (the reader and its bytes), ``_send_lock`` (the
 sequence number, what goes out), ``_table_lock`` (waiters in the table, ``failure``, ``is_usable``).
@@ -41,7 +41,7 @@ import builtins
 import math
 import threading
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pyrolike._forking import OpenLock, tell_of_forks
@@ -61,6 +61,12 @@ if TYPE_CHECKING:
 REPLIES = frozenset({MessageType.RESULT})
 INVOKE = MessageType.INVOKE
 FOR_EVER = math.inf
+
+MOST_TICKETS = 0xF000
+"""Asynchronous calls in flight: some of the 65,536 numbers are left for the others."""
+
+ROOM_INTERVAL = 0.002
+"""Seconds between two looks whether there are fewer again."""
 
 
 class UnsentError(ConnectionClosedError):
@@ -99,6 +105,7 @@ class Channel:
         "_send",
         "_send_lock",
         "_table_lock",
+        "_tickets",
         "_wait_readable",
         "_write_head",
         "connection",
@@ -128,13 +135,15 @@ class Channel:
         self._read_lock: Any = threading.Lock()
         self._table_lock: Any = threading.Lock()
         # Sequence number to: None, its thread is awake; its reply; or what `pending` has.
-        self._pending: dict[int, Waiter | Message | Ticket | Abandoned | None] = {}
+        self._pending: dict[int, Waiter | Message | Abandoned | None] = {}
+        self._tickets: dict[int, Ticket] = {}
         self._attendance = Attendance()
         tell_of_forks(self)
 
     def __repr__(self) -> str:
         state = "open" if self.is_usable else "closed" if self.failure else "retired"
-        return f"<Channel {state}, {len(self._pending)} calls in flight, {self.connection!r}>"
+        count = len(self._pending.keys() - {DESK}) + len(self._tickets)
+        return f"<Channel {state}, {count} calls in flight, {self.connection!r}>"
 
     def set_max_message_size(self, size: int) -> None:
         """Limit replies to *size* bytes from the next one on."""
@@ -223,12 +232,15 @@ class Channel:
     ) -> None:
         """Send a call whose reply *ticket* gets, in a thread of the background.
 
-        Once this has returned, it gets a reply or a fault, for sure and once. Other arguments and
-        the errors are those of `exchange`; after an error the ticket gets nothing.
+        Waits while `MOST_TICKETS` are in flight. Once this has returned, the ticket gets a reply or
+        a fault, for sure and once. Other arguments and the errors are those of `exchange`; after an
+        error the ticket gets nothing.
         """
         ticket.deadline = deadline = None if timeout is None else monotonic() + timeout
         attendance = self._attendance
         try:
+            if len(attendance.open) >= MOST_TICKETS:
+                self._wait_for_room(deadline)
             with self._table_lock:
                 attendance.open[ticket] = None
             if deadline is not None and self._send_lock.locked():
@@ -237,7 +249,7 @@ class Channel:
                 serializer_id, flags, payload, annotations, correlation_id, True, deadline, ticket
             )
             if self.failure is not None:
-                self._pending.pop(seq, None)  # the end came before it was in the table
+                self._tickets.pop(seq, None)  # the end came before it was in the table
         except Exception as fault:
             if isinstance(fault, UnsentError):
                 fault.deadline = deadline
@@ -251,6 +263,13 @@ class Channel:
         attendance.attend(self, deadline)
         if not self.is_usable:
             self._pass_lead()
+
+    def _wait_for_room(self, deadline: float | None) -> None:
+        """Wait until fewer asynchronous calls are in flight."""
+        while len(self._attendance.open) >= MOST_TICKETS and self.is_usable:
+            if deadline is not None and monotonic() >= deadline:
+                raise TimeoutError("sending: timeout, too many calls are in flight")
+            sleep(ROOM_INTERVAL)
 
     def _withdraw(self, ticket: Ticket) -> bool:
         """Take back a ticket that was not sent; False if it knows of the channel's end already."""
@@ -270,7 +289,7 @@ class Channel:
                 and not self.connection.keep_open
                 and not self._send_lock.locked()
                 and all(
-                    number == DESK or entry is ABANDONED or isinstance(entry, Ticket)
+                    number == DESK or entry is ABANDONED
                     for number, entry in list(self._pending.items())
                 )
             )
@@ -300,6 +319,7 @@ class Channel:
         for entry in self._pending.values():
             if isinstance(entry, Waiter):
                 entry.rouse()  # it may be ours: a signal handler can fork
+        self._tickets.clear()
         self._attendance = Attendance()  # what its tickets belong to knows of the fork itself
 
     def _post(
@@ -317,7 +337,7 @@ class Channel:
         size = len(payload)
         with self._send_lock:
             seq = (self.seq + 1) & 0xFFFF
-            while seq in self._pending:
+            while seq in self._pending or seq in self._tickets:
                 seq = (seq + 1) & 0xFFFF
             head = self._write_head(
                 INVOKE, serializer_id, flags, seq, size, annotations, correlation_id
@@ -325,8 +345,10 @@ class Channel:
             if not self.is_usable:
                 raise UnsentError("the connection is closed")
             self.seq = seq
-            if has_reply:
-                self._pending[seq] = ticket
+            if ticket is not None:
+                self._tickets[seq] = ticket
+            elif has_reply:
+                self._pending[seq] = None
             try:
                 if deadline is not None:
                     self._send_before(deadline, head, payload)
@@ -337,6 +359,7 @@ class Channel:
             except BaseException as fault:
                 if ticket is not None:
                     self._withdraw(ticket)  # its sender tells it, and more exactly
+                    self._tickets.pop(seq, None)
                 # Part of the message may be out: nothing sensible can follow it.
                 if not isinstance(fault, OSError):
                     self._fail(fault)
@@ -493,11 +516,10 @@ class Channel:
             elif isinstance(entry, Waiter) and entry.reply is None:
                 entry.reply = message
                 entry.rouse()
-            elif isinstance(entry, Ticket):
-                del self._pending[message.seq]
-                self._attendance.take(self, entry, message, None)
             elif entry is ABANDONED:
                 del self._pending[message.seq]
+            elif entry is message and (ticket := self._tickets.pop(message.seq, None)) is not None:
+                self._attendance.take(self, ticket, message, None)
             else:
                 raise ProtocolError(
                     f"invalid sequence number: a reply numbered {message.seq} belongs to no call"
@@ -544,11 +566,10 @@ class Channel:
             self.is_usable = False
             if self.failure is None:
                 self.failure = _failure_for_others(fault)
-            for seq, entry in list(self._pending.items()):
+            for entry in list(self._pending.values()):
                 if isinstance(entry, Waiter):
                     entry.rouse()
-                elif isinstance(entry, Ticket):
-                    del self._pending[seq]
+            self._tickets.clear()
             for ticket in list(self._attendance.open):
                 self._attendance.take(self, ticket, None, _failure_of_call(self.failure))
         if self._read_lock.locked() or self._send_lock.locked():

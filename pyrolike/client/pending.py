@@ -1,7 +1,7 @@
-"""What stands in a channel's table for a call whose reply has not been taken.
+"""What stands in the tables of a channel for a call whose reply has not been taken.
 
-Beside these, the table has None for a call whose thread is awake, and the reply itself for one
-whose thread has not come to take it. The channel's module docstring tells how all of it works.
+Beside these, there is None for a call whose thread is awake, and the reply itself for one whose
+thread has not come to take it. The channel's module docstring tells how all of it works.
 """
 
 from __future__ import annotations

@@ -270,7 +270,7 @@ def test_results_that_nobody_asks_for_leave_nothing(proxy: Proxy) -> None:
     link = proxy._pyroLink
     assert link.channel is not None
     assert settle(before) == []
-    assert link.channel._pending == {}
+    assert link.channel._pending == link.channel._tickets == {}
     assert not link.channel._attendance.open
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pyrolike import _background
+from pyrolike.client import channel as channel_module
 from pyrolike.client.attending import DESK
 from pyrolike.client.channel import UnsentError
 from pyrolike.client.pending import Ticket
@@ -88,7 +89,7 @@ def test_a_reply_comes_without_anybody_waiting(desk: Desk) -> None:
     assert desk.next() is order
     assert order.answer == b"WORD"
     wait_until(lambda: not desk.is_attended())
-    assert desk.line.channel._pending == {}
+    assert desk.line.channel._pending == desk.line.channel._tickets == {}
 
 
 def test_many_calls_are_sent_before_the_first_reply_comes(desk: Desk) -> None:
@@ -387,17 +388,36 @@ def test_a_call_that_was_sent_when_the_end_was_there_already_is_told_of_it(
 
     def post_late(*parts: Any) -> int:
         number = post(*parts)
-        ticket = channel._pending[number]
+        ticket = channel._tickets[number]
         channel.close()
-        channel._pending[number] = ticket  # as if it had come in only now
+        channel._tickets[number] = ticket  # as if it had come in only now
         return number
 
     monkeypatch.setattr(WatchedChannel, "_post", lambda _, *parts: post_late(*parts))
     order = desk.begin()
     assert desk.next() is order
     assert isinstance(order.fault, ConnectionClosedError)
-    assert channel._pending == {}
+    assert channel._tickets == {}
     attendance = channel._attendance
     attendance.take(channel, order, None, ConnectionClosedError("once more"))
     assert desk.settled.empty()
     assert not attendance._arrived
+
+
+def test_there_are_never_more_calls_in_flight_than_there_are_numbers(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel_module, "MOST_TICKETS", 2)
+    for _ in range(2):
+        desk.begin()
+    with pytest.raises(TimeoutError, match="too many calls are in flight"):
+        desk.begin(timeout=0.01)
+    third = desk.line.run(desk.begin, b"third")
+    requests = [desk.line.peer.read_message() for _ in range(2)]
+    assert "2 calls in flight" in repr(desk.line.channel)
+    assert not third.is_over(0.01)
+    desk.line.peer.send(reply(requests[0]))
+    assert third.wait() is None
+    desk.line.peer.send(reply(desk.line.peer.read_message()))
+    desk.line.peer.send(reply(requests[1]))
+    assert {desk.next().answer for _ in range(3)} == {b"WORD", b"THIRD"}
