@@ -21,6 +21,20 @@ pytestmark = pytest.mark.interop
 LARGE = 100_000
 
 
+PYRO4_DAEMON = """
+import sys, threading, Pyro4
+@Pyro4.expose
+class Calculator(object):
+    def add(self, a, b): return a + b
+    def div(self, a, b): return a / b
+    def same(self, value): return value
+daemon = Pyro4.Daemon()
+threading.Thread(target=lambda: (sys.stdin.read(), daemon.shutdown()), daemon=True).start()
+print("READY", daemon.register(Calculator()), flush=True)
+daemon.requestLoop()
+"""
+
+
 def findings(library: str) -> Any:
     with Program(["-m", "tests.support.peers.future_stories", library], ready=None) as program:
         return ast.literal_eval(program.wait_for_line(r"^FOUND (.*)$")[1])
@@ -32,6 +46,26 @@ def test_a_program_sees_the_same_of_futures_as_with_pyro4() -> None:
     ours, theirs = findings("pyrolike"), findings("Pyro4")
     for part, found in ours.items():
         assert found == theirs[part]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("Pyro4") is None, reason="Pyro4 is not installed")
+def test_a_pyro4_daemon_answers_calls_that_are_in_flight_together() -> None:
+    pytest.importorskip("pyrolike.protocol.v48")
+    with Program(["-c", PYRO4_DAEMON], ready=r"^READY (\S+)$") as program:
+        assert program.ready_match is not None
+        with Proxy(program.ready_match[1]) as proxy:
+            proxy._pyroTimeout = PATIENCE
+            asyncproxy(proxy)
+            results = [proxy.add(number, 1) for number in range(50)]
+            assert [result.value for result in results] == list(range(1, 51))
+            with pytest.raises(ZeroDivisionError):
+                proxy.div(1, 0).value  # noqa: B018
+            large = [proxy.same("x" * LARGE) for _ in range(100)]
+            assert {len(result.value) for result in large} == {LARGE}
+            batch = BatchProxy(proxy)
+            batch.add(1, 2)
+            assert list(batch(asynchronous=True).value) == [3]
 
 
 @pytest.fixture(scope="module", params=["thread", "multiplex"])
