@@ -21,10 +21,13 @@ if TYPE_CHECKING:
         callcontext as callcontext,
         client as client,
         commands as commands,
+        compat as compat,
         configure as configure,
         constants as constants,
         core as core,
         errors as errors,
+        futures as futures,
+        message as message,
         nameserver as nameserver,
         naming as naming,
         nsc as nsc,
@@ -36,11 +39,18 @@ if TYPE_CHECKING:
         tracebacks as tracebacks,
         transport as transport,
         uri as uri,
+        util as util,
         utils as utils,
     )
     from pyrolike.callcontext import current_context as current_context
-    from pyrolike.client import BatchProxy as BatchProxy, Proxy as Proxy, batch as batch
+    from pyrolike.client import (
+        BatchProxy as BatchProxy,
+        Proxy as Proxy,
+        asyncproxy as asyncproxy,
+        batch as batch,
+    )
     from pyrolike.configure import config as config
+    from pyrolike.futures import Future as Future
     from pyrolike.naming import (
         locate_ns as locate_ns,
         locateNS as locateNS,
@@ -72,10 +82,13 @@ _MODULES = (
     "callcontext",
     "client",
     "commands",
+    "compat",
     "configure",
     "constants",
     "core",
     "errors",
+    "futures",
+    "message",
     "nameserver",
     "naming",
     "nsc",
@@ -88,16 +101,19 @@ _MODULES = (
     "transport",
     "uri",
     "utils",
+    "util",
 )
 
 _NAMES = {
     "BatchProxy": "client",
     "Daemon": "server",
     "DaemonObject": "server",
+    "Future": "futures",
     "Proxy": "client",
     "SerializedBlob": "serializers",
     "SerializerBase": "serializers",
     "URI": "uri",
+    "asyncproxy": "client",
     "batch": "client",
     "behavior": "objects",
     "callback": "objects",

@@ -68,6 +68,7 @@ AT_SOCKET = "when a socket is made"
 AT_TLS = "when a TLS context is made"
 AT_TIMES = "every few seconds"
 AT_CLOSE = "when a daemon closes"
+AT_SIGNAL = "when a signal arrives"
 
 log = logging.getLogger("pyrolike.configure")
 
@@ -245,6 +246,9 @@ class Configuration:
     REMOTE_TRACEBACKS: bool = _item(BOOL, True, "send tracebacks to clients", AT_CALL)
     SHUTDOWN_GRACE: float = _item(
         SECONDS, 5.0, "seconds that running calls have when their daemon closes", AT_CLOSE
+    )
+    SIGNAL_GRACE: float = _item(
+        SECONDS, 0.5, "the same, counted from the signal that ends a daemon's loop", AT_SIGNAL
     )
     THREADPOOL_LINGER: float = _item(
         SECONDS, 0.02, "seconds a thread stays with a silent connection", AT_ACCEPT

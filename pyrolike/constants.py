@@ -4,6 +4,12 @@ What stands here is fixed by Pyro and shared with every peer; nothing here may c
 would like it better. Numbers that differ between wire dialects live with their dialect, not here.
 """
 
+import sys
+
+# Through sys.modules, because importing the package from inside would be an import upwards.
+VERSION: str = sys.modules["pyrolike"].__version__
+"""The version of pyrolike. Pyro4 has its own in a constant of this name."""
+
 DAEMON_NAME = "Pyro.Daemon"
 """Object id under which every daemon offers itself."""
 
@@ -12,6 +18,9 @@ NAMESERVER_NAME = "Pyro.NameServer"
 
 NAMESERVER_QUESTION = b"GET_NSURI"
 """The whole UDP datagram of who looks for a name server; the answer is its uri as text."""
+
+FLAME_NAME = "Pyro.Flame"
+"""Object id of Pyro4's remote console, which pyrolike does not have."""
 
 PROTOCOL_VERSION = 502
 """The wire protocol we speak unless told otherwise: Pyro5's."""

@@ -4,9 +4,16 @@ Pyro5 keeps addresses and look-up there, Pyro4 nearly everything. This door offe
 """
 
 from pyrolike.callcontext import current_context
-from pyrolike.client import BatchProxy, Proxy, batch
+from pyrolike.client import BatchProxy, Proxy, asyncproxy, batch
 from pyrolike.constants import DAEMON_NAME, NAMESERVER_NAME
-from pyrolike.naming import locate_ns, locateNS, resolve, type_meta
+from pyrolike.naming import (
+    locate_ns,
+    locateNS,
+    locateNS as _locateNS,
+    resolve,
+    resolve as _resolve,
+    type_meta,
+)
 from pyrolike.objects import behavior, callback, expose, oneway
 from pyrolike.serializers import ExceptionWrapper as _ExceptionWrapper, SerializedBlob
 from pyrolike.server import Daemon, DaemonObject
@@ -22,6 +29,9 @@ __all__ = [
     "Proxy",
     "SerializedBlob",
     "_ExceptionWrapper",
+    "_locateNS",
+    "_resolve",
+    "asyncproxy",
     "batch",
     "behavior",
     "callback",

@@ -1,4 +1,4 @@
-"""The door ``socketutil``: Pyro's helpers for sockets. See `pyrolike.transport`."""
+"""The helpers for sockets of both Pyros, each under its own name. See `pyrolike.transport`."""
 
 from pyrolike.transport import (
     SocketConnection,
@@ -25,6 +25,23 @@ from pyrolike.transport.classic import (
     ERRNO_ENOTSOCK,
     ERRNO_RETRIES,
 )
+from pyrolike.transport.pyro4_names import (
+    bindOnUnusedPort,
+    createBroadcastSocket,
+    createSocket,
+    findProbablyUnusedPort,
+    getInterfaceAddress,
+    getIpAddress,
+    getIpVersion,
+    getSSLcontext,
+    interruptSocket,
+    receiveData,
+    sendData,
+    setKeepalive,
+    setNoDelay,
+    setNoInherit,
+    setReuseAddr,
+)
 from pyrolike.transport.sockets import USE_MSG_WAITALL
 
 __all__ = [
@@ -35,17 +52,32 @@ __all__ = [
     "ERRNO_RETRIES",
     "USE_MSG_WAITALL",
     "SocketConnection",
+    "bindOnUnusedPort",
     "bind_unused_port",
+    "createBroadcastSocket",
+    "createSocket",
     "create_bc_socket",
     "create_socket",
     "family_str",
+    "findProbablyUnusedPort",
     "find_probably_unused_port",
+    "getInterfaceAddress",
+    "getIpAddress",
+    "getIpVersion",
+    "getSSLcontext",
     "get_interface",
     "get_ip_address",
     "get_ssl_context",
+    "interruptSocket",
     "interrupt_socket",
+    "receiveData",
     "receive_data",
+    "sendData",
     "send_data",
+    "setKeepalive",
+    "setNoDelay",
+    "setNoInherit",
+    "setReuseAddr",
     "set_keepalive",
     "set_nodelay",
     "set_noinherit",

@@ -2,17 +2,21 @@
 
 from pyrolike.serializers import SerializedBlob, SerializerBase
 
+from .asynchronous import AsyncMethod, asyncproxy
 from .batches import BatchProxy, batch
-from .iterator import StreamResultIterator
+from .iterator import StreamResultIterator, StreamResultIterator as _StreamResultIterator
 from .methods import RemoteMethod
 from .proxy import Proxy
 
 __all__ = [
+    "AsyncMethod",
     "BatchProxy",
     "Proxy",
     "RemoteMethod",
     "SerializedBlob",
     "SerializerBase",
     "StreamResultIterator",
+    "_StreamResultIterator",
+    "asyncproxy",
     "batch",
 ]

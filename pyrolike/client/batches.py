@@ -9,9 +9,13 @@ from pyrolike.errors import PyroError
 from pyrolike.objects.calls import raise_remote
 from pyrolike.serializers import ExceptionWrapper
 
+from .asynchronous import start_batch
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
+
+    from pyrolike.futures import FutureResult
 
     from .proxy import Proxy
 
@@ -82,17 +86,29 @@ class BatchProxy:
         return f"<BatchProxy with {len(self._calls)} calls for {self._proxy._pyroUri}>"
 
     @overload
-    def __call__(self, oneway: Literal[False] = False) -> Iterator[Any]: ...
+    def __call__(
+        self, oneway: Literal[False] = False, asynchronous: Literal[False] = False
+    ) -> Iterator[Any]: ...
     @overload
-    def __call__(self, oneway: Literal[True]) -> None: ...
+    def __call__(self, oneway: Literal[True], asynchronous: Literal[False] = False) -> None: ...
     @overload
-    def __call__(self, oneway: bool) -> Iterator[Any] | None: ...
+    def __call__(
+        self, oneway: Literal[False] = False, *, asynchronous: Literal[True]
+    ) -> FutureResult: ...
+    @overload
+    def __call__(
+        self, oneway: bool = False, asynchronous: bool = False, **options: bool
+    ) -> Iterator[Any] | FutureResult | None: ...
 
-    def __call__(self, oneway: bool = False) -> Iterator[Any] | None:
+    def __call__(
+        self, oneway: bool = False, asynchronous: bool = False, **options: bool
+    ) -> Iterator[Any] | FutureResult | None:
         """Make the recorded calls, in one request, and forget them.
 
         Args:
             oneway: Do not wait for results.
+            asynchronous: Do not wait for results now: they will be the value of what is returned.
+            options: Takes ``async``, which is how early Pyro4 has called *asynchronous*.
 
         Returns:
             The results in order, or None if *oneway*. Where a call has failed, its exception is
@@ -101,11 +117,18 @@ class BatchProxy:
         Raises:
             CommunicationError: The exchange failed; the recorded calls are forgotten all the same.
             AttributeError: One of the names is not exposed: none of the results can be had.
-            PyroError: The batch was called before, and no call was recorded since.
+            PyroError: The batch was called before, and no call was recorded since; or it should be
+                one-way and asynchronous.
 
-        Pyro: keeps the calls if sending failed, so that a reused batch repeats them; and makes an
-        empty batch of a second call. An empty first one is fine here too.
+        Pyro: keeps the calls if sending failed, and those of an asynchronous batch always, so that
+        a reused batch repeats them; and makes an empty batch of a second call. An empty first one
+        is fine here too.
         """
+        asynchronous = bool(options.pop("async", asynchronous))
+        if options:
+            raise TypeError(f"a batch knows no option {next(iter(options))!r}")
+        if oneway and asynchronous:
+            raise PyroError("a batch that is called one-way has no results to come later")
         if self._was_called and not self._calls:
             raise PyroError(
                 "this batch was called already and has forgotten its calls: record new ones first, "
@@ -114,6 +137,8 @@ class BatchProxy:
         calls = self._calls.copy()
         self._calls.clear()
         self._was_called = True
+        if asynchronous:
+            return start_batch(self._proxy, calls, _unwrapped)
         results = self._proxy._pyroInvokeBatch(calls, oneway)
         return None if oneway else _unwrapped(results)
 

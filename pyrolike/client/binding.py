@@ -21,6 +21,8 @@ from pyrolike.callcontext import get_state
 from pyrolike.configure import config
 from pyrolike.errors import ConnectionClosedError, ProtocolError, PyroError, TimeoutError
 from pyrolike.protocol import DIALECTS, V48, V502, Pyro4Dialect
+from pyrolike.transport import check_socket
+from pyrolike.uri import PROTOCOLS, URI
 
 from .channel import seconds_until
 from .connecting import WireSettings, adopt_socket, get_deadline, open_channel
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
     from pyrolike.protocol import Dialect
     from pyrolike.transport import SocketConnection
-    from pyrolike.uri import URI
 
     from .channel import Channel
 
@@ -41,6 +42,8 @@ log = logging.getLogger("pyrolike.client")
 
 CONNECTED_SOCKET = "<<connected-socket>>"
 """Host in the uri of a proxy that was given a connected socket; Pyro's words."""
+
+URI_BEGINNINGS = tuple(f"{protocol}:" for protocol in PROTOCOLS)
 
 
 class Binding:
@@ -274,11 +277,14 @@ class Binding:
         self.connection.settimeout(None)  # each call has its own
 
     def release(self) -> None:
-        """Close the connection, if there is one. Calls in flight fail; the next connects anew."""
+        """Let go of the connection, if there is one. The next call connects anew.
+
+        Calls in flight fail; if all of them are asynchronous, they go on until they are done.
+        """
         channel, self.channel, self.connection = self.channel, None, None
         if channel is not None:
             self._last_seq = channel.seq
-            channel.close()
+            channel.release()
 
     @contextlib.contextmanager
     def _connecting(self, deadline: float | None) -> Iterator[float | None]:
@@ -340,6 +346,23 @@ class Binding:
         log.debug("connected to %s", uri)
         self.channel, self.connection = channel, connection
         return channel
+
+
+def make_connected_uri(object_id: Any, sock: Any) -> URI:
+    """Return the uri of an object at the other end of a connected socket.
+
+    Raises:
+        TypeError: *object_id* is no text, or *sock* no socket.
+        ValueError: *object_id* is a whole uri: that says where to connect, which is done already.
+    """
+    check_socket(sock)
+    if isinstance(object_id, URI) or str(object_id).upper().startswith(URI_BEGINNINGS):
+        raise ValueError(
+            f"with a connected_socket a proxy is given the object's id, not the uri {object_id}"
+        )
+    if not isinstance(object_id, str):
+        raise TypeError(f"the id of an object is a text, not {type(object_id).__name__}")
+    return URI(f"PYRO:{object_id}@{CONNECTED_SOCKET}:0")
 
 
 def _why_unconnected(was_lost: bool) -> str:

@@ -11,7 +11,7 @@ How a call runs:
    sends.
 2. It tries to get the read lock. Who gets it leads: reads message after message, gives those of
    others to their owners, and returns with its own.
-3. Who does not get it enters a `_Waiter` in the table and sleeps until its reply, or the
+3. Who does not get it enters a `Waiter` in the table and sleeps until its reply, or the
    leadership, is handed to it.
 
 A leader gives the read lock back *before* it looks for a sleeper to promote, and a sleeper enters
@@ -22,6 +22,9 @@ A sequence number has 16 bits and comes round again. A number is therefore not u
 is pending, and the number of a call that was given up (timeout, interrupt) stays in the table
 until its late reply has come and was dropped. After that the channel is *retired*: calls in flight
 finish on it, new ones open a new connection, and the last to leave closes it.
+
+An asynchronous call has no thread, and stands in a table of its own: there may be thousands, which
+nobody must look through who looks for a sleeper. ``attending`` tells who reads for them.
 
 Locks, in the order they are taken: ``_read_lock`` (the reader and its bytes), ``_send_lock`` (the
 sequence number, what goes out), ``_table_lock`` (waiters in the table, ``failure``, ``is_usable``).
@@ -38,13 +41,16 @@ import builtins
 import math
 import threading
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pyrolike._forking import OpenLock, tell_of_forks
 from pyrolike.errors import CommunicationError, ConnectionClosedError, ProtocolError, TimeoutError
 from pyrolike.protocol import Message, MessageReader, MessageType
 from pyrolike.transport import CHUNK, JOINABLE, transfer_fault, wait_readable
+
+from .attending import DESK, Attendance
+from .pending import ABANDONED, Abandoned, Ticket, Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +62,12 @@ REPLIES = frozenset({MessageType.RESULT})
 INVOKE = MessageType.INVOKE
 FOR_EVER = math.inf
 
+MOST_TICKETS = 0xF000
+"""Asynchronous calls in flight: some of the 65,536 numbers are left for the others."""
+
+ROOM_INTERVAL = 0.002
+"""Seconds between two looks whether there are fewer again."""
+
 
 class UnsentError(ConnectionClosedError):
     """A call found its channel closed before anything was sent: it is safe to try another one.
@@ -65,29 +77,6 @@ class UnsentError(ConnectionClosedError):
     """
 
     deadline: float | None = None
-
-
-class _Waiter:
-    """A call whose thread sleeps. Its reply, or the leadership, arrives by releasing `wake`."""
-
-    __slots__ = ("reply", "wake")
-
-    def __init__(self) -> None:
-        self.reply: Message | None = None
-        self.wake = threading.Lock()
-        self.wake.acquire()
-
-    def rouse(self) -> None:
-        """Wake the sleeper; the channel's table lock is held."""
-        if self.wake.locked():
-            self.wake.release()
-
-
-class _Abandoned:
-    """Stands in the table for a call nobody waits for any more."""
-
-
-ABANDONED = _Abandoned()
 
 
 class Channel:
@@ -108,6 +97,7 @@ class Channel:
 
     __slots__ = (
         "__weakref__",
+        "_attendance",
         "_pending",
         "_read_lock",
         "_reader",
@@ -115,6 +105,7 @@ class Channel:
         "_send",
         "_send_lock",
         "_table_lock",
+        "_tickets",
         "_wait_readable",
         "_write_head",
         "connection",
@@ -143,13 +134,16 @@ class Channel:
         self._send_lock: Any = threading.Lock()
         self._read_lock: Any = threading.Lock()
         self._table_lock: Any = threading.Lock()
-        # Sequence number to: None, its thread is awake; a waiter; its reply; or ABANDONED.
-        self._pending: dict[int, _Waiter | Message | _Abandoned | None] = {}
+        # Sequence number to: None, its thread is awake; its reply; or what `pending` has.
+        self._pending: dict[int, Waiter | Message | Abandoned | None] = {}
+        self._tickets: dict[int, Ticket] = {}
+        self._attendance = Attendance()
         tell_of_forks(self)
 
     def __repr__(self) -> str:
         state = "open" if self.is_usable else "closed" if self.failure else "retired"
-        return f"<Channel {state}, {len(self._pending)} calls in flight, {self.connection!r}>"
+        count = len(self._pending.keys() - {DESK}) + len(self._tickets)
+        return f"<Channel {state}, {count} calls in flight, {self.connection!r}>"
 
     def set_max_message_size(self, size: int) -> None:
         """Limit replies to *size* bytes from the next one on."""
@@ -226,6 +220,84 @@ class Channel:
             self._fail(fault)
             raise
 
+    def begin(
+        self,
+        serializer_id: int,
+        flags: int,
+        payload: bytes,
+        annotations: Mapping[str, Any] | None,
+        correlation_id: bytes | None,
+        timeout: float | None,
+        ticket: Ticket,
+    ) -> None:
+        """Send a call whose reply *ticket* gets, in a thread of the background.
+
+        Waits while `MOST_TICKETS` are in flight. Once this has returned, the ticket gets a reply or
+        a fault, for sure and once. Other arguments and the errors are those of `exchange`; after an
+        error the ticket gets nothing.
+        """
+        ticket.deadline = deadline = None if timeout is None else monotonic() + timeout
+        attendance = self._attendance
+        try:
+            if len(attendance.open) >= MOST_TICKETS:
+                self._wait_for_room(deadline)
+            with self._table_lock:
+                attendance.open[ticket] = None
+            if deadline is not None and self._send_lock.locked():
+                self._wait_for_turn(deadline)
+            seq = self._post(
+                serializer_id, flags, payload, annotations, correlation_id, True, deadline, ticket
+            )
+            if self.failure is not None:
+                self._tickets.pop(seq, None)  # the end came before it was in the table
+        except Exception as fault:
+            if isinstance(fault, UnsentError):
+                fault.deadline = deadline
+            if self._withdraw(ticket):
+                self._leave(None)
+                raise
+        except BaseException as fault:
+            self._withdraw(ticket)
+            self._fail(fault)
+            raise
+        attendance.attend(self, deadline)
+        if not self.is_usable:
+            self._pass_lead()
+
+    def _wait_for_room(self, deadline: float | None) -> None:
+        """Wait until fewer asynchronous calls are in flight."""
+        while len(self._attendance.open) >= MOST_TICKETS and self.is_usable:
+            if deadline is not None and monotonic() >= deadline:
+                raise TimeoutError("sending: timeout, too many calls are in flight")
+            sleep(ROOM_INTERVAL)
+
+    def _withdraw(self, ticket: Ticket) -> bool:
+        """Take back a ticket that was not sent; False if it knows of the channel's end already."""
+        with self._table_lock:
+            self._attendance.open.pop(ticket, None)
+        return ticket.fault is None
+
+    def release(self) -> None:
+        """Let go of the channel: synchronous calls in flight fail, asynchronous ones go on.
+
+        They do so only if there are no synchronous ones, which hold the connection; and not on a
+        socket that the program has connected, which it gets back now.
+        """
+        with self._table_lock:
+            has_only_tickets = (
+                bool(self._attendance.open)
+                and not self.connection.keep_open
+                and not self._send_lock.locked()
+                and all(
+                    number == DESK or entry is ABANDONED
+                    for number, entry in list(self._pending.items())
+                )
+            )
+        if has_only_tickets:
+            self.retire()
+        else:
+            self.close()
+
     def retire(self) -> None:
         """Take no further calls. The connection closes when the last call in flight is done."""
         with self._table_lock:
@@ -245,8 +317,10 @@ class Channel:
         if self.failure is None:
             self.failure = ConnectionClosedError("the connection belongs to the parent process")
         for entry in self._pending.values():
-            if isinstance(entry, _Waiter):
+            if isinstance(entry, Waiter):
                 entry.rouse()  # it may be ours: a signal handler can fork
+        self._tickets.clear()
+        self._attendance = Attendance()  # what its tickets belong to knows of the fork itself
 
     def _post(
         self,
@@ -257,12 +331,13 @@ class Channel:
         correlation_id: bytes | None,
         has_reply: bool,
         deadline: float | None = None,
+        ticket: Ticket | None = None,
     ) -> int:
         """Take a number and send. Returns the number; it is in the table if a reply will come."""
         size = len(payload)
         with self._send_lock:
             seq = (self.seq + 1) & 0xFFFF
-            while seq in self._pending:
+            while seq in self._pending or seq in self._tickets:
                 seq = (seq + 1) & 0xFFFF
             head = self._write_head(
                 INVOKE, serializer_id, flags, seq, payload, annotations, correlation_id
@@ -270,7 +345,9 @@ class Channel:
             if not self.is_usable:
                 raise UnsentError("the connection is closed")
             self.seq = seq
-            if has_reply:
+            if ticket is not None:
+                self._tickets[seq] = ticket
+            elif has_reply:
                 self._pending[seq] = None
             try:
                 if deadline is not None:
@@ -279,13 +356,16 @@ class Channel:
                     self._send(head + payload)
                 else:
                     self.connection.send_parts(head, payload)
-            except OSError as fault:
+            except BaseException as fault:
+                if ticket is not None:
+                    self._withdraw(ticket)  # its sender tells it, and more exactly
+                    self._tickets.pop(seq, None)
+                # Part of the message may be out: nothing sensible can follow it.
+                if not isinstance(fault, OSError):
+                    self._fail(fault)
+                    raise
                 self._fail(transfer_fault(fault, "sending"))
                 raise transfer_fault(fault, "sending") from fault
-            except BaseException as fault:
-                # Part of the message may be out: nothing sensible can follow it.
-                self._fail(fault)
-                raise
         return seq
 
     def _send_before(self, deadline: float, head: bytes, payload: bytes) -> None:
@@ -327,7 +407,7 @@ class Channel:
 
     def _follow(self, seq: int, deadline: float | None) -> Message:
         """Sleep until the reply to *seq* was delivered, or lead if nobody else does."""
-        waiter = _Waiter()
+        waiter = Waiter()
         with self._table_lock:
             entry = self._pending[seq]
             if isinstance(entry, Message):
@@ -353,7 +433,7 @@ class Channel:
                 self._leave(seq)
                 raise
 
-    def _sleep(self, waiter: _Waiter, deadline: float | None) -> None:
+    def _sleep(self, waiter: Waiter, deadline: float | None) -> None:
         if not waiter.wake.acquire(timeout=seconds_until(deadline)):
             raise TimeoutError("receiving: timeout")
 
@@ -433,11 +513,13 @@ class Channel:
             entry = self._pending.get(message.seq, message)
             if entry is None:
                 self._pending[message.seq] = message
-            elif isinstance(entry, _Waiter) and entry.reply is None:
+            elif isinstance(entry, Waiter) and entry.reply is None:
                 entry.reply = message
                 entry.rouse()
             elif entry is ABANDONED:
                 del self._pending[message.seq]
+            elif entry is message and (ticket := self._tickets.pop(message.seq, None)) is not None:
+                self._attendance.take(self, ticket, message, None)
             else:
                 raise ProtocolError(
                     f"invalid sequence number: a reply numbered {message.seq} belongs to no call"
@@ -447,7 +529,7 @@ class Channel:
         """Wake one sleeper, so that it leads; the last to leave a retired channel closes it."""
         with self._table_lock:
             for entry in list(self._pending.values()):
-                if isinstance(entry, _Waiter) and entry.reply is None:
+                if isinstance(entry, Waiter) and entry.reply is None:
                     entry.rouse()
                     return
             is_done = not self.is_usable and self._is_idle()
@@ -473,7 +555,10 @@ class Channel:
         """Whether nobody waits for a reply, or is sending. The table lock is held."""
         if self._send_lock.locked():
             return False  # who sends comes to `_pass_lead` later
-        return all(entry is ABANDONED for entry in list(self._pending.values()))
+        if self._attendance.open:
+            return False
+        # Who reads for calls that nobody waits for is no call itself.
+        return all(entry is ABANDONED for seq, entry in list(self._pending.items()) if seq != DESK)
 
     def _fail(self, fault: BaseException) -> None:
         """End the channel: everybody who waits is woken and finds the failure."""
@@ -482,8 +567,11 @@ class Channel:
             if self.failure is None:
                 self.failure = _failure_for_others(fault)
             for entry in list(self._pending.values()):
-                if isinstance(entry, _Waiter):
+                if isinstance(entry, Waiter):
                     entry.rouse()
+            self._tickets.clear()
+            for ticket in list(self._attendance.open):
+                self._attendance.take(self, ticket, None, _failure_of_call(self.failure))
         if self._read_lock.locked() or self._send_lock.locked():
             # Somebody uses the descriptor, perhaps we ourselves. Were it closed now, its number
             # could become that of a new connection, and that be read from in place of this one.
@@ -495,9 +583,7 @@ class Channel:
     @staticmethod
     def _raise_failure(cause: CommunicationError) -> NoReturn:
         """Raise for a call that fails because another one, or a release, ended the channel."""
-        if isinstance(cause, ProtocolError):
-            raise ProtocolError(f"another call on this connection failed: {cause}") from cause
-        raise ConnectionClosedError(str(cause)) from cause
+        raise _failure_of_call(cause) from cause
 
 
 def _failure_for_others(fault: BaseException) -> CommunicationError:
@@ -510,6 +596,13 @@ def _failure_for_others(fault: BaseException) -> CommunicationError:
     if isinstance(fault, CommunicationError):
         return ConnectionClosedError(str(fault))
     return ConnectionClosedError(f"connection lost: {fault!r}")
+
+
+def _failure_of_call(cause: CommunicationError) -> CommunicationError:
+    """Return the error of a call that fails because its channel has ended."""
+    if isinstance(cause, ProtocolError):
+        return ProtocolError(f"another call on this connection failed: {cause}")
+    return ConnectionClosedError(str(cause))
 
 
 def seconds_until(deadline: float | None) -> float:

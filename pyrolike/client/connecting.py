@@ -54,7 +54,7 @@ from .channel import Channel
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from pyrolike.configure import Configuration
     from pyrolike.protocol import Dialect
@@ -111,6 +111,8 @@ class WireSettings:
             name,
             bytes_repr=config.SERPENT_BYTES_REPR,
             json_module=config.JSON_MODULE,
+            pickle_protocol=config.PICKLE_PROTOCOL_VERSION,
+            dill_protocol=config.DILL_PROTOCOL_VERSION,
             tags=dialect.tags,
         )
         compress, log_wire = config.COMPRESSION, config.LOGWIRE
@@ -426,8 +428,15 @@ def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> tuple[Any
     return content.get("handshake"), content["meta"]
 
 
-def codec_of(message: Message, settings: WireSettings) -> SerializerBase:
+def codec_of(
+    message: Message, settings: WireSettings, allowed: Collection[str] = ()
+) -> SerializerBase:
     """Return the serializer a message was written with, if the peer may use it here.
+
+    Args:
+        message: The message.
+        settings: Those of this side.
+        allowed: Names of serializers that may be used beside the harmless ones.
 
     Raises:
         SerializeError: It is unknown, or one that could execute code and that this side does not
@@ -436,7 +445,7 @@ def codec_of(message: Message, settings: WireSettings) -> SerializerBase:
     if message.serializer_id == settings.number:
         return settings.codec
     name = V502.serializer_names.get(message.serializer_id)
-    if name not in SAFE_SERIALIZERS:
+    if name is None or (name not in SAFE_SERIALIZERS and name not in allowed):
         raise SerializeError(
             f"the answer came in {name or f'unknown serializer {message.serializer_id}'}, "
             f"this side uses {settings.codec.name}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,14 @@ from pyrolike.serializers import SerializedBlob
 
 from .binding import Binding
 from .channel import UnsentError
-from .connecting import WireSettings, check_size, codec_of, log_message, log_received
+from .connecting import (
+    WireSettings,
+    check_size,
+    codec_of,
+    get_deadline,
+    log_message,
+    log_received,
+)
 from .iterator import StreamResultIterator
 
 if TYPE_CHECKING:
@@ -44,7 +52,9 @@ if TYPE_CHECKING:
     from pyrolike.protocol.message import Bytes
     from pyrolike.uri import URI
 
+    from .asynchronous import Courier
     from .channel import Channel
+    from .pending import Ticket
 
 SPECIAL_REPLY = Flag.EXCEPTION | Flag.COMPRESSED | Flag.ITEMSTREAMRESULT
 
@@ -63,7 +73,9 @@ class Link(Binding):
     Attributes:
         max_retries: How often a call is repeated after its connection was lost or it timed out.
         is_plain: Whether remote methods may come here at once: the proxy's class overrides nothing
-            on the way of a call.
+            on the way of a call, and calls are not asynchronous.
+        is_asynchronous: Whether remote methods give a `FutureResult`.
+        courier: Sends the asynchronous calls, once there were some; or None.
         owner: Weak reference to the proxy if its class overrides something that iterators need
             too; or None.
         stream_window: Items of a stream fetched at once; None follows the setting.
@@ -74,7 +86,9 @@ class Link(Binding):
     __slots__ = (
         "_needs_care",
         "_wants_raw_replies",
+        "courier",
         "forgotten_streams",
+        "is_asynchronous",
         "is_plain",
         "max_retries",
         "owner",
@@ -85,6 +99,8 @@ class Link(Binding):
         super().__init__(uri)
         self.max_retries: int = config.MAX_RETRIES
         self.is_plain = True
+        self.is_asynchronous = False
+        self.courier: Courier | None = None
         self.owner: Callable[[], object] | None = None
         self.stream_window: int | None = None
         self.forgotten_streams: deque[str] = deque()
@@ -95,6 +111,7 @@ class Link(Binding):
     def after_fork(self) -> None:
         """Be without a connection, in a forked child; the next use makes one."""
         super().after_fork()
+        self.courier = None
         self.forgotten_streams.clear()  # the parent tells the daemon of them
 
     @property
@@ -198,6 +215,50 @@ class Link(Binding):
             # Another thread's call gave the channel up between our look at it and our sending.
             return self.invoke(method, vargs, kwargs, flags, object_id, fault.deadline)
 
+    def begin(
+        self,
+        ticket: Ticket,
+        method: str,
+        vargs: Any,
+        kwargs: dict[str, Any] | None,
+        flags: int = 0,
+    ) -> bool:
+        """Send a call whose reply *ticket* gets; connects first where there is no connection.
+
+        Other arguments and errors are those of `invoke`.
+
+        Returns:
+            Whether there will be a reply: none comes to a one-way call.
+
+        Raises:
+            UnsentError: The connection ended between our look at it and our sending: try again.
+        """
+        channel, timeout = self.channel, self.timeout
+        if channel is None or not channel.is_usable or self.forgotten_streams:
+            channel, timeout = self._get_ready(None)
+        settings = self._settings
+        if settings.revision != config.revision:
+            settings = self._refresh_settings()
+        if method in self.oneway:
+            flags |= Flag.ONEWAY
+        number, more_annotations = settings.number, None
+        if len(vargs) == 1 and type(vargs[0]) is SerializedBlob:
+            flags |= Flag.KEEPSERIALIZED
+            number, payload, more_annotations = self._pack_blob(
+                settings, self._object_id, method, vargs[0], kwargs
+            )
+        else:
+            payload = settings.codec.dumpsCall(self._object_id, method, vargs, kwargs)
+        flags, payload, annotations, correlation_id = self._prepare(
+            channel, settings, number, flags, payload, more_annotations
+        )
+        if flags & Flag.ONEWAY:
+            channel.post(number, flags, payload, annotations, correlation_id, timeout)
+            return False
+        ticket.read = partial(self._take_reply, channel, settings, number)
+        channel.begin(number, flags, payload, annotations, correlation_id, timeout, ticket)
+        return True
+
     def _transact(
         self,
         channel: Channel,
@@ -209,6 +270,32 @@ class Link(Binding):
         extra_annotations: Mapping[str, Any] | None = None,
     ) -> Any:
         """Send one serialized call and return the value of its reply."""
+        state = get_state()
+        flags, payload, annotations, correlation_id = self._prepare(
+            channel, settings, number, flags, payload, extra_annotations
+        )
+        if flags & Flag.ONEWAY:
+            with state.waiting():
+                channel.post(number, flags, payload, annotations, correlation_id, timeout)
+            return None
+        state.check_callee(channel.connection.sock.getpeername)
+        with state.waiting():
+            reply = channel.exchange(number, flags, payload, annotations, correlation_id, timeout)
+        return self._take_reply(channel, settings, number, reply)
+
+    def _prepare(
+        self,
+        channel: Channel,
+        settings: WireSettings,
+        number: int,
+        flags: int,
+        payload: bytes,
+        extra_annotations: Mapping[str, Any] | None,
+    ) -> tuple[int, bytes, Mapping[str, Any] | None, bytes | None]:
+        """Return flags, payload, annotations and correlation id of a call as they are to be sent.
+
+        The calling thread's context forgets what came with its last reply.
+        """
         state = get_state()
         annotations: Mapping[str, Any] | None = state.outgoing
         if self.get_annotations is not None:
@@ -230,14 +317,13 @@ class Link(Binding):
                 next_seq = (channel.seq + 1) & 0xFFFF  # if no other thread is quicker
                 parts = number, flags, next_seq, payload, annotations, correlation_id
                 log_message("sending", MessageType.INVOKE, *parts)
-        if flags & Flag.ONEWAY:
-            with state.waiting():
-                channel.post(number, flags, payload, annotations, correlation_id, timeout)
-            return None
-        state.check_callee(channel.connection.sock.getpeername)
-        with state.waiting():
-            reply = channel.exchange(number, flags, payload, annotations, correlation_id, timeout)
-        state.response_received = reply.annotations
+        return flags, payload, annotations, correlation_id
+
+    def _take_reply(
+        self, channel: Channel, settings: WireSettings, number: int, reply: Message
+    ) -> Any:
+        """Show the annotations of a reply to all who want them, and return its value."""
+        get_state().response_received = reply.annotations
         if self.on_annotations is not None and reply.annotations:
             self.on_annotations(reply.annotations, reply.type)
         return self._read_reply(channel, settings, number, reply)
@@ -280,7 +366,10 @@ class Link(Binding):
             stream_id = reply.annotations.get(STREAM_ID)
             if stream_id is not None:
                 return self._make_iterator(stream_id, reply.annotations.get(STREAM_WINDOW))
-        codec = codec_of(reply, settings)
+        # A call that went in another serializer was a blob, and the answer to it comes like that.
+        # This program may have received it by accepting a serializer that could run code; then, and
+        # only then, it reads that in the answer too.
+        codec = codec_of(reply, settings, allowed=config.SERIALIZERS_ACCEPTED)
         if reply.flags & Flag.EXCEPTION:
             # In no variable here: the traceback would hold it, and it the traceback.
             raise_remote(codec.loads(reply.payload))
@@ -324,14 +413,23 @@ class Link(Binding):
         timeout: float | None,
     ) -> Any:
         """Call a method with a blob, which is not opened; in the serializer it was written with."""
-        if kwargs:
-            raise SerializeError("a SerializedBlob must be the only argument of a call")
-        number, payload, annotations = pack_blob(
-            settings.codec, settings.number, object_id, method, blob
-        )
+        number, payload, annotations = self._pack_blob(settings, object_id, method, blob, kwargs)
         return self._transact(
             channel, settings, number, flags | Flag.KEEPSERIALIZED, payload, timeout, annotations
         )
+
+    @staticmethod
+    def _pack_blob(
+        settings: WireSettings,
+        object_id: str,
+        method: str,
+        blob: SerializedBlob,
+        kwargs: dict[str, Any] | None,
+    ) -> tuple[int, bytes, Mapping[str, Any]]:
+        """Return serializer number, payload and annotation of a call with a blob."""
+        if kwargs:
+            raise SerializeError("a SerializedBlob must be the only argument of a call")
+        return pack_blob(settings.codec, settings.number, object_id, method, blob)
 
     # -- before a call ----------------------------------------------------------------------------
 
@@ -342,21 +440,33 @@ class Link(Binding):
             if not self.has_metadata:
                 self.set_metadata(self.fetch_metadata())
 
-    def fetch_metadata(self, object_id: str | None = None) -> Mapping[str, Collection[str]]:
-        """Ask the daemon what an object exposes; connects if needed."""
+    def fetch_metadata(
+        self, object_id: str | None = None, deadline: float | None = None
+    ) -> Mapping[str, Collection[str]]:
+        """Ask the daemon what an object exposes; connects if needed.
+
+        Args:
+            object_id: Of which; None for this one.
+            deadline: As for `invoke`.
+        """
         if object_id is None:
-            self.connect()  # only then a logical uri has an object id
+            self.connect(deadline)  # only then a logical uri has an object id
         target = object_id or self._object_id
         metadata: Mapping[str, Collection[str]] = self.invoke(
-            "get_metadata", [target], {}, object_id=DAEMON_NAME
+            "get_metadata", [target], {}, object_id=DAEMON_NAME, deadline=deadline
         )
         return metadata
 
     def adopt(self, sock: socket.socket) -> None:
-        """Use a socket that somebody else connected, and ask over it for the metadata."""
+        """Use a socket that somebody else connected, and ask over it for the metadata.
+
+        Raises:
+            TimeoutError: Nobody has answered within the timeout, or CONNECT_TIMEOUT.
+        """
         super().adopt(sock)
         if config.METADATA:
-            self.set_metadata(self.fetch_metadata())
+            deadline = get_deadline(self.timeout or config.CONNECT_TIMEOUT)
+            self.set_metadata(self.fetch_metadata(deadline=deadline))
 
     def _get_ready(self, deadline: float | None) -> tuple[Channel, float | None]:
         """Return a channel for a call, and the seconds that are left for it.

@@ -24,15 +24,16 @@ from pyrolike.protocol import Flag, key_bytes
 from pyrolike.serializers import register_pyro_class
 from pyrolike.uri import URI
 
+from .asynchronous import AsyncMethod
 from .batches import BatchProxy
-from .binding import CONNECTED_SOCKET
+from .binding import make_connected_uri
 from .connecting import SAFE_SERIALIZERS
 from .link import Link
 from .methods import RemoteMethod
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from ssl import SSLContext
     from types import TracebackType
 
@@ -74,8 +75,10 @@ class Proxy:
             search for a name server.
 
     Raises:
-        TypeError: *uri* is neither text nor URI.
+        TypeError: *uri* is neither text nor URI, or *connected_socket* is no socket.
+        ValueError: *uri* is a uri although there is a *connected_socket*.
         PyroError: The text is no uri.
+        TimeoutError: Nobody answers at the other end of *connected_socket*.
         SerializeError: The setting SERIALIZER names an unknown serializer.
 
     Pyro: Pyro5 lets only the thread that owns a proxy use it; here nobody owns one.
@@ -98,7 +101,7 @@ class Proxy:
         ssl: SSLContext | None = None,
     ) -> None:
         if connected_socket is not None:
-            uri = URI(f"PYRO:{uri}@{CONNECTED_SOCKET}:0")
+            uri = make_connected_uri(uri, connected_socket)
         if not isinstance(uri, (str, URI)):
             raise TypeError(f"expected a URI or its text, not {type(uri).__name__}")
         self._pyroSetUp(URI(uri))
@@ -133,20 +136,33 @@ class Proxy:
             raise AttributeError("this proxy is not set up: call super().__init__(uri) first")
         link = self._pyroLink
         if name in link.methods:
-            invoke = link.invoke if link.is_plain else self._pyroInvoke
-            return RemoteMethod(link, invoke, name)
+            if link.is_plain:
+                return RemoteMethod(link, link.invoke, name)
+            return self._pyroMakeMethod(name)
         if is_private_attribute(name) or name in NEVER_REMOTE:
             raise AttributeError(
                 f"{type(self).__name__!r} has no attribute {name!r}, and it is private"
             )
         if not link.has_metadata:
             if not config.METADATA:
-                return RemoteMethod(link, self._pyroInvoke, name)
+                return self._pyroMakeMethod(name)
             link.ensure_metadata()
             return self.__getattr__(name)
         if name in link.attrs:
             return self._pyroInvoke(GET_ATTRIBUTE, (name,), None)
         raise AttributeError(f"remote object at {link.uri} has no exposed attribute {name!r}")
+
+    def _pyroMakeMethod(self, name: str) -> RemoteMethod:
+        """Return a method that is not called in the usual way."""
+        link = self._pyroLink
+        if link.is_asynchronous:
+            return AsyncMethod(link, self._pyroInvoke, name, is_plain=self._pyroIsPlain)
+        return RemoteMethod(link, self._pyroInvoke, name)
+
+    def _pyroOperator(self, name: str) -> Callable[..., Any]:
+        """Return a method whose result an operator of Python's waits for."""
+        method: RemoteMethod = self.__getattr__(name)
+        return method.synchronous() if isinstance(method, AsyncMethod) else method
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith(OWN_PREFIX):
@@ -190,13 +206,13 @@ class Proxy:
         raise TypeError(f"remote object at {self._pyroUri} does not expose __len__")
 
     def __getitem__(self, key: Any) -> Any:
-        return self.__getattr__("__getitem__")(key)
+        return self._pyroOperator("__getitem__")(key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self.__getattr__("__setitem__")(key, value)
+        self._pyroOperator("__setitem__")(key, value)
 
     def __delitem__(self, key: Any) -> None:
-        self.__getattr__("__delitem__")(key)
+        self._pyroOperator("__delitem__")(key)
 
     def __iter__(self) -> Iterator[Any]:
         if self._pyroOffers("__iter__"):
@@ -205,7 +221,7 @@ class Proxy:
             except AttributeError:
                 if self._pyroLink.has_metadata:
                     raise
-        return _iterate_by_index(self.__getattr__("__getitem__"))
+        return _iterate_by_index(self._pyroOperator("__getitem__"))
 
     def __contains__(self, item: Any) -> bool:
         if self._pyroOffers("__contains__"):
@@ -285,6 +301,7 @@ class Proxy:
         other._pyroStreamWindow = self._pyroStreamWindow
         other._pyroLink.tls = self._pyroLink.tls
         other._pyroLink.speak(self._pyroLink.version, self._pyroLink.hmac_key)
+        other._pyroAsync(self._pyroLink.is_asynchronous)
         return other
 
     # -- Pyro's names -----------------------------------------------------------------------------
@@ -412,11 +429,16 @@ class Proxy:
 
     @property
     def _pyroMaxRetries(self) -> int:
-        """How often a call is repeated after its connection was lost or it timed out."""
+        """How often a call is repeated after its connection was lost or it timed out.
+
+        Assigning what is no whole number of 0 or more raises ValueError.
+        """
         return self._pyroLink.max_retries
 
     @_pyroMaxRetries.setter
     def _pyroMaxRetries(self, count: int) -> None:
+        if type(count) is not int or count < 0:
+            raise ValueError(f"_pyroMaxRetries must be a whole number, 0 or more, not {count!r}")
         self._pyroLink.max_retries = count
 
     @property
@@ -509,6 +531,22 @@ class Proxy:
         """Return a `BatchProxy` for this proxy."""
         return BatchProxy(self)
 
+    def _pyroAsync(self, asynchronous: bool = True) -> Self:
+        """Have remote methods return at once, with a `FutureResult`, from now on; or not any more.
+
+        Attributes, operators and batches stay as they are. A copy of the proxy is asynchronous too,
+        one that was pickled or sent to others is not.
+
+        Returns:
+            This proxy.
+
+        Pyro: returns None in the end, and a copy in the beginning of Pyro4; Pyro5 has none of it.
+        """
+        link = self._pyroLink
+        link.is_asynchronous = bool(asynchronous)
+        link.is_plain = self._pyroIsPlain and not asynchronous
+        return self
+
     def _pyroGetMetadata(
         self,
         objectId: str | None = None,
@@ -546,7 +584,7 @@ def _blank(clazz: type[Proxy]) -> Proxy:
     return clazz.__new__(clazz)
 
 
-def _iterate_by_index(item_at: RemoteMethod) -> Iterator[Any]:
+def _iterate_by_index(item_at: Callable[..., Any]) -> Iterator[Any]:
     for index in itertools.count():
         try:
             item = item_at(index)

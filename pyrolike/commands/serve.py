@@ -31,7 +31,7 @@ from pyrolike.errors import PyroError
 from pyrolike.objects import expose
 from pyrolike.objects.exposure import EXPOSED, is_private_attribute
 from pyrolike.server import Daemon
-from pyrolike.server.serving import until_terminated
+from pyrolike.server.signals import until_terminated
 from pyrolike.uri import URI
 from pyrolike.utils.registration import registered
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pyrolike.configure import config
 from pyrolike.constants import NAMESERVER_NAME
 from pyrolike.server import Daemon
-from pyrolike.server.serving import until_terminated
+from pyrolike.server.signals import until_terminated
 from pyrolike.uri import URI
 
 from .announce import BroadcastServer

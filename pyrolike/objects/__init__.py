@@ -5,7 +5,7 @@ access. Nothing on this floor knows sockets, clocks or settings.
 """
 
 from .daemon_object import DaemonObject
-from .dispatch import CallPolicy, Dispatcher
+from .dispatch import CallPolicy, Dispatcher, Interrupted
 from .exposure import behavior, callback, expose, oneway
 from .members import (
     Members,
@@ -23,6 +23,7 @@ __all__ = [
     "CallPolicy",
     "DaemonObject",
     "Dispatcher",
+    "Interrupted",
     "Members",
     "ObjectTable",
     "StreamTable",

@@ -99,6 +99,10 @@ Batch: TypeAlias = "tuple[object, Members, Any]"
 """A prepared batch: the object, what it offers, and triples of name and arguments."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Raised in a method from outside, to end its server; the text is for its caller."""
+
+
 class Dispatcher:
     """Answers requests to the objects of one daemon.
 
@@ -108,6 +112,7 @@ class Dispatcher:
         table: The objects.
         streams: Where iterators go that methods return.
         on_error: Called with (client, method, vargs, kwargs, exception) when a method raised.
+        on_failure: Called when a call has failed, for whatever reason; once for a batch.
 
     Attributes:
         policy: What the settings say; replaced when they change.
@@ -118,11 +123,13 @@ class Dispatcher:
         table: ObjectTable,
         streams: StreamTable,
         on_error: Callable[[Any, Any, Any, Any, BaseException], None],
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         self.policy = CallPolicy()
         self._table = table
         self._streams = streams
         self._on_error = on_error
+        self._on_failure = on_failure
         self._lent: set[int] = set()  # identities of the tracebacks that exceptions carry just now
 
     def answer(self, client: Any, codec: SerializerBase, message: Message) -> Reply:
@@ -150,6 +157,7 @@ class Dispatcher:
                     return 0, payload, None
             return self.finish(client, codec, result)
         except BaseException as fault:  # noqa: BLE001  SystemExit too: the caller gets to know it
+            self._on_failure()
             return self.fail(codec, fault)
 
     def prepare(self, client: Any, codec: SerializerBase, message: Message) -> Call:
@@ -253,7 +261,9 @@ class Dispatcher:
                 self._report(client, (name, method, vargs, kwargs), fault)
                 with self._dressed(fault) as (exception, _):
                     add(ExceptionWrapper(exception))
-                    return Flag.BATCH, self.finish(client, codec, results)[1], None
+                    _, payload, _ = self.finish(client, codec, results)
+                self._on_failure()
+                return Flag.BATCH, payload, None
         return Flag.BATCH, self.finish(client, codec, results)[1], None
 
     def _open_stream(self, client: Any, codec: SerializerBase, iterator: Iterator[Any]) -> Reply:
@@ -338,6 +348,8 @@ def _set_attribute(instance: object, require_expose: bool, name: str, value: obj
 def _told(fault: BaseException) -> PyroError:
     """Return an error that tells of one that cannot be sent itself."""
     text = _text_of(fault)
+    if isinstance(fault, Interrupted):
+        return CommunicationError(text)
     return PyroError(f"the remote method raised {type(fault).__name__}{': ' if text else ''}{text}")
 
 

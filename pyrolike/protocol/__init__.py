@@ -24,6 +24,7 @@ from .classic import (
     MSG_RESULT,
     ReceivingMessage,
     SendingMessage,
+    log_wiredata,
     recv_stub,
 )
 from .compression import compress, inflate, squeeze
@@ -70,6 +71,7 @@ __all__ = [
     "describe",
     "inflate",
     "key_bytes",
+    "log_wiredata",
     "recognise",
     "recv_stub",
     "squeeze",

@@ -7,6 +7,7 @@ them.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +18,7 @@ from .dialect import RECOGNISABLE_SIZE, TAG
 from .message import PING_SERIALIZER, Flag, Message, MessageType, UnexpectedTypeError
 from .reader import recognise
 from .v502 import V502
+from .wiredump import describe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -225,3 +227,24 @@ def recv_stub(
         raise UnexpectedTypeError(stub, frozenset(accepted_msgtypes))
     message.add_payload(connection.recv(size) if size else b"")
     return message
+
+
+def log_wiredata(logger: logging.Logger, text: str, msg: SendingMessage | ReceivingMessage) -> None:
+    """Log a message at debug level, in one line.
+
+    Args:
+        logger: Where to.
+        text: What to say before it.
+        msg: The message.
+    """
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
+    payload, annotations = msg.data, None
+    if isinstance(msg, ReceivingMessage):
+        annotations = msg.annotations
+    corr_id = msg.corr_id.bytes if msg.corr_id else None
+    logger.debug(
+        "%s: %s",
+        text,
+        describe(msg.type, msg.serializer_id, msg.flags, msg.seq, payload, annotations, corr_id),
+    )

@@ -7,6 +7,7 @@ from .base import SerializerBase
 from .blob import SerializedBlob
 from .classes import TAGS, register_pyro_class
 from .exceptions import ExceptionWrapper, all_exceptions
+from .extended_codec import CloudpickleSerializer, DillSerializer
 from .failures import UnserializableError
 from .json_codec import JsonSerializer
 from .marshal_codec import MarshalSerializer, load_marshal
@@ -17,6 +18,8 @@ from .serpent_codec import SerpentSerializer
 
 __all__ = [
     "TAGS",
+    "CloudpickleSerializer",
+    "DillSerializer",
     "ExceptionWrapper",
     "JsonSerializer",
     "MarshalSerializer",

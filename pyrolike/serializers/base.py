@@ -6,8 +6,11 @@ instance serves all threads. It reads no settings: what they decide is given to 
 
 from __future__ import annotations
 
+import zlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from pyrolike.errors import MessageTooLargeError, SerializeError
 
 from . import classes
 from .recreation import dict_to_class, recreate
@@ -20,6 +23,12 @@ Buffer: TypeAlias = "bytes | bytearray | memoryview"
 
 Call: TypeAlias = "tuple[str, str, Sequence[Any], Mapping[str, Any] | None]"
 """Object id, method name, positional and keyword arguments (None means none)."""
+
+WORTH_COMPRESSING = 200
+"""Bytes below which Pyro4 does not try to compress."""
+
+LARGEST = 1 << 30
+"""Most bytes that compressed data may open to in `SerializerBase.deserializeData`."""
 
 
 class SerializerBase(ABC):
@@ -95,6 +104,41 @@ class SerializerBase(ABC):
             SerializeError: As for :meth:`loads`; or the data is not a call.
             SecurityError: As for :meth:`loads`.
         """
+
+    def serializeData(self, data: Any, compress: bool = False) -> tuple[bytes, bool]:
+        """Encode a value as Pyro4's programs do it.
+
+        Returns:
+            The bytes, and whether they are compressed: only if *compress* asks for it and it helps.
+
+        Raises:
+            SerializeError: As for :meth:`dumps`.
+        """
+        return _squeeze(self.dumps(data), compress)
+
+    def serializeCall(
+        self,
+        obj: str,
+        method: str,
+        vargs: Sequence[Any],
+        kwargs: Mapping[str, Any] | None,
+        compress: bool = False,
+    ) -> tuple[bytes, bool]:
+        """Encode a call: :meth:`dumpsCall`, with the result of :meth:`serializeData`."""
+        return _squeeze(self.dumpsCall(obj, method, vargs, kwargs), compress)
+
+    def deserializeData(self, data: Buffer, compressed: bool = False) -> Any:
+        """Decode a value that :meth:`serializeData` has encoded.
+
+        Raises:
+            SerializeError: As for :meth:`loads`; or it is not compressed as it should be.
+            MessageTooLargeError: It opens to more than a gigabyte.
+        """
+        return self.loads(_open(data) if compressed else data)
+
+    def deserializeCall(self, data: Buffer, compressed: bool = False) -> Call:
+        """Decode a call that :meth:`serializeCall` has encoded."""
+        return self.loadsCall(_open(data) if compressed else data)
 
     def recreate_classes(self, literal: Any) -> Any:
         """Return decoded data with all class dicts in it turned into objects."""
@@ -177,3 +221,26 @@ class SerializerBase(ABC):
 
 def _settings(serializer: SerializerBase) -> dict[str, Any]:
     return {name: value for name, value in vars(serializer).items() if not name.startswith("_")}
+
+
+def _squeeze(data: bytes, compress: bool) -> tuple[bytes, bool]:
+    if compress and len(data) >= WORTH_COMPRESSING:
+        smaller = zlib.compress(data)
+        if len(smaller) < len(data):
+            return smaller, True
+    return data, False
+
+
+def _open(data: Buffer) -> bytes:
+    opener = zlib.decompressobj()
+    try:
+        opened = opener.decompress(data, LARGEST)
+    except zlib.error as problem:
+        raise SerializeError(f"the data is not compressed as it should be: {problem}") from problem
+    if opener.unconsumed_tail:
+        raise MessageTooLargeError(
+            f"compressed data opens to more than {LARGEST:,} bytes", limit=LARGEST
+        )
+    if not opener.eof:
+        raise SerializeError("the compressed data is not complete")
+    return opened

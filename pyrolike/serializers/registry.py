@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pickle import HIGHEST_PROTOCOL
 from typing import TYPE_CHECKING
 
 from pyrolike.errors import SerializeError
 
 from .classes import TAGS, register_maker
+from .extended_codec import CloudpickleSerializer, DillSerializer
 from .json_codec import STANDARD, JsonSerializer
 from .marshal_codec import MarshalSerializer
 from .msgpack_codec import MsgpackSerializer
@@ -23,14 +25,17 @@ _CLASSES: tuple[type[SerializerBase], ...] = (
     JsonSerializer,
     PickleSerializer,
     MsgpackSerializer,
+    DillSerializer,
+    CloudpickleSerializer,
 )
+
+_EXTRAS = frozenset({"msgpack", "dill", "cloudpickle"})
+"""Serializers that need a package, which is the extra's name, too."""
 
 
 def make_serializers() -> dict[str, SerializerBase]:
     """Return one of each serializer whose requirements are installed, by name."""
-    return {
-        cls.name: cls() for cls in _CLASSES if cls is not MsgpackSerializer or find_spec("msgpack")
-    }
+    return {cls.name: cls() for cls in _CLASSES if cls.name not in _EXTRAS or find_spec(cls.name)}
 
 
 class UnknownSerializerError(SerializeError, ValueError):
@@ -47,11 +52,18 @@ serializers_by_id: dict[int, SerializerBase] = {
 
 _with_bytes_repr = SerpentSerializer(bytes_repr=True)
 _with_modules: dict[str, JsonSerializer] = {}
+_with_protocols: dict[tuple[str, int], PickleSerializer] = {}
 _with_tags: dict[tuple[int, str], tuple[SerializerBase, SerializerBase]] = {}
 
 
 def get_serializer(
-    name: str, *, bytes_repr: bool = False, json_module: str = STANDARD, tags: str = TAGS[0]
+    name: str,
+    *,
+    bytes_repr: bool = False,
+    json_module: str = STANDARD,
+    pickle_protocol: int = HIGHEST_PROTOCOL,
+    dill_protocol: int = -1,
+    tags: str = TAGS[0],
 ) -> SerializerBase:
     """Return the serializer of that name; always the same object for the same arguments.
 
@@ -62,12 +74,15 @@ def get_serializer(
         json_module: Name of the module by which json is written and read. It is imported when the
             serializer is first used, which fails with a SerializeError if it is not fit for that.
             Means nothing to the other serializers.
+        pickle_protocol: What pickle and cloudpickle write; -1 is the newest.
+        dill_protocol: What dill writes; -1 is the newest.
         tags: The family of names to write for Pyro's own classes.
 
     Raises:
         SerializeError: There is none of that name, or what it needs is not installed.
     """
-    serializer = _find_variant(name, bytes_repr, json_module)
+    protocol = dill_protocol if name == "dill" else pickle_protocol
+    serializer = _find_variant(name, bytes_repr, json_module, protocol)
     if tags == serializer.tags:
         return serializer
     # By identity, and beside the original: a program may replace a serializer by one of its own.
@@ -77,7 +92,7 @@ def get_serializer(
     return _with_tags[key][1]
 
 
-def _find_variant(name: str, bytes_repr: bool, json_module: str) -> SerializerBase:
+def _find_variant(name: str, bytes_repr: bool, json_module: str, protocol: int) -> SerializerBase:
     serializer = serializers.get(name)
     if serializer is None:
         raise UnknownSerializerError(_missing(name))
@@ -86,7 +101,17 @@ def _find_variant(name: str, bytes_repr: bool, json_module: str) -> SerializerBa
     if json_module != STANDARD and type(serializer) is JsonSerializer:
         made = _with_modules.get(json_module)
         return made or _with_modules.setdefault(json_module, JsonSerializer(module=json_module))
+    if isinstance(serializer, PickleSerializer):
+        return _with_protocol(serializer, protocol)
     return serializer
+
+
+def _with_protocol(serializer: PickleSerializer, protocol: int) -> PickleSerializer:
+    if serializer.protocol == protocol or type(serializer) not in _CLASSES:
+        return serializer
+    key = serializer.name, protocol
+    made = _with_protocols.get(key)
+    return made or _with_protocols.setdefault(key, type(serializer)(protocol=protocol))
 
 
 def get_serializer_by_id(number: int) -> SerializerBase:
@@ -103,8 +128,8 @@ def get_serializer_by_id(number: int) -> SerializerBase:
 
 
 def _missing(name: str) -> str:
-    if name == MsgpackSerializer.name:
-        return "the msgpack serializer needs a package: pip install 'pyrolike[msgpack]'"
+    if name in _EXTRAS:
+        return f"the {name} serializer needs a package: pip install 'pyrolike[{name}]'"
     return f"there is no serializer {name!r}; known are {', '.join(serializers)}"
 
 

@@ -34,6 +34,8 @@ SHORTEST_POLL = 0.01
 CLOSING_SECONDS = 2.0
 """How long `close` waits for the clients' ends to be worked off before it closes them roughly."""
 
+SHORTEST_GRACE = 0.5
+"""Seconds that loops and threads with nothing to do are given at least to notice the end."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 EVERYWHERE = ("0.0.0.0", "::")
@@ -67,8 +69,8 @@ class Server(ABC):
         self.shown_host: str | None = None
         self.is_closed = False
         self._sessions: set[Session] = set()
-        self._past_calls = self._past_errors = 0  # of the sessions that have ended
-        self._sessions_changed = threading.Condition()  # guards the three
+        self._past_calls = 0  # of the sessions that have ended
+        self._sessions_changed = threading.Condition()  # guards the two
 
     @property
     @abstractmethod
@@ -132,15 +134,12 @@ class Server(ABC):
     def count_threads(self) -> ThreadCount:
         """Say what the threads do just now; never waits."""
 
-    def count_calls(self) -> tuple[int, int, int]:
-        """Return how many clients there are, and how many calls and errors so far."""
+    def count_calls(self) -> tuple[int, int]:
+        """Return how many clients there are, and how many calls so far."""
         # The lock is held for moments only: nothing is waited for and nothing is run in there.
         with self._sessions_changed:
-            calls, errors = self._past_calls, self._past_errors
-            for session in self._sessions:
-                calls += session.calls
-                errors += session.errors
-            return len(self._sessions), calls, errors
+            calls = self._past_calls + sum(session.calls for session in self._sessions)
+            return len(self._sessions), calls
 
     def is_own(self, address: Any) -> bool:
         """Whether *address*, host and port or a path, is where this server listens."""
@@ -185,7 +184,6 @@ class Server(ABC):
             if session in self._sessions:
                 self._sessions.remove(session)
                 self._past_calls += session.calls
-                self._past_errors += session.errors
             self._sessions_changed.notify_all()
 
     @property

@@ -24,6 +24,7 @@ from pyrolike.transport import (
     SocketFile,
     TlsSettings,
     TlsSocket,
+    check_socket,
     find_socket_file,
     listen_socket,
     listen_unix_socket,
@@ -111,6 +112,7 @@ def take_place(wishes: Wishes) -> Place:
             TLS needs is missing or wrong.
         ValueError: TLS is wished for without a certificate.
         PyroError: TLS is wished for, and the connected socket has none.
+        TypeError: It is no socket.
     """
     if wishes.connected_socket is not None:
         return _find_connected_place(wishes.connected_socket)
@@ -270,6 +272,7 @@ def _find_connected_place(sock: socket.socket) -> Place:
 
     Source: servers.md section 4; Pyro5's words for a socket without a name.
     """
+    check_socket(sock)
     if config.SSL and not isinstance(sock, ssl.SSLSocket):
         raise PyroError(
             "config.SSL is on: the connected_socket of a daemon must have TLS already, as an "

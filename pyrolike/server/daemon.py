@@ -7,6 +7,7 @@ Pyro's names, and the internals call them by these.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import weakref
@@ -18,7 +19,7 @@ from pyrolike.client import Proxy
 from pyrolike.configure import config
 from pyrolike.constants import DAEMON_NAME
 from pyrolike.errors import DaemonError, PyroError
-from pyrolike.objects import DaemonObject
+from pyrolike.objects import DaemonObject, Interrupted
 from pyrolike.protocol import key_bytes
 from pyrolike.serializers import SerializerBase, register_pyro_class
 from pyrolike.transport import family_str
@@ -26,6 +27,7 @@ from pyrolike.uri import URI
 
 from .building import Wishes, check_wishes, make_server, take_place
 from .service import Service
+from .signals import until_interrupted
 
 if TYPE_CHECKING:
     import socket
@@ -66,6 +68,7 @@ class Daemon:
         ValueError: The arguments or the thread-pool sizes contradict each other, or TLS is wanted
             without a certificate.
         PyroError: The setting SSL is on, and *connected_socket* has no TLS.
+        TypeError: *connected_socket* is no socket.
         SerializeError: The setting SERIALIZERS_ACCEPTED names an unknown serializer.
 
     Attributes:
@@ -91,6 +94,8 @@ class Daemon:
         ssl: SSLContext | None = None,
     ) -> None:
         self._pyroIsInherited = False  # in a forked child, from the parent
+        # Until when calls may go on because of a signal that has ended the request loop.
+        self._pyroSignalEnd: float | None = None
         wishes = Wishes(host, port, unixsocket, nathost, natport, connected_socket, ssl)
         check_wishes(wishes)
         self._pyroService = Service(self, Daemon.annotations)
@@ -230,14 +235,24 @@ class Daemon:
         its loop when the client has gone, or has sent what is no message.
 
         With the multiplex server, and on a connected socket, the calls run in this thread, one
-        after the other. Ctrl-C while a method runs is then an error of that method.
+        after the other. Ctrl-C interrupts a method that is running then: its caller gets a
+        CommunicationError, and the loop ends.
+
+        In the main thread, and where the program has no handler of its own for SIGINT, there is one
+        while the loop runs: so the loop ends whatever a method makes of its KeyboardInterrupt.
 
         Raises:
             PyroError: The daemon is closed, or was made before the process was forked.
         """
         server = self._pyroGetServer()
         log.info("daemon %s entering requestloop", self.locationStr)
-        server.loop(loopCondition)
+        if not server.is_inside:  # else a method runs it once more
+            self._pyroSignalEnd = None
+        with (
+            contextlib.suppress(Interrupted),
+            until_interrupted(self, loopCondition) as condition,
+        ):
+            server.loop(condition)
         log.debug("daemon exits requestloop")
 
     def events(self, eventsockets: Iterable[Any]) -> None:
@@ -313,11 +328,12 @@ class Daemon:
 
         Args:
             grace: Seconds to wait for calls that run, and one-way calls that have arrived, to be
-                done and get their answers out; None for the setting SHUTDOWN_GRACE. What takes
-                longer loses its connection, and one-way calls that have not begun are dropped. The
-                call that closes the daemon has no limit, and is not waited for.
+                done and get their answers out; None for the setting SHUTDOWN_GRACE, or if a signal
+                has ended the request loop for what is left of SIGNAL_GRACE. What takes longer loses
+                its connection, and one-way calls that have not begun are dropped. The call that
+                closes the daemon has no limit, and is not waited for.
         """
-        seconds = config.SHUTDOWN_GRACE if grace is None else max(0.0, grace)
+        seconds = self._pyroGetGrace() if grace is None else max(0.0, grace)
         # Who closes waits for the loop and running calls; so these must not wait for who closes.
         server = self.transportServer
         is_awaited = get_state().client is not None or (
@@ -337,6 +353,11 @@ class Daemon:
                     self._pyroService.table.clear()
         finally:
             self._pyroClosing.release()
+
+    def _pyroGetGrace(self) -> float:
+        """Return how long calls may go on if nobody says anything about it."""
+        end = self._pyroSignalEnd
+        return config.SHUTDOWN_GRACE if end is None else max(0.0, end - monotonic())
 
     def _pyroEndCalls(self, server: Server, grace: float) -> None:
         """Close *server*; calls that run or wait may go on for *grace* seconds."""

@@ -14,17 +14,13 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from .base import CLOSING_SECONDS, SHORTEST_POLL, Server, get_tick_seconds
+from .base import CLOSING_SECONDS, SHORTEST_GRACE, SHORTEST_POLL, Server, get_tick_seconds
 from .loop import Loop
 from .pool import WorkerPool
 from .stats import ThreadCount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-SHORTEST_GRACE = 0.5
-"""Seconds that a loop is given at least to notice that it is to end."""
 
 
 @dataclass(frozen=True, slots=True)

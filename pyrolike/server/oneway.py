@@ -32,11 +32,16 @@ Job: TypeAlias = "tuple[ContextState, Callable[[], object]]"
 class Backlog:
     """The queues of a daemon in which calls run or wait.
 
+    Args:
+        on_failure: Called when a call has failed.
+
     Attributes:
         is_closed: No call is begun any more.
+        on_failure: See above.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_failure: Callable[[], None] = lambda: None) -> None:
+        self.on_failure = on_failure
         self.is_closed = False
         # Re-entrant, because a signal handler may close the daemon while the very thread it
         # interrupts is in here. Guards the queues.
@@ -153,6 +158,7 @@ class OnewayQueue:
             try:
                 call()
             except BaseException:  # nobody waits for the result; the log is all there is
+                self._backlog.on_failure()
                 log.warning("a oneway call failed", exc_info=True)
             finally:
                 set_state(before)

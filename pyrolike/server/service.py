@@ -7,6 +7,7 @@ sessions, which have neither. Programs see nothing of it.
 from __future__ import annotations
 
 import logging
+import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +59,12 @@ class Service:
         self.dialects: Mapping[int, Dialect] = DIALECTS
         self.table = ObjectTable()
         self.streams = StreamTable(monotonic)
-        self.dispatcher = Dispatcher(self.table, self.streams, self._report_error)
-        self.backlog = Backlog()
+        self._failures = 0
+        self._counting = threading.Lock()  # guards it
+        self.dispatcher = Dispatcher(
+            self.table, self.streams, self._report_error, self.count_failure
+        )
+        self.backlog = Backlog(self.count_failure)
         self._begin = monotonic()
         self.server: Server | None = None
         self.get_annotations: Callable[[], Mapping[str, Any]] | None = None
@@ -76,6 +81,7 @@ class Service:
         Only descriptors are closed, and only the child's copies; what the clients have open, and a
         Unix socket's file, stay.
         """
+        self._counting = threading.Lock()
         server, self.server = self.server, None
         self._daemon._pyroBecomeInherited()
         if server is not None:
@@ -132,6 +138,11 @@ class Service:
         """Run *task* in another thread if one is free; say whether that is so."""
         return self.server is not None and self.server.start_task(task)
 
+    def count_failure(self) -> None:
+        """Take note that a call has failed; for any thread."""
+        with self._counting:
+            self._failures += 1
+
     def forget(self, session: Session, was_open: bool) -> None:
         """Take note that a session ends: call the hook, let go of its streams and resources."""
         connection = session.connection
@@ -148,7 +159,7 @@ class Service:
         """Return what the daemon is doing just now."""
         server = self.server
         threads = ThreadCount() if server is None else server.count_threads()
-        connections, calls, errors = (0, 0, 0) if server is None else server.count_calls()
+        connections, calls = (0, 0) if server is None else server.count_calls()
         owned, lingering = self.streams.count()
         return DaemonStats(
             server_type=self.server_type,
@@ -162,7 +173,7 @@ class Service:
             owned_streams=owned,
             lingering_streams=lingering,
             calls=calls,
-            errors=errors,
+            errors=self._failures,
         )
 
     def keep_house(self) -> None:

@@ -1,19 +1,17 @@
-"""A server in one call: `serve`, and what a server program owes its system: to end when told to."""
+"""A server in one call: `serve`."""
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.client import Proxy
 from pyrolike.client.locating import locate_uri
 
 from .daemon import Daemon
+from .signals import until_terminated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from .building import Host
 
@@ -30,7 +28,8 @@ def serve(
 ) -> None:
     """Offer objects and run the request loop until it ends; then the daemon is closed.
 
-    In the main thread SIGTERM ends the loop too, unless the program has a handler of its own.
+    In the main thread SIGTERM ends the loop too, unless the program has a handler of its own. Calls
+    that run have SIGNAL_GRACE seconds then, as behind Ctrl-C.
 
     Args:
         objects: Object or class to name. With a name server it is registered there under the name,
@@ -63,36 +62,3 @@ def serve(
             if verbose:
                 print("Pyro daemon running.", flush=True)
             daemon.requestLoop(condition)
-
-
-@contextlib.contextmanager
-def until_terminated(
-    daemon: Daemon, condition: Callable[[], bool] = lambda: True
-) -> Iterator[Callable[[], bool]]:
-    """Give a loop condition that SIGTERM makes false, while the block runs.
-
-    Nothing is changed in other threads than the main one, and where the program has its own idea of
-    SIGTERM. A second one does what it would do without us: it ends the process.
-
-    Args:
-        daemon: Whose loop is to look at the condition at once.
-        condition: Must be true as well.
-    """
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield condition
-        return
-    is_over = False
-
-    def end(number: int, frame: object) -> None:
-        nonlocal is_over
-        is_over = True
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if daemon.transportServer is not None:
-            daemon.transportServer.wakeup()
-
-    signal.signal(signal.SIGTERM, end)
-    try:
-        yield lambda: not is_over and condition()
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -84,7 +84,6 @@ class Session(Inbox):
         is_closing: The daemon closes: the call that is running is the last one.
         state: What `current_context` shows to the calls of this client.
         calls: How many it has made.
-        errors: How many of them were answered with an error.
         rest: What is not sent yet of a reply, and waits for the client to read; not to be changed.
         thread: Identity of the thread that serves it just now; only the thread-pool server tells.
     """
@@ -97,7 +96,6 @@ class Session(Inbox):
         "_service",
         "calls",
         "deadline",
-        "errors",
         "is_busy",
         "is_closing",
         "is_open",
@@ -124,7 +122,7 @@ class Session(Inbox):
         self.state = ContextState(connection, address)
         self.state.reader = self._reader
         self.thread: int | None = None
-        self.calls = self.errors = 0
+        self.calls = 0
         self._is_ended = False
         self._service = service
         self._oneway: OnewayQueue | None = None
@@ -193,14 +191,13 @@ class Session(Inbox):
             return
         flags, payload, annotations = dispatcher.answer(self.connection, codec, message)
         try:
-            if flags & Flag.EXCEPTION:
-                self.errors += not flags & Flag.ITEMSTREAMRESULT
-            elif self.state.response:
+            if self.state.response and not flags & Flag.EXCEPTION:
                 annotations = {**self.state.response, **(annotations or {})}
             self._reply(settings, MessageType.RESULT, message, flags, payload, annotations)
         except (ConnectionClosedError, TimeoutError):
             raise
         except Exception as fault:  # noqa: BLE001  of the program's annotations: the caller hears it
+            self._service.count_failure()
             self._send(self._pack_failure(codec, message, fault))
 
     def _answer_ping(self, settings: ServingSettings, message: Message) -> None:
@@ -220,6 +217,7 @@ class Session(Inbox):
             try:
                 inflate(message, settings.max_size)
             except ProtocolError as fault:
+                self._service.count_failure()
                 if not message.flags & Flag.ONEWAY:
                     self._send(self._pack_failure(codec, message, fault))
                 return True
@@ -251,6 +249,7 @@ class Session(Inbox):
                 job()
                 return
         except BaseException:  # there is nobody to tell; the connection goes on
+            self._service.count_failure()
             log.warning("a oneway call cannot be made, or failed", exc_info=True)
             return
         if self._oneway is None:

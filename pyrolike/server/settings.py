@@ -53,19 +53,9 @@ class ServingSettings:
             send_tracebacks=config.REMOTE_TRACEBACKS,
             max_size=config.MAX_MESSAGE_SIZE,
         )
-        bytes_repr, json_module = config.SERPENT_BYTES_REPR, config.JSON_MODULE
         # The default names msgpack; where the extra is not installed, nobody can use it.
         names = [name for name in accepted if name != "msgpack" or name in serializers]
-        codecs = {
-            tags: {
-                V502.serializer_numbers[codec.name]: codec
-                for codec in (
-                    get_serializer(name, bytes_repr=bytes_repr, json_module=json_module, tags=tags)
-                    for name in names
-                )
-            }
-            for tags in TAGS
-        }
+        codecs = {tags: _take_codecs(config, names, tags) for tags in TAGS}
         return cls(
             revision,
             codecs,
@@ -76,3 +66,21 @@ class ServingSettings:
             config.ONEWAY_THREADED,
             policy,
         )
+
+
+def _take_codecs(
+    config: Configuration, names: Collection[str], tags: str
+) -> dict[int, SerializerBase]:
+    """Return serializers by their numbers; *tags* is the family of class names they write."""
+    codecs = (
+        get_serializer(
+            name,
+            bytes_repr=config.SERPENT_BYTES_REPR,
+            json_module=config.JSON_MODULE,
+            pickle_protocol=config.PICKLE_PROTOCOL_VERSION,
+            dill_protocol=config.DILL_PROTOCOL_VERSION,
+            tags=tags,
+        )
+        for name in names
+    )
+    return {V502.serializer_numbers[codec.name]: codec for codec in codecs}

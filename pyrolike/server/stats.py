@@ -22,7 +22,8 @@ class DaemonStats:
         owned_streams: Item streams of clients that are connected.
         lingering_streams: Item streams that wait for their client to come back.
         calls: Requests made so far, one-way calls included; a batch is one.
-        errors: Those of them that were answered with an error.
+        errors: Those of them that failed. One-way calls count too, whose error nobody is told; and
+            a batch, if one of its calls fails, which is the last one made then.
     """
 
     server_type: str

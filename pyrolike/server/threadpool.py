@@ -32,6 +32,7 @@ from pyrolike.callcontext import get_state, set_state
 from .base import (
     ACCEPT_PAUSE,
     CLOSING_SECONDS,
+    SHORTEST_GRACE,
     SHORTEST_POLL,
     Acceptor,
     Server,
@@ -316,21 +317,22 @@ class ThreadPoolServer(Server):
                 and if there is such a one, those that wait for somebody else, who may be it, have
                 no limit, and are not waited for.
         """
-        deadline = monotonic() + grace
+        now = monotonic()
         self._refuse_new()
         # Not for ever: the loop condition is the program's, and may take its time.
         if not self.is_inside and self._looping.acquire(timeout=CLOSING_SECONDS):
             self._looping.release()
         self.sock.close()
         try:
-            self._close_sessions(deadline)
+            self._close_sessions(now + grace, now + max(grace, SHORTEST_GRACE))
         finally:
             self._parking.close()
             self._pool.close()
             if not self.is_inside:  # else a signal handler has interrupted the wait that this ends
                 self._waker.close()
 
-    def _close_sessions(self, deadline: float) -> None:
+    def _close_sessions(self, deadline: float, idle_deadline: float) -> None:
+        """End the sessions: running calls by *deadline*, and who has none by *idle_deadline*."""
         with self._sessions_changed:
             sessions = list(self._sessions)
         spared = {session for session in sessions if self._is_served_here(session)}
@@ -348,7 +350,8 @@ class ThreadPoolServer(Server):
                 shut_down(session)  # its worker ends it when it is done with the call
             # Those that had nothing to do end at once, unless all workers are busy.
             self._sessions_changed.wait_for(
-                lambda: all(one.is_busy for one in self._sessions - spared), CLOSING_SECONDS
+                lambda: all(one.is_busy for one in self._sessions - spared),
+                max(0.0, idle_deadline - monotonic()),
             )
             leftover = [one for one in self._sessions - spared if not one.is_busy]
         for session in leftover:

@@ -17,6 +17,7 @@ from .connection import CHUNK, JOINABLE, SocketConnection
 from .faults import transfer_fault
 from .probing import Place, Prober, Verdict
 from .sockets import (
+    check_socket,
     connect_socket,
     family_str,
     listen_socket,
@@ -48,6 +49,7 @@ __all__ = [
     "Verdict",
     "ask_around",
     "bind_unused_port",
+    "check_socket",
     "connect_socket",
     "create_bc_socket",
     "create_socket",

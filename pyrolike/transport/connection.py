@@ -247,6 +247,14 @@ class SocketConnection:
     def timeout(self, timeout: float | None) -> None:
         self.sock.settimeout(timeout)
 
+    def setTimeout(self, timeout: float | None) -> None:
+        """Do what `settimeout` does; Pyro4's name."""
+        self.settimeout(timeout)
+
+    def getTimeout(self) -> float | None:
+        """Do what `gettimeout` does; Pyro4's name."""
+        return self.gettimeout()
+
     def limit_waiting(self, receive_seconds: float, send_seconds: float) -> None:
         """Let a receive that finds nothing, and a send that is stuck, give up after a while.
 

@@ -176,6 +176,16 @@ def set_noinherit(sock: socket.socket) -> None:
     sock.set_inheritable(False)
 
 
+def check_socket(sock: object) -> None:
+    """Refuse what is given as a connected socket and is none; wrappers of other makers are.
+
+    Raises:
+        TypeError: It cannot send and receive.
+    """
+    if not (hasattr(sock, "recv_into") and hasattr(sock, "sendall")):
+        raise TypeError(f"connected_socket must be a socket, not {type(sock).__name__}")
+
+
 def family_str(sock: socket.socket) -> str:
     """Return "IPv4", "IPv6" or "Unix", and "???" for anything else."""
     names = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6", _unix_family_or_none(): "Unix"}

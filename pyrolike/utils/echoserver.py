@@ -22,7 +22,7 @@ from pyrolike.configure import config
 from pyrolike.naming import start_ns
 from pyrolike.objects import expose, oneway
 from pyrolike.server import Daemon
-from pyrolike.server.serving import until_terminated
+from pyrolike.server.signals import until_terminated
 from pyrolike.uri import URI
 
 from .registration import registered

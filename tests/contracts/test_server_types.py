@@ -586,6 +586,54 @@ def test_a_daemon_tells_what_it_is_doing_while_everything_is_busy(kind: str, cal
         assert peer.read_message().payload == serpent("held")
 
 
+@every_type
+def test_whatever_fails_counts_as_one_error(kind: str, calc: Calc) -> None:
+    with served(kind, {"calc": calc}) as server, server.proxy() as proxy:
+        assert proxy.add(3, 4) == 7
+
+        def count(fail: Callable[[], object]) -> int:
+            before = server.daemon.stats()
+            fail()
+            calc.notes.clear()
+            proxy.note("behind it")  # one-way calls come in order
+            calc.wait_noted(1)
+            after = server.daemon.stats()
+            assert after.calls - before.calls == 2
+            return after.errors - before.errors
+
+        def fail_plainly() -> None:
+            with pytest.raises(ValueError, match="failed"):
+                proxy.fail()
+
+        def fail_in_batch(*, oneway: bool = False) -> None:
+            batch = BatchProxy(proxy)
+            batch.add(1, 2)
+            batch.fail()
+            batch.fail()
+            results = batch(oneway=oneway)
+            if results is not None:
+                with pytest.raises(ValueError, match="failed"):
+                    list(results)
+
+        def fail_with_annotations() -> None:
+            with pytest.raises(PyroError, match="annotation"):
+                proxy.answer_with_rubbish()
+
+        assert count(lambda: proxy.add(1, 2)) == 0
+        assert count(fail_plainly) == 1
+        assert count(proxy.fail_oneway) == 1
+        assert count(fail_in_batch) == 1
+        assert count(lambda: fail_in_batch(oneway=True)) == 1
+        with changed_settings(ONEWAY_THREADED=False):
+            assert count(proxy.fail_oneway) == 1
+            assert count(lambda: fail_in_batch(oneway=True)) == 1
+        proxy._pyroOneway.add("no_such_method")
+        proxy._pyroMethods.add("no_such_method")
+        assert count(proxy.no_such_method) == 1
+        if kind != "existing":  # the proxy connects anew behind such an error
+            assert count(fail_with_annotations) == 1
+
+
 @listening_types
 def test_calls_of_clients_that_have_left_still_count(kind: str, calc: Calc) -> None:
     with served(kind, {"calc": calc}) as server:

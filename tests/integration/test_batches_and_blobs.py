@@ -11,10 +11,9 @@ import pytest
 from pyrolike import errors
 from pyrolike.api import BatchProxy, Proxy, SerializedBlob, callback, expose
 from pyrolike.errors import CommunicationError
-from tests.support.daemon import (
-    RunningDaemon,
-    running_daemon,
-)
+from tests.support.daemon import RunningDaemon, changed_settings, running_daemon
+
+pytestmark = pytest.mark.usefixtures("server_type")
 
 
 class Source:
@@ -231,12 +230,24 @@ def test_a_proxy_that_refuses_the_daemon_is_not_left_connected(running: RunningD
 def test_a_blob_is_passed_on_in_the_serializer_it_came_in(
     running: RunningDaemon, source: Source, inner: str, outer: str
 ) -> None:
-    last = Source()
-    running.daemon.register(last, "last")
-    source.next_proxy = running.proxy("last", outer)
-    with running.proxy("source", inner) as proxy:
+    with running_daemon({"last": Source()}) as end, running.proxy("source", inner) as proxy:
+        source.next_proxy = end.proxy("last", outer)
         assert proxy.dispatch(SerializedBlob("label", [1, "x"])) == ["label", [1, "x"]]
-    running.daemon.unregister(last)
+
+
+@pytest.mark.parametrize("outer", ["json", "serpent", "pickle"])
+def test_a_pickled_blob_is_passed_on_where_pickle_is_accepted(outer: str) -> None:
+    source = Source()
+    with (
+        changed_settings(SERIALIZERS_ACCEPTED={"pickle", "json", "serpent"}),
+        running_daemon({"last": Source()}) as end,
+        running_daemon({"source": source}) as running,
+    ):
+        source.next_proxy = end.proxy("last", outer)
+        with running.proxy("source", "pickle") as proxy:
+            assert proxy.dispatch(SerializedBlob("label", [1, {2j}])) == ["label", [1, {2j}]]
+            with pytest.raises(TypeError, match="not iterable"):
+                proxy.dispatch(SerializedBlob("no list", 5))
 
 
 def test_a_blob_must_be_the_only_argument(proxy: Proxy) -> None:

@@ -13,16 +13,21 @@ from pyrolike import errors
 from pyrolike.api import Proxy
 from pyrolike.errors import CommunicationError, ConnectionClosedError, PyroError
 from tests.support.daemon import PATIENCE, RunningDaemon, running_daemon
-from tests.support.peers.catalogue import SCENARIOS
+from tests.support.peers.catalogue import NEEDS_THREADS, ONE_THREAD_DOES, SCENARIOS
 from tests.support.peers.cells import cells
 from tests.support.peers.objects import register_converters
 from tests.support.peers.scenario import SERIALIZERS, Visit
 from tests.support.peers.server import PeerDaemon, peer_objects
 from tests.support.rawpeer import RawPeer, scripted_server
+from tests.support.servertypes import needs_threads
+
+pytestmark = pytest.mark.usefixtures("server_type")
+
+OTHERS = {name: SCENARIOS[name] for name in SCENARIOS if name in NEEDS_THREADS}
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[RunningDaemon]:
+def running(server_type: str) -> Iterator[RunningDaemon]:
     register_converters()
     with running_daemon(peer_objects(), daemon_class=PeerDaemon) as running:
         yield running
@@ -31,10 +36,22 @@ def running() -> Iterator[RunningDaemon]:
 # -- the table, with pyrolike on both sides
 
 
-@pytest.mark.parametrize(("name", "serializer"), cells("pyrolike", "pyrolike"))
+@pytest.mark.parametrize(("name", "serializer"), cells("pyrolike", "pyrolike", ONE_THREAD_DOES))
 def test_our_client_finds_in_our_daemon_what_the_table_says(
     running: RunningDaemon, name: str, serializer: str
 ) -> None:
+    check(running, name, serializer)
+
+
+@needs_threads("see NEEDS_THREADS in the catalogue")
+@pytest.mark.parametrize(("name", "serializer"), cells("pyrolike", "pyrolike", OTHERS))
+def test_our_client_finds_it_too_where_a_method_waits_for_another_call(
+    running: RunningDaemon, name: str, serializer: str
+) -> None:
+    check(running, name, serializer)
+
+
+def check(running: RunningDaemon, name: str, serializer: str) -> None:
     findings = SCENARIOS[name].run(Visit(running.location, serializer, timeout=PATIENCE))
     assert findings == SCENARIOS[name].expected(serializer)
 
@@ -202,6 +219,7 @@ def test_reconnect_gives_up_after_its_tries() -> None:
 # -- timeouts
 
 
+@needs_threads("a method waits until another call has come")
 @pytest.mark.slow
 def test_a_call_that_takes_too_long_is_given_up(running: RunningDaemon) -> None:
     with running.proxy() as proxy, running.proxy() as helper:

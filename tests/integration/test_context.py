@@ -15,6 +15,8 @@ from tests.support import wire
 from tests.support.daemon import PATIENCE, RunningDaemon, running_daemon
 from tests.support.rawpeer import RawPeer, raw_client, scripted_server, serpent
 
+pytestmark = pytest.mark.usefixtures("server_type")
+
 NUMBER = uuid.UUID("11112222-3333-4444-5555-666677778888")
 
 
@@ -116,6 +118,17 @@ def witness() -> Witness:
 def running(witness: Witness) -> Iterator[RunningDaemon]:
     with running_daemon({"witness": witness}, daemon_class=AnnotatingDaemon) as running:
         yield running
+
+
+@pytest.fixture
+def behind(witness: Witness) -> Iterator[Witness]:
+    """Give a witness in another daemon, that the first one calls."""
+    last = Witness()
+    with (
+        running_daemon({"last": last}, daemon_class=AnnotatingDaemon) as running,
+        running.proxy("last") as witness.next_proxy,
+    ):
+        yield last
 
 
 @pytest.fixture
@@ -255,35 +268,26 @@ def test_what_a_failing_method_annotated_goes_to_nobody(
 
 
 def test_a_nested_call_does_not_pass_on_the_callers_annotations(
-    running: RunningDaemon, proxy: Proxy, witness: Witness
+    proxy: Proxy, behind: Witness
 ) -> None:
-    last = Witness()
-    running.daemon.register(last, "last")
-    witness.next_proxy = running.proxy("last")
     current_context.annotations = {"USER": b"private"}
     proxy.relay()
-    assert last.seen["annotations"] == {}
+    assert behind.seen["annotations"] == {}
     proxy.relay_with("OWN_")
-    assert last.seen["annotations"] == {"OWN_": b"from the middle"}
+    assert behind.seen["annotations"] == {"OWN_": b"from the middle"}
 
 
 def test_annotations_may_be_added_one_by_one_around_a_nested_call(
-    running: RunningDaemon, proxy: Proxy, witness: Witness
+    proxy: Proxy, behind: Witness
 ) -> None:
-    last = Witness()
-    running.daemon.register(last, "last")
-    witness.next_proxy = running.proxy("last")
     current_context.annotations = {"USER": b"private"}
     proxy.relay_adding("OWN_")
-    assert last.seen["annotations"] == {"OWN_": b"from the middle"}
+    assert behind.seen["annotations"] == {"OWN_": b"from the middle"}
     assert response_annotations() == {"OWN_": b"from behind", "DAEM": b"every reply"}
 
 
-def test_what_a_nested_call_brought_back_is_not_the_methods_answer(
-    running: RunningDaemon, proxy: Proxy, witness: Witness
-) -> None:
-    running.daemon.register(Witness(), "last")
-    witness.next_proxy = running.proxy("last")
+@pytest.mark.usefixtures("behind")
+def test_what_a_nested_call_brought_back_is_not_the_methods_answer(proxy: Proxy) -> None:
     proxy.relay()
     assert response_annotations() == {"DAEM": b"every reply"}
 
@@ -333,15 +337,10 @@ def test_without_a_correlation_id_every_call_gets_a_new_one(proxy: Proxy, witnes
     assert all(isinstance(number, uuid.UUID) for number in numbers)
 
 
-def test_a_nested_call_carries_the_same_correlation_id(
-    running: RunningDaemon, proxy: Proxy, witness: Witness
-) -> None:
-    last = Witness()
-    running.daemon.register(last, "last")
-    witness.next_proxy = running.proxy("last")
+def test_a_nested_call_carries_the_same_correlation_id(proxy: Proxy, behind: Witness) -> None:
     current_context.correlation_id = NUMBER
     proxy.relay()
-    assert last.seen["correlation_id"] == NUMBER
+    assert behind.seen["correlation_id"] == NUMBER
 
 
 def test_a_reply_carries_the_correlation_id_of_its_request(running: RunningDaemon) -> None:

@@ -12,7 +12,6 @@ from pyrolike.api import Daemon, Proxy, expose, oneway
 from pyrolike.errors import CommunicationError, ConnectionClosedError, DaemonError, PyroError
 from tests.support import wire
 from tests.support.daemon import PATIENCE, Threads, changed_settings, running_daemon
-from tests.support.processes import Program
 from tests.support.rawpeer import raw_client
 
 
@@ -264,43 +263,3 @@ def test_a_program_with_a_loop_of_its_own_hands_over_the_sockets_that_are_ready(
                 assert proxy.hello() == "hello"
         finally:
             stop.set()
-
-
-# -- Ctrl-C
-
-SERVER = """
-from pyrolike.api import Daemon, expose
-
-@expose
-class Thing:
-    def hello(self):
-        return "hello"
-
-with Daemon() as daemon:
-    uri = daemon.register(Thing(), "thing")
-    words = iter([f"READY {uri}"])
-
-    def announce():
-        for word in words:  # once, from inside the loop
-            print(word, flush=True)
-        return True
-
-    daemon.requestLoop(announce)
-print("bye", flush=True)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("used", [False, True])
-def test_ctrl_c_ends_a_server_at_once_and_without_a_traceback(used: bool) -> None:
-    program = Program(["-W", "error", "-c", SERVER], ready=r"^READY (\S+)$")
-    with program:
-        assert program.ready_match is not None
-        with Proxy(program.ready_match[1]) as proxy:
-            if used:
-                assert proxy.hello() == "hello"
-            start = time.monotonic()
-            program.interrupt()
-            assert program.wait() == 0
-            assert time.monotonic() - start < 1.0
-        assert program.output.splitlines()[1:] == ["bye"]

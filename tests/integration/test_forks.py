@@ -52,6 +52,7 @@ def tell(folder: Path, *words: str) -> None:
         "streams",
         "name_server_lines",
         "connected_sockets",
+        "futures",
     ],
 )
 def test_a_client_and_its_forked_child(story: str, tmp_path: Path) -> None:

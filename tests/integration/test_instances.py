@@ -13,6 +13,8 @@ import pytest
 from pyrolike.api import BatchProxy, behavior, current_context, expose
 from tests.support.daemon import PATIENCE, RunningDaemon, Threads, running_daemon
 
+pytestmark = pytest.mark.usefixtures("server_type")
+
 THREADS = 64
 
 

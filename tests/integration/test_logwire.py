@@ -13,6 +13,8 @@ import pytest
 from pyrolike.api import BatchProxy, SerializedBlob, current_context, expose, oneway
 from tests.support.daemon import RunningDaemon, changed_settings, running_daemon
 
+pytestmark = pytest.mark.usefixtures("server_type")
+
 LINE = re.compile(
     r"(sending|received) (\w+) seq=(\d+) serializer=\d+ flags=(\S+) corr_id=(\S+) "
     r"annotations=(\{.*?\}) +payload=(\d+) bytes: (.*)$"

@@ -13,6 +13,8 @@ from pyrolike.errors import ConnectionClosedError, ProtocolError, PyroError
 from pyrolike.protocol import MSG_CONNECTOK, MSG_RESULT
 from tests.support.daemon import PATIENCE, RunningDaemon, changed_settings, running_daemon
 
+pytestmark = pytest.mark.usefixtures("server_type")
+
 
 class Cupboard:
     """Has a bit of everything, and remembers the annotations of its calls."""

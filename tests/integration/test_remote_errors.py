@@ -19,6 +19,8 @@ from pyrolike.errors import (
 )
 from tests.support.daemon import RunningDaemon, changed_settings, running_daemon
 
+pytestmark = pytest.mark.usefixtures("server_type")
+
 SERIALIZERS = ("serpent", "json", "marshal", "msgpack")
 
 
@@ -111,8 +113,11 @@ class Failing:
 @pytest.fixture
 def running() -> Iterator[RunningDaemon]:
     failing = Failing()
-    with running_daemon({"failing": failing, "counting": Counting}) as running:
-        failing.next_uri = str(running.uri("failing"))
+    with (
+        running_daemon({"failing": failing, "counting": Counting}) as running,
+        running_daemon({"failing": Failing()}) as behind,
+    ):
+        failing.next_uri = str(behind.uri("failing"))
         yield running
 
 

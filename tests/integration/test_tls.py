@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import logging
 import pickle
 import select
@@ -40,6 +41,7 @@ from tests.support.daemon import (
     running_daemon,
 )
 from tests.support.rawpeer import RawPeer, call_message, serpent
+from tests.support.servertypes import HANDSHAKE
 from tests.support.serving import settle
 
 both_types = pytest.mark.parametrize("kind", ["thread", "multiplex"])
@@ -62,6 +64,15 @@ def nothing_is_left() -> Iterator[None]:
 
 @expose
 class Calc:
+    def __init__(self) -> None:
+        self.is_held = threading.Semaphore(0)
+        self.may_go_on = threading.Event()
+
+    def hold(self) -> str:
+        self.is_held.release()
+        assert self.may_go_on.wait(PATIENCE)
+        return "held"
+
     def add(self, a: Any, b: Any) -> Any:
         return a + b
 
@@ -404,12 +415,56 @@ def test_silent_and_slow_peers_stop_nobody(kind: str, files: Certificates) -> No
             stack.enter_context(peer)
             if number % 3:
                 peer.sendall(client_hello()[: 1 if number % 3 == 1 else 100])
-        for _ in range(3):
-            with running.proxy() as proxy:
-                proxy._pyroTimeout = SOON
-                assert proxy.add(3, 4) == 7
+        check_quick(running)
 
 
+@both_types
+def test_three_hundred_silent_peers_and_a_full_pool_stop_nobody(
+    kind: str, files: Certificates
+) -> None:
+    sizes = {"THREADPOOL_SIZE": 2, "THREADPOOL_SIZE_MIN": 1, "THREADPOOL_QUEUE_WAIT": 0.1}
+    silent_since = ["the beginning", "the first byte", "the middle of the hello", "TLS is there"]
+    with serving(kind, **sizes, **files.settings) as running, ExitStack() as stack:
+        for number in range(300):
+            point = silent_since[number % 4] if number < 240 else "TLS is there"
+            if point == "TLS is there":
+                peer = stack.enter_context(tls_client(running, files))
+                peer.send(HANDSHAKE[: number % 40])
+                continue
+            plain = socket.create_connection(running.daemon.sock.getsockname(), PATIENCE)
+            stack.enter_context(plain)
+            plain.sendall(client_hello()[: silent_since.index(point) * 50])
+        check_quick(running)
+        if kind == "thread":
+            with Threads() as threads:
+                for _ in range(2):
+                    threads.start(hold, running)
+                    assert running.daemon.objectsById["calc"].is_held.acquire(timeout=PATIENCE)
+                start = monotonic()
+                with (
+                    running.proxy() as proxy,
+                    pytest.raises(CommunicationError, match="no free workers"),
+                ):
+                    proxy.add(3, 4)
+                assert monotonic() - start < SOON
+                running.daemon.objectsById["calc"].may_go_on.set()
+        check_quick(running)
+
+
+def check_quick(running: RunningDaemon) -> None:
+    """See that new clients are served without delay."""
+    for _ in range(3):
+        with running.proxy() as proxy:
+            proxy._pyroTimeout = SOON
+            assert proxy.add(3, 4) == 7
+
+
+def hold(running: RunningDaemon) -> None:
+    with running.proxy() as proxy:
+        assert proxy.hold() == "held"
+
+
+@functools.cache
 def client_hello() -> bytes:
     """Return how a client begins."""
     coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()

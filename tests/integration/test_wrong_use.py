@@ -23,6 +23,8 @@ from pyrolike.errors import (
 )
 from tests.support.daemon import RunningDaemon, running_daemon
 
+pytestmark = pytest.mark.usefixtures("server_type")
+
 SERIALIZERS = ("serpent", "json", "marshal", "msgpack")
 
 BAD_ANNOTATIONS: dict[str, tuple[Any, str]] = {
@@ -90,7 +92,7 @@ class HookingDaemon(Daemon):
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[RunningDaemon]:
+def running(server_type: str) -> Iterator[RunningDaemon]:
     with running_daemon(
         {"victim": Victim(), "silent": Silent()}, daemon_class=HookingDaemon
     ) as running:

@@ -10,34 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.peers.catalogue import SCENARIOS
+from tests.support.peers.catalogue import NEEDS_THREADS, ONE_THREAD_DOES, SCENARIOS
 from tests.support.peers.cells import cells, check_cell
 from tests.support.peers.starting import ClientPeer, server_peer
 
 pytestmark = pytest.mark.interop
 
 CLIENT, SERVER = "pyro5", "pyrolike"
-
-CALLS_ITS_OWN_DAEMON = {
-    "blob_over_two_hops",
-    "blob_with_an_object_that_is_opened_at_the_end",
-    "callback_that_calls_the_caller_again",
-    "correlation_id_of_nested_calls",
-    "correlation_id_that_the_daemon_makes_up",
-    "exception_caused_by_another_server",
-    "exception_that_passed_through_another_server",
-    "large_blob_over_two_hops",
-    "proxy_as_an_argument",
-    "uri_as_a_result",
-}
-"""Scenarios in which a method calls an object of the daemon that runs it."""
-
-WAITS_FOR_ANOTHER_CLIENT = {"late_answers_reach_nobody"}
-"""Scenarios in which a method returns when another client makes a call."""
-
-NEEDS_THREADS = CALLS_ITS_OWN_DAEMON | WAITS_FOR_ANOTHER_CLIENT
-
-POSSIBLE = {name: one for name, one in SCENARIOS.items() if name not in NEEDS_THREADS}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +31,7 @@ def client() -> Iterator[ClientPeer]:
         yield peer
 
 
-@pytest.mark.parametrize(("name", "serializer"), cells(CLIENT, SERVER, POSSIBLE))
+@pytest.mark.parametrize(("name", "serializer"), cells(CLIENT, SERVER, ONE_THREAD_DOES))
 def test_a_stock_pyro5_client_finds_nothing_different_in_our_multiplex_daemon(
     client: ClientPeer, location: str, name: str, serializer: str
 ) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import pytest
+
 from pyrolike.api import Daemon, Proxy, behavior, current_context, expose, oneway
 from tests.support import wire
 from tests.support.daemon import (
@@ -25,6 +27,17 @@ LISTENING = ["thread", "multiplex"]
 
 ALL = [*LISTENING, "existing"]
 """And the one that is given its only one."""
+
+
+def needs_threads(reason: str) -> pytest.MarkDecorator:
+    """Run a test with the thread server only, in a file that uses the fixture ``server_type``.
+
+    Args:
+        reason: Why a server with one thread cannot do it.
+    """
+    assert reason
+    return pytest.mark.parametrize("server_type", ["thread"], indirect=True)
+
 
 HANDSHAKE = wire.message(wire.CONNECT, serpent({"handshake": "hello", "object": "calc"}))
 
@@ -157,6 +170,13 @@ class Calc:
 
     def fail(self) -> None:
         raise ValueError("failed")
+
+    @oneway
+    def fail_oneway(self) -> None:
+        raise ValueError("failed")
+
+    def answer_with_rubbish(self) -> None:
+        current_context.response_annotations = {"TOO LONG": b""}
 
     def leave(self, kind: str) -> None:
         raise {"exit": SystemExit, "interrupt": KeyboardInterrupt, "generator": GeneratorExit}[

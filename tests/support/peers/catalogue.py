@@ -119,3 +119,28 @@ def find_hole(name: str, serializer: str, client: str, server: str) -> Hole | No
     if "pyro4" in (client, server):
         holes = (*holes, *PYRO4_HOLES)
     return next((hole for hole in holes if hole.covers(name, serializer, client, server)), None)
+
+
+CALLS_ITS_OWN_DAEMON = {
+    "blob_over_two_hops",
+    "blob_with_an_object_that_is_opened_at_the_end",
+    "callback_that_calls_the_caller_again",
+    "context_of_a_oneway_call",
+    "correlation_id_of_nested_calls",
+    "correlation_id_that_the_daemon_makes_up",
+    "exception_caused_by_another_server",
+    "exception_that_passed_through_another_server",
+    "large_blob_over_two_hops",
+    "proxy_as_an_argument",
+    "uri_as_a_result",
+}
+"""Scenarios in which a method calls an object of its own daemon, or waits for one that does."""
+
+WAITS_FOR_ANOTHER_CLIENT = {"late_answers_reach_nobody"}
+"""Scenarios in which a method returns when another client makes a call."""
+
+NEEDS_THREADS = CALLS_ITS_OWN_DAEMON | WAITS_FOR_ANOTHER_CLIENT
+"""What a server with one thread cannot do."""
+
+ONE_THREAD_DOES = {name: one for name, one in SCENARIOS.items() if name not in NEEDS_THREADS}
+"""The rest of the table."""

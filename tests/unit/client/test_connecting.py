@@ -582,6 +582,9 @@ def test_a_peer_may_not_answer_in_a_serializer_that_runs_code_unless_we_use_it()
     with pytest.raises(SerializeError, match="pickle"):
         codec_of(message_in(200), settings())
     assert codec_of(message_in(200), settings("pickle")).name == "pickle"
+    assert codec_of(message_in(200), settings(), {"pickle"}).name == "pickle"
+    with pytest.raises(SerializeError, match="unknown serializer 99"):
+        codec_of(message_in(99), settings(), {"pickle"})
 
 
 def test_a_message_can_be_logged_whatever_is_in_it(caplog: pytest.LogCaptureFixture) -> None:

@@ -386,7 +386,7 @@ class LeavingChannel:
     def close(self) -> None:
         pass
 
-    retire = close
+    retire = release = close
 
 
 def test_a_call_that_could_not_be_sent_is_made_on_a_new_connection() -> None:

@@ -212,8 +212,8 @@ def test_a_name_it_does_not_have_is_a_slip_of_the_pen_but_not_in_a_subclass() ->
     assert proxy._pyroMine == "a program may keep things here"
     with pytest.raises(AttributeError, match="did you mean '_pyroTimeout'"):
         Proxy(NOWHERE)._pyroTimeOut = 3
-    with pytest.raises(AttributeError, match=r"a proxy has no '_pyroXyzzy'$"):
-        Proxy(NOWHERE)._pyroXyzzy = 3
+    with pytest.raises(AttributeError, match=r"a proxy has no '_pyroQwxkj'$"):
+        Proxy(NOWHERE)._pyroQwxkj = 3
 
 
 def test_an_unknown_serializer_is_refused_where_it_is_named() -> None:
@@ -834,6 +834,37 @@ def test_a_connection_of_somebody_else_is_left_open_when_it_does_not_work() -> N
             Proxy("calc", connected_socket=ours)
         ours.sendall(b"!")
         assert ours.fileno() != -1
+
+
+def test_a_silent_peer_on_a_connected_socket_is_given_up_without_a_timeout_too() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, changed_settings(CONNECT_TIMEOUT=0.05), pytest.raises(errors.TimeoutError):
+        Proxy("calc", connected_socket=ours)
+
+
+@pytest.mark.parametrize(
+    ("uri", "sock", "fault", "text"),
+    [
+        ("PYRO:calc@localhost:1", True, ValueError, "the object's id, not the uri PYRO:calc@"),
+        ("pyroname:calc", True, ValueError, "not the uri pyroname:calc"),
+        (URI("PYRO:calc@localhost:1"), True, ValueError, "not the uri PYRO:calc@localhost:1"),
+        (5, True, TypeError, "the id of an object is a text, not int"),
+        ("calc", 5, TypeError, "connected_socket must be a socket, not int"),
+    ],
+)
+def test_what_makes_no_sense_with_a_connected_socket_is_refused(
+    uri: Any, sock: Any, fault: type[Exception], text: str
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(fault, match=text):
+        Proxy(uri, connected_socket=ours if sock is True else sock)
+
+
+@pytest.mark.parametrize("count", [-1, "x", 1.5, None, True])
+def test_a_number_of_retries_that_makes_no_sense_is_refused(proxy: Proxy, count: Any) -> None:
+    with pytest.raises(ValueError, match="_pyroMaxRetries must be a whole number, 0 or more"):
+        proxy._pyroMaxRetries = count
+    assert proxy._pyroMaxRetries == 0
 
 
 def test_several_threads_may_use_one_proxy(running: RunningDaemon, proxy: Proxy) -> None:

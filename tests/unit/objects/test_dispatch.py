@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from pyrolike.errors import MessageTooLargeError, ProtocolError, PyroError
+from pyrolike.errors import CommunicationError, MessageTooLargeError, ProtocolError, PyroError
 from pyrolike.objects import (
     CallPolicy,
     Dispatcher,
+    Interrupted,
     ObjectTable,
     StreamTable,
     behavior,
@@ -65,6 +66,10 @@ class Calc:
         raise {"exit": SystemExit, "interrupt": KeyboardInterrupt, "generator": GeneratorExit}[
             kind
         ]("gone")
+
+    @expose
+    def be_interrupted(self) -> None:
+        raise Interrupted("told to end")
 
     @callback
     @expose
@@ -265,6 +270,29 @@ def test_what_would_end_a_thread_is_an_answer_like_any_other(house: House, kind:
     assert "gone" in str(error)
     assert "in leave" in lines_of(error)
     assert len(house.reported) == 1
+
+
+def test_who_calls_what_is_interrupted_learns_why_and_hangs_up(house: House) -> None:
+    flags, error, annotations = house.send(call("be_interrupted"))
+    assert (flags, annotations) == (Flag.EXCEPTION, None)  # and nothing about staying open
+    assert type(error) is CommunicationError
+    assert str(error) == "told to end"
+
+
+def test_a_failure_is_counted_once_whatever_fails(house: House) -> None:
+    failures: list[int] = []
+    house.dispatcher = Dispatcher(
+        house.table, house.streams, lambda *told: None, lambda: failures.append(1)
+    )
+    house.call("add", 3, 4)
+    house.batch(("add", (1, 2), {}))
+    assert failures == []
+    for number, name in enumerate(["fail", "nobody", "unsendable"], 1):
+        house.call(name)
+        assert len(failures) == number
+    house.batch(("add", (1, 2), {}), ("fail", (), {}), ("fail", (), {}))
+    house.batch(("nobody", (), {}))
+    assert len(failures) == 5
 
 
 def test_a_callback_that_fails_is_logged_too(

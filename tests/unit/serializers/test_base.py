@@ -1,9 +1,18 @@
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from pyrolike.serializers import JsonSerializer, SerializerBase, SerpentSerializer, classes
+from pyrolike.errors import MessageTooLargeError, SerializeError
+from pyrolike.serializers import (
+    JsonSerializer,
+    SerializerBase,
+    SerpentSerializer,
+    base,
+    classes,
+    get_serializer,
+)
 from pyrolike.serializers.base import Buffer, Call
 from pyrolike.serializers.classes import find_dict_converter
 from pyrolike.uri import URI
@@ -79,3 +88,38 @@ def test_serializers_are_equal_if_their_public_settings_are() -> None:
 
 def test_a_serializer_is_shown_by_its_class() -> None:
     assert repr(JsonSerializer()) == "<pyrolike.serializers.json_codec.JsonSerializer>"
+
+
+def test_pyro4s_programs_encode_values_and_calls_with_or_without_compression() -> None:
+    codec = get_serializer("serpent")
+    long, short = ["x" * 500], ["x"]
+    assert codec.serializeData(short, compress=True) == (codec.dumps(short), False)
+    assert codec.serializeData(long) == (codec.dumps(long), False)
+    data, is_compressed = codec.serializeData(long, compress=True)
+    assert is_compressed
+    assert len(data) < 100
+    assert codec.deserializeData(data, compressed=True) == long
+    assert codec.deserializeData(codec.dumps(short)) == short
+    call = ("o", "m", tuple(long), {})
+    data, is_compressed = codec.serializeCall(*call, compress=True)
+    assert is_compressed
+    assert codec.deserializeCall(data, compressed=True) == call
+    assert codec.deserializeCall(codec.serializeCall(*call)[0]) == call
+
+
+def test_what_cannot_be_compressed_is_left_as_it_is() -> None:
+    noise = random.Random(1).randbytes(300)
+    assert get_serializer("marshal").serializeData(noise, compress=True)[1] is False
+
+
+def test_compressed_data_that_is_damaged_or_opens_to_too_much_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    codec = get_serializer("serpent")
+    data, _ = codec.serializeData(["x" * 500], compress=True)
+    for damaged in (b"rubbish", data[:-3]):
+        with pytest.raises(SerializeError, match="compressed"):
+            codec.deserializeData(damaged, compressed=True)
+    monkeypatch.setattr(base, "LARGEST", 400)
+    with pytest.raises(MessageTooLargeError, match="more than 400 bytes"):
+        codec.deserializeData(data, compressed=True)

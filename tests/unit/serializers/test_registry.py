@@ -16,7 +16,15 @@ from pyrolike.serializers import (
 from pyrolike.serializers.recreation import dict_to_class
 from pyrolike.uri import URI
 
-NUMBERS = {"serpent": 1, "marshal": 2, "json": 3, "msgpack": 4, "pickle": 200}
+NUMBERS = {
+    "serpent": 1,
+    "marshal": 2,
+    "json": 3,
+    "msgpack": 4,
+    "pickle": 200,
+    "dill": 201,
+    "cloudpickle": 202,
+}
 
 
 @pytest.mark.parametrize(("name", "number"), NUMBERS.items())
@@ -58,15 +66,38 @@ def test_an_unknown_number_is_answered_with_the_known_ones() -> None:
 
 
 def test_msgpack_is_there_only_if_its_package_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list(registry.make_serializers()) == list(serializers)
+    assert registry.make_serializers().keys() == serializers.keys()
     monkeypatch.setattr(registry, "find_spec", lambda name: None)
     assert list(registry.make_serializers()) == ["serpent", "marshal", "json", "pickle"]
 
 
-def test_without_its_package_msgpack_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(serializers, "msgpack")
-    with pytest.raises(SerializeError, match=r"pip install 'pyrolike\[msgpack\]'"):
-        get_serializer("msgpack")
+@pytest.mark.parametrize("name", ["msgpack", "dill", "cloudpickle"])
+def test_without_its_package_a_serializer_says_how_to_get_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(serializers, name)
+    with pytest.raises(SerializeError, match=rf"pip install 'pyrolike\[{name}\]'"):
+        get_serializer(name)
+
+
+def test_each_of_the_pickling_ones_has_its_setting_for_the_protocol() -> None:
+    options = {"pickle_protocol": 2, "dill_protocol": 3}
+    expected = {"pickle": 2, "cloudpickle": 2, "dill": 3}
+    for name, protocol in expected.items():
+        found = get_serializer(name, **options)
+        assert isinstance(found, PickleSerializer)
+        assert (found.name, found.protocol) == (name, protocol)
+        assert get_serializer(name, **options) is found is not get_serializer(name)
+    assert get_serializer("json", **options) is get_serializer("json")
+
+
+def test_a_users_pickle_serializer_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(PickleSerializer):
+        pass
+
+    own = Own()
+    monkeypatch.setitem(serializers, "pickle", own)
+    assert get_serializer("pickle", pickle_protocol=2) is own
 
 
 @pytest.mark.parametrize("family", ["Pyro5", "Pyro4"])

@@ -136,6 +136,11 @@ def test_a_connected_socket_is_served_whatever_the_setting(
     assert pair[0].fileno() >= 0
 
 
+def test_a_connected_socket_must_be_one() -> None:
+    with pytest.raises(TypeError, match="connected_socket must be a socket, not int"):
+        take_place(Wishes(**{**NOTHING, "connected_socket": 5}))
+
+
 def fail(*_: Any) -> Any:
     raise MemoryError
 

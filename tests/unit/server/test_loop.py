@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from time import monotonic
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from pyrolike.objects import expose, oneway
-from pyrolike.server import base as base_module, loop as loop_module, oneway as oneway_module
+from pyrolike.server import base as base_module, loop as loop_module
 from pyrolike.server.multiplex import MultiplexServer
 from pyrolike.server.onethread import LoopSettings
 from pyrolike.server.patience import Overflow, PatientSession
@@ -268,7 +269,7 @@ def test_a_foreign_loop_learns_that_a_reply_can_be_sent_on(running: Running) -> 
 def test_a_foreign_loop_learns_that_one_way_calls_have_run(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oneway_module, "LONGEST", 2)
+    monkeypatch.setattr(sys.modules["pyrolike.server.oneway"], "LONGEST", 2)
     peer = running.client()
     flood = b"".join(
         wire.message(wire.INVOKE, serpent(("calc", "note", (word,), {})), flags=wire.ONEWAY)

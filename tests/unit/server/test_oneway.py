@@ -1,6 +1,7 @@
 """One-way calls: beside everything else, but in order among themselves; without any network."""
 
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -8,7 +9,6 @@ from time import monotonic
 import pytest
 
 from pyrolike.callcontext import ContextState, current_context, get_state
-from pyrolike.server import oneway as oneway_module
 from pyrolike.server.oneway import Backlog, OnewayQueue
 from tests.support.daemon import PATIENCE, Threads
 from tests.support.serving import HeldTask
@@ -107,7 +107,7 @@ def test_a_call_may_make_another_one() -> None:
 
 
 def test_who_makes_too_many_calls_waits_until_one_has_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oneway_module, "LONGEST", 3)
+    monkeypatch.setattr(sys.modules["pyrolike.server.oneway"], "LONGEST", 3)
     start, held, order = Starter(), HeldTask(), []
     queue = OnewayQueue(start)
     queue.run(STATE, held)
@@ -197,7 +197,7 @@ def test_what_has_not_begun_in_time_is_dropped_and_counted() -> None:
 
 
 def test_who_waits_for_room_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oneway_module, "LONGEST", 1)
+    monkeypatch.setattr(sys.modules["pyrolike.server.oneway"], "LONGEST", 1)
     backlog, start, held = Backlog(), Starter(), HeldTask()
     queue = OnewayQueue(start, backlog)
     queue.run(STATE, held)
