@@ -8,7 +8,7 @@ from tests.support.peers.scenario import PYRO4_SERIALIZERS
 EVERY = frozenset(PYRO4_SERIALIZERS)
 MARSHAL = frozenset({"marshal"})
 JSON = frozenset({"json"})
-PICKLE = frozenset({"pickle"})
+PICKLES = frozenset({"pickle", "dill", "cloudpickle"})
 
 PYRO4_HOLES = (
     Hole(
@@ -98,7 +98,7 @@ PYRO4_HOLES = (
                 "result_of_an_unknown_class",
             }
         ),
-        PICKLE,
+        PICKLES,
     ),
     Hole(
         "a Pyro4 daemon does not stream the values of attributes",
@@ -161,5 +161,10 @@ PYRO4_HOLES = (
         frozenset({"yellow_pages"}),
         EVERY,
         server="pyro4",
+    ),
+    Hole(
+        "dill sends even this exception, and nobody can make it again",
+        frozenset({"exception_that_cannot_be_serialized"}),
+        frozenset({"dill"}),
     ),
 )

@@ -18,7 +18,7 @@ from tests.support.peers import library
 from tests.support.peers.library import api, errors
 
 SERIALIZERS = ("serpent", "json", "marshal", "msgpack")
-PYRO4_SERIALIZERS = (*SERIALIZERS, "pickle")
+PYRO4_SERIALIZERS = (*SERIALIZERS, "pickle", "dill", "cloudpickle")
 """What is tried where a Pyro4 takes part: Pyro5 has no pickle."""
 
 
