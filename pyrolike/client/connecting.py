@@ -244,6 +244,7 @@ def _open(
         connection.close()
         raise
     get_state().response_received = message.annotations
+    connection.dialect = settings.dialect
     channel = Channel(connection, reader, settings.dialect, seq)
     return Opened(channel, connection, answer, meta, settings)
 
@@ -268,6 +269,7 @@ def adopt_socket(
     seq = random.getrandbits(16)
     dialect = settings.dialect
     reader = MessageReader(settings.max_size, None, {dialect.version: dialect})
+    connection.dialect = dialect
     return Channel(connection, reader, dialect, seq), connection
 
 

@@ -23,6 +23,7 @@ from .wiredump import describe
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from .dialect import Dialect
     from .message import Bytes
 
 MSG_CONNECT = MessageType.CONNECT
@@ -114,16 +115,15 @@ class SendingMessage:
     def ping(connection: Connection) -> None:
         """Send a ping over an open connection and wait for its answer.
 
-        No call may be waiting for its result on the connection meanwhile.
+        A proxy's connection is spoken to in the protocol that it speaks. No call may be waiting for
+        its result on the connection meanwhile.
 
         Raises:
             ProtocolError: The answer is something else.
             ConnectionClosedError: The connection is gone.
             TimeoutError: No answer within the connection's timeout.
         """
-        message = SendingMessage(MSG_PING, 0, 0, PING_SERIALIZER, b"ping")
-        connection.send(message.data)
-        recv_stub(connection, [MSG_PING])
+        ping(connection, getattr(connection, "dialect", None) or V502)
 
 
 class ReceivingMessage:
@@ -248,3 +248,36 @@ def log_wiredata(logger: logging.Logger, text: str, msg: SendingMessage | Receiv
         text,
         describe(msg.type, msg.serializer_id, msg.flags, msg.seq, payload, annotations, corr_id),
     )
+
+
+def ping(connection: Connection, dialect: Dialect) -> None:
+    """Send a ping in *dialect*, and wait for its answer; raises as `SendingMessage.ping`."""
+    # Any number will do, but for each dialect it must be one that its header has room for.
+    number = dialect.serializer_numbers["serpent"] if dialect is not V502 else PING_SERIALIZER
+    connection.send(dialect.write_head(MSG_PING, number, 0, 0, b"ping") + b"ping")
+    receive(connection, dialect, [MSG_PING])
+
+
+def receive(
+    connection: Connection, dialect: Dialect, accepted_msgtypes: Collection[int] | None = None
+) -> Message:
+    """Receive one whole message in *dialect*; its payload is not inflated.
+
+    Raises:
+        ProtocolError: As for `recv_stub`, like the others.
+    """
+    message, annotations_size, data_size = dialect.read_header(connection.recv(dialect.header_size))
+    size = annotations_size + data_size
+    if size > LARGEST:
+        raise MessageTooLargeError(
+            f"{size:,} bytes announced, at most {LARGEST:,} are accepted",
+            announced=size,
+            limit=LARGEST,
+        )
+    if accepted_msgtypes and message.type not in accepted_msgtypes:
+        raise UnexpectedTypeError(message, frozenset(accepted_msgtypes))
+    body = memoryview(connection.recv(size) if size else b"")
+    message.payload = body[annotations_size:]
+    if annotations_size:
+        dialect.add_annotations(message, body[:annotations_size])
+    return message

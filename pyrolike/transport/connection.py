@@ -51,6 +51,7 @@ class SocketConnection:
         keep_open: See above.
         pyroInstances: Class to instance, for classes registered with instance mode "session".
         tracked_resources: Closed when the connection ends; held weakly.
+        dialect: How a client and its daemon speak on it; None where that is not known.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class SocketConnection:
         self.keep_open = keep_open
         self.pyroInstances: dict[type, Any] = {}
         self.tracked_resources: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.dialect: Any = None
         self.is_closed = False
         tell_of_forks(self)
 
