@@ -381,6 +381,7 @@ METHODS: dict[str, dict[str, str]] = {
 
 MEANINGS = {
     "Configuration",
+    "Message",
     "PROTOCOL_VERSION",
     "VERSION",
     "config",
@@ -396,9 +397,6 @@ MEANINGS = {
     "FLAGS_KEEPSERIALIZED",
 }
 """Names that mean something of its own in Pyro4's modules; all others are one object everywhere."""
-
-NOT_YET = {"Future", "FutureResult", "_pyroAsync", "asyncproxy"}
-"""Names of parts that may not be there."""
 
 LEFT_OUT = {
     "Pyro4.nsc.handleCommand",

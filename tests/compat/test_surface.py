@@ -14,7 +14,7 @@ import pytest
 
 import pyrolike
 from pyrolike.compat.names import STARTED, TABLES
-from tests.compat.surface import LEFT_OUT, MEANINGS, METHODS, NOT_YET, SURFACE
+from tests.compat.surface import LEFT_OUT, MEANINGS, METHODS, SURFACE
 from tests.support.processes import ROOT, pinned_environment
 
 ROWS = {old: ours for table in TABLES.values() for old, ours in table.items()}
@@ -35,18 +35,8 @@ def is_there(module_name: str) -> bool:
 
 
 def ours(old_module: str) -> Any:
-    """Return what stands for a module of Pyro's; skip the test where it is not built yet."""
-    name = ROWS[old_module]
-    if not is_there(name):
-        pytest.skip(f"{name} is not there")
-    return import_module(name)
-
-
-def get(owner: Any, name: str) -> Any:
-    """Return what is promised under that name; skip the test where it is not built yet."""
-    if name in NOT_YET and not hasattr(owner, name):
-        pytest.skip(f"{name} is not there")
-    return getattr(owner, name)
+    """Return what stands for a module of Pyro's."""
+    return import_module(ROWS[old_module])
 
 
 def parameters(function: Any) -> list[str]:
@@ -80,7 +70,7 @@ def takes(function: Any, promised: str) -> bool:
 
 @pytest.mark.parametrize(("module", "name"), NAMES)
 def test_every_promised_name_is_there_and_takes_what_is_promised(module: str, name: str) -> None:
-    thing = get(ours(module), name)
+    thing = getattr(ours(module), name)
     promised = SURFACE[module][name]
     if promised is not None:
         assert takes(thing, promised), parameters(thing)
@@ -91,7 +81,7 @@ def test_every_promised_name_is_there_and_takes_what_is_promised(module: str, na
 )
 def test_every_promised_method_takes_what_is_promised(owner: str, name: str) -> None:
     module, _, class_name = owner.rpartition(".")
-    method = get(getattr(ours(module), class_name), name)
+    method = getattr(getattr(ours(module), class_name), name)
     assert takes(method, METHODS[owner][name]), parameters(method)
 
 
@@ -138,9 +128,8 @@ def test_every_row_below_another_has_its_parent() -> None:
         assert not parent or parent in ROWS
 
 
-def test_most_rows_are_there() -> None:
-    missing = {row for row in ROWS.values() if not is_there(row)}
-    assert missing <= {"pyrolike.compat.pyro4.message", "pyrolike.futures"}
+def test_every_row_is_there() -> None:
+    assert [row for row in ROWS.values() if not is_there(row)] == []
 
 
 @pytest.mark.slow

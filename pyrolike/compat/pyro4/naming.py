@@ -5,14 +5,13 @@ The one thing that is not ours under another name is the key with which messages
 
 from __future__ import annotations
 
-import random
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.client import Proxy
-from pyrolike.configure import config
-from pyrolike.constants import NAMESERVER_NAME
-from pyrolike.errors import CommunicationError, NamingError, PyroError
+from pyrolike.client.locating import resolve_uri
+from pyrolike.client.searching import find_name_server
+from pyrolike.errors import CommunicationError, NamingError
 from pyrolike.naming import (
     AutoCleaner,
     BroadcastServer,
@@ -20,15 +19,14 @@ from pyrolike.naming import (
     NameServer,
     NameServerDaemon,
     locate_ns,
-    resolve as resolve_plainly,
     start_ns,
     start_ns_loop,
     type_meta,
 )
 from pyrolike.naming.cli import main
 from pyrolike.naming.daemon import introduction
+from pyrolike.protocol import key_bytes
 from pyrolike.server.signals import until_terminated
-from pyrolike.transport import location_str
 from pyrolike.uri import URI
 
 if TYPE_CHECKING:
@@ -61,23 +59,24 @@ def locateNS(
         host: As for `pyrolike.locate_ns`, like *port* and *broadcast*.
         port: See there.
         broadcast: See there.
-        hmac_key: The key of the name server. With a key nothing is looked for: without *host* it is
-            ``config.NS_HOST``.
+        hmac_key: The key of the name server.
 
     Raises:
-        NamingError: None was found.
+        NamingError: None was found that has this key.
     """
     if hmac_key is None:
         return locate_ns(host or "", port, broadcast)
-    place = str(host or config.NS_HOST)
-    if not URI.isUnixsockLocation(place):
-        place = location_str(place, port or config.NS_PORT)
-    proxy = Proxy(f"PYRO:{NAMESERVER_NAME}@{place}")
-    set_key(proxy, hmac_key)
+    key = key_bytes(hmac_key)
+    line = find_name_server(host or "", port, broadcast=broadcast, hmac_key=key)
+    line.close()
+    proxy = Proxy(line.uri)
+    proxy._pyroHmacKey = key
     try:
         proxy._pyroBind()
     except CommunicationError as error:
-        raise NamingError(f"failed to locate the name server at {place}: {error}") from error
+        raise NamingError(
+            f"the name server at {line.uri.location} has just gone: {error}"
+        ) from error
     return proxy
 
 
@@ -91,17 +90,7 @@ def resolve(uri: str | URI, hmac_key: str | bytes | None = None) -> URI:
     Raises:
         NamingError: See there.
     """
-    uri = URI(uri)
-    if hmac_key is None or uri.protocol == "PYRO":
-        return resolve_plainly(uri)
-    host = uri.location if uri.sockname else uri.host
-    with locateNS(host, uri.port, hmac_key=hmac_key) as name_server:
-        if uri.protocol == "PYRONAME":
-            return URI(name_server.lookup(uri.object))
-        found = name_server.list(metadata_all=list(uri.object), return_metadata=False)
-    if not found:
-        raise NamingError(f"nothing is registered with all of the tags in {uri}")
-    return URI(random.choice(list(found.values())))
+    return resolve_uri(URI(uri), hmac_key=key_bytes(hmac_key))
 
 
 def startNS(
@@ -135,7 +124,7 @@ def startNS(
     )
     if hmac is not None:
         try:
-            set_key(daemon, hmac)
+            daemon._pyroHmacKey = hmac
         except BaseException:
             daemon.close()
             raise
@@ -174,14 +163,3 @@ def startNSloop(
                 print(line, flush=True)
             daemon.requestLoop(condition)
     print("NS shut down.", flush=True)
-
-
-def set_key(target: Any, key: str | bytes) -> None:
-    """Give a proxy or daemon the key that signs its messages.
-
-    Raises:
-        PyroError: It cannot sign. Nothing is done then as if it could.
-    """
-    if not hasattr(type(target), "_pyroHmacKey"):
-        raise PyroError("this version of pyrolike signs no messages; use TLS, or leave out the key")
-    target._pyroHmacKey = key

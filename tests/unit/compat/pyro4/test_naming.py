@@ -6,8 +6,8 @@ import pytest
 
 from pyrolike.api import config, start_ns
 from pyrolike.compat.pyro4 import naming
-from pyrolike.compat.pyro4.naming import locateNS, resolve, set_key, startNS
-from pyrolike.errors import NamingError, PyroError
+from pyrolike.compat.pyro4.naming import locateNS, resolve, startNS
+from pyrolike.errors import NamingError
 from pyrolike.naming import NameServerDaemon
 from pyrolike.uri import URI
 
@@ -39,29 +39,6 @@ def test_names_are_resolved(names: NameServerDaemon) -> None:
         resolve("PYRONAME:two")
 
 
-class Keyed:
-    """Something that signs its messages."""
-
-    def __init__(self) -> None:
-        self.key: Any = None
-
-    @property
-    def _pyroHmacKey(self) -> Any:
-        return self.key
-
-    @_pyroHmacKey.setter
-    def _pyroHmacKey(self, key: Any) -> None:
-        self.key = key
-
-
-def test_a_key_is_given_to_what_can_sign_and_to_nothing_else() -> None:
-    keyed = Keyed()
-    set_key(keyed, b"key")
-    assert keyed.key == b"key"
-    with pytest.raises(PyroError, match="signs no messages"):
-        set_key(object(), b"key")
-
-
 def test_a_name_server_that_cannot_have_its_key_is_not_left_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -72,34 +49,36 @@ def test_a_name_server_that_cannot_have_its_key_is_not_left_open(
         made.append(started[1])
         return started
 
-    def fail(target: Any, key: Any) -> None:
-        raise PyroError("no key")
-
     monkeypatch.setattr(naming, "start_ns", start)
-    monkeypatch.setattr(naming, "set_key", fail)
-    with pytest.raises(PyroError, match="no key"):
-        startNS("127.0.0.1", 0, enableBroadcast=False, hmac=b"key")
+    with pytest.raises(ValueError, match="empty key"):
+        startNS("127.0.0.1", 0, enableBroadcast=False, hmac=b"")
     assert made[0].transportServer is None
 
 
-def test_with_a_key_the_place_that_is_meant_is_asked(
-    names: NameServerDaemon, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keys: list[Any] = []
-    monkeypatch.setattr(naming, "set_key", lambda target, key: keys.append(key))
+def test_a_name_server_with_a_key_talks_to_those_who_have_it(names: NameServerDaemon) -> None:
+    names._pyroHmacKey = "k"
     names.nameserver.register("one", "PYRO:a@h:1", metadata={"x", "y"})
     with locateNS(hmac_key="k") as found:
         assert found.count() == 2
     assert resolve("PYRONAME:one", hmac_key="k") == URI("PYRO:a@h:1")
-    assert resolve("PYROMETA:x,y", hmac_key="k") == URI("PYRO:a@h:1")
+    assert resolve("PYROMETA:x,y", hmac_key=b"k") == URI("PYRO:a@h:1")
     assert resolve("PYRO:b@h:1", hmac_key="k") == URI("PYRO:b@h:1")
     with pytest.raises(NamingError, match="all of the tags"):
         resolve("PYROMETA:x,z", hmac_key="k")
-    assert keys == ["k"] * 4
 
 
-def test_with_a_key_nobody_there_is_a_naming_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(naming, "set_key", lambda target, key: None)
+@pytest.mark.parametrize("key", ["wrong", None])
+def test_a_name_server_with_a_key_talks_to_nobody_else(
+    names: NameServerDaemon, key: str | None
+) -> None:
+    names._pyroHmacKey = "k"
+    with pytest.raises(NamingError):
+        locateNS("127.0.0.1", config.NS_PORT, hmac_key=key)
+    with pytest.raises(NamingError):
+        resolve(f"PYRONAME:one@127.0.0.1:{config.NS_PORT}", hmac_key=key)
+
+
+def test_with_a_key_nobody_there_is_a_naming_error() -> None:
     with pytest.raises(NamingError, match=r"failed to locate .* \./u:/no/such"):
         locateNS("./u:/no/such/socket", hmac_key="k")
 
@@ -108,7 +87,6 @@ def test_with_a_key_nobody_there_is_a_naming_error(monkeypatch: pytest.MonkeyPat
 def test_a_name_server_runs_until_it_is_told_to_end(
     key: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(naming, "set_key", lambda target, key: None)
     monkeypatch.setattr(NameServerDaemon, "requestLoop", lambda self, condition: None)
     naming.startNSloop("127.0.0.1", 0, hmac=key)
     told = capsys.readouterr().out.splitlines()
