@@ -120,7 +120,7 @@ class WireSettings:
             revision,
             dialect,
             codec,
-            V502.serializer_numbers[name],
+            codec.serializer_id,
             config.MAX_MESSAGE_SIZE,
             compress,
             log_wire,

@@ -332,7 +332,7 @@ class Session(Inbox):
         """Send CONNECTFAIL; the session is finished."""
         self.is_finished = True
         payload = codec.dumps(reason)
-        number = V502.serializer_numbers[codec.name]
+        number = codec.serializer_id
         seq = message.seq if message is not None else 0
         correlation_id = message.correlation_id if message is not None else None
         head = self.dialect.write_head(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyrolike.objects.dispatch import CallPolicy
-from pyrolike.protocol import V502
 from pyrolike.serializers import TAGS, SerializerBase, get_serializer, serializers
 
 if TYPE_CHECKING:
@@ -83,4 +82,4 @@ def _take_codecs(
         )
         for name in names
     )
-    return {V502.serializer_numbers[codec.name]: codec for codec in codecs}
+    return {codec.serializer_id: codec for codec in codecs}
