@@ -153,7 +153,8 @@ def run(work: Callable[[], int | None], *, verbose: bool = False) -> int:
 
 def complain(text: str) -> None:
     """Tell on standard error that something did not work, in one line."""
-    print(f"Error: {printable(' '.join(text.split()))}", file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # else print would take the other output, in which results are
+        print(f"Error: {printable(' '.join(text.split()))}", file=sys.stderr, flush=True)
 
 
 def sentence(error: BaseException) -> str:

@@ -278,7 +278,9 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("-y", "--yes", action="store_true", help="removematching does not ask")
     add_json_option(parser)
     parser.add_argument("command", choices=COMMANDS, metavar="command", help="see below")
-    parser.add_argument("arguments", nargs="*", metavar="argument", help="of the command")
+    parser.add_argument(
+        "arguments", nargs="*", default=[], metavar="argument", help="of the command"
+    )
     return parser
 
 

@@ -186,11 +186,11 @@ class Search:
     def get_failure(self) -> NamingError:
         """Return the error that says what was tried."""
         faults = list(self._faults.values())
-        tried = [str(fault) for fault in faults]
+        tried = [_with_place(place, str(fault)) for place, fault in self._faults.items()]
         if not faults:
             tried = ["the setting NS_HOST is empty, and so is BROADCAST_ADDRS or not to be used"]
         elif len(faults) > 1:
-            tried = [f"({number}) {fault}" for number, fault in enumerate(faults, 1)]
+            tried = [f"({number}) {fault}" for number, fault in enumerate(tried, 1)]
         failure = NamingError(
             f"failed to locate the name server: {'; '.join(tried)}"
             " (python -m pyrolike.naming starts one)"
@@ -272,6 +272,12 @@ class Search:
 
     def _was_slow(self, place: URI) -> bool:
         return isinstance(self._faults.get(str(place)), TimeoutError)
+
+
+def _with_place(place: str, fault: str) -> str:
+    """Return what went wrong, with the location of a uri in front if it does not say it itself."""
+    location = place.partition("@")[2]
+    return fault if location in fault else f"{location}: {fault}"
 
 
 def read_answer(answer: bytes, sender: str) -> URI | None:

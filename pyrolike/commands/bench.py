@@ -119,7 +119,13 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("target", type=target, metavar="uri", help="the object, see below")
     add("method", nargs="?", help="what to call; default the ping of its daemon")
-    add("arguments", nargs="*", metavar="argument", help="for the method: JSON, or texts")
+    add(
+        "arguments",
+        nargs="*",
+        default=[],
+        metavar="argument",
+        help="for the method: JSON, or texts",
+    )
     add("--seconds", type=seconds, default=3.0, help="how long to measure; default 3")
     add("--threads", type=count, default=1, help="how many call at once; default 1")
     add("--serializer", help="serializer for the calls; default the setting SERIALIZER")

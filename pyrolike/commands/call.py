@@ -67,7 +67,7 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("target", type=target, metavar="uri", help="the object, see below")
     add("member", help="the method, or the attribute")
-    add("arguments", nargs="*", metavar="argument", help="for the method")
+    add("arguments", nargs="*", default=[], metavar="argument", help="for the method")
     add(
         "-k",
         "--kw",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 from pyrolike._terminal import sentence
-from pyrolike.configure import ITEMS, PREFIX, config
+from pyrolike.configure import ELSEWHERE, ITEMS, PREFIX, config
 from pyrolike.serializers import serializers
 from pyrolike.transport import get_ssl_context
 
@@ -39,8 +39,9 @@ def check_environment(refused: dict[str, str]) -> Findings:
     """
     for name, text in refused.items():
         yield Finding("error", "environment", text, f"Correct {name}, or unset it.")
+    known = ITEMS.keys() | ELSEWHERE
     for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in ITEMS:
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known:
             close = closest_setting(name.removeprefix(PREFIX))
             hint = f" ({PREFIX}{close} is one)" if close else ""
             yield Finding(

@@ -8,14 +8,14 @@ import contextlib
 import ipaddress
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
+from time import monotonic
 
 from pyrolike._kinds import split_hosts
 from pyrolike._terminal import sentence
 from pyrolike.client import Proxy
-from pyrolike.client.locating import locate_uri
-from pyrolike.client.searching import read_answer
+from pyrolike.client.searching import find_name_server, read_answer
 from pyrolike.configure import config
 from pyrolike.constants import DAEMON_NAME, NAMESERVER_NAME, NAMESERVER_QUESTION
 from pyrolike.errors import NamingError, PyroError
@@ -180,21 +180,23 @@ def check_name_server() -> Findings:
         if find_address(host) is None:
             yield Finding("error", "name server", f"NS_HOST says {host}, an unknown name.", _START)
     try:
-        with Proxy(locate_uri()) as names:
-            names._pyroTimeout = PATIENCE
-            number = names.count()
-            yield Finding(
-                "ok",
-                "name server",
-                f"The name server at {names._pyroUri.location} answers, and has {number} names.",
-            )
-            if number <= MOST_NAMES:
-                yield from _check_entries(names)
+        line = find_name_server()
     except NamingError as error:
         yield from _check_ports(places, error)
-    except PyroError as error:
-        text = f"What seems to be a name server does not answer as one: {sentence(error)}."
-        yield Finding("error", "name server", text, _START)
+        return
+    line.deadline = monotonic() + PATIENCE
+    where = line.uri.location
+    with contextlib.closing(line):
+        try:
+            number = int(line.ask("count"))
+            entries = dict(line.ask("list")) if number <= MOST_NAMES else {}
+        except Exception as error:  # noqa: BLE001  it is somebody else's, and may answer anything
+            text = f"What seems to be a name server, at {where}, does not answer as one"
+            yield Finding("error", "name server", f"{text}: {sentence(error)}.", _START)
+            return
+    text = f"The name server at {where} answers, and has {number} names."
+    yield Finding("ok", "name server", text)
+    yield from _check_entries(entries, str(line.uri.host))
 
 
 def _places() -> Iterator[tuple[str, int]]:
@@ -213,7 +215,8 @@ def _check_ports(places: Sequence[tuple[str, int]], error: NamingError) -> Findi
             "name server",
             f"Port {port} of {host} is in use, and not by a name server that wants us: "
             f"{sentence(error)}.",
-            "End that program, or set NS_PORT to another port for server and clients.",
+            "If it is another program, end it, or set NS_PORT to another port for server and "
+            "clients.",
         )
     if not taken:
         where = ", ".join(location_str(*place) for place in places) or "the place in NS_HOST"
@@ -228,15 +231,23 @@ def _is_taken(host: str, port: int) -> bool:
     return True
 
 
-def _check_entries(names: Proxy) -> Findings:
-    """Look for what machines other than the name server's own cannot use."""
-    server = find_address(str(names._pyroUri.host))
-    entries = {
-        name: URI(text)
-        for name, text in names.list().items()
-        if name != NAMESERVER_NAME and URI(text).host
-    }
-    everywhere = sorted(name for name, uri in entries.items() if uri.host in ("0.0.0.0", "::"))
+def _check_entries(entries: Mapping[str, str], server_host: str) -> Findings:
+    """Look for what nobody can use, or not from machines other than the name server's own.
+
+    Args:
+        entries: Name -> uri text, as the name server says.
+        server_host: Where that is.
+    """
+    hosts = {name: _host_of(uri) for name, uri in entries.items() if name != NAMESERVER_NAME}
+    broken = sorted(name for name, host in hosts.items() if host is None)
+    if broken:
+        yield Finding(
+            "warning",
+            "name server",
+            f"What {_some(broken)} {_are(broken)} registered for is no uri.",
+            "Register the object anew, or remove the name: pyrolike nsc remove NAME",
+        )
+    everywhere = sorted(name for name, host in hosts.items() if host in ("0.0.0.0", "::"))
     if everywhere:
         yield Finding(
             "warning",
@@ -245,7 +256,8 @@ def _check_entries(names: Proxy) -> Findings:
             "client's own machine.",
             "Start these servers with an address as HOST, or with NATHOST.",
         )
-    local = sorted(name for name, uri in entries.items() if _is_local(str(uri.host)))
+    local = sorted(name for name, host in hosts.items() if host and _is_local(host))
+    server = find_address(server_host)
     if local and server is not None and not server.is_loopback:
         yield Finding(
             "warning",
@@ -254,6 +266,14 @@ def _check_entries(names: Proxy) -> Findings:
             "own machine.",
             "Start these servers with the address of their machine as HOST.",
         )
+
+
+def _host_of(uri: object) -> str | None:
+    """Return the host that a uri says, which may be empty; None if it is no uri."""
+    try:
+        return URI(str(uri)).host or ""
+    except PyroError:
+        return None
 
 
 def _is_local(host: str) -> bool:

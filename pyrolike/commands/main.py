@@ -77,16 +77,17 @@ def run_row(name: str, prog: str, args: Sequence[str] | None = None) -> int:
         prog: How it was called, for its help.
         args: Its words of the command line; None means those of this process.
     """
-    try:
-        run = import_module(TABLE[name].module).main
-    except ValueError as error:  # the environment has a setting that makes no sense
-        print(f"Error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
     words = sys.argv[1:] if args is None else args
-    status: int = run(words, prog=prog)
-    return status
+    try:
+        try:
+            run = import_module(TABLE[name].module).main
+        except ValueError as error:  # the environment has a setting that makes no sense
+            print(f"Error: {error}", file=sys.stderr)
+            return 1
+        status: int = run(words, prog=prog)
+        return status
+    except KeyboardInterrupt:  # while modules load, or words are read
+        return 130
 
 
 ns = partial(run_row, "ns", "pyrolike-ns")

@@ -58,6 +58,8 @@ def main(args: Sequence[str] | None = None, *, prog: str = "pyrolike serve") -> 
     if options.ns and not options.name:
         parser.error("--ns needs a --name to register")
     options.ns = bool(options.name) and options.ns is not False
+    if options.tag and not options.ns:
+        parser.error("--tag is for the name server, and needs a --name to register")
     return run(partial(_serve, options), verbose=options.verbose)
 
 
@@ -139,7 +141,7 @@ def _load(target: str) -> Any:
             raise CommandError(f"importing {name} failed: {error}") from error
         hint = f"there is no module {error.name!r}, here ({os.getcwd()}) or where Python looks"
         raise CommandError(hint) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a program, whose end must not pass for ours
         raise CommandError(f"importing {name} failed with {named(error)}") from error
     try:
         return operator.attrgetter(path)(module) if path else module
@@ -201,16 +203,13 @@ def _offering(
     """Give an open daemon that has the object, and the object's uri."""
     unix = options.unixsocket
     with Daemon(options.host, options.port, unix, options.nathost, options.natport) as daemon:
+        hint = ""
         try:
             uri = daemon.register(thing, options.name or default_id)
+            hint = "" if options.expose_all else " (--expose-all offers all that is public)"
             daemon.proxyFor(thing)
-        except TypeError as error:
-            raise CommandError(f"{options.target} cannot be offered: {error}") from error
-        except PyroError as error:
-            raise CommandError(
-                f"{options.target} cannot be offered: {error}"
-                + ("" if options.expose_all else " (--expose-all offers all that is public)")
-            ) from error
+        except (TypeError, PyroError) as error:
+            raise CommandError(f"{options.target} cannot be offered: {error}{hint}") from error
         yield daemon, uri
 
 

@@ -42,17 +42,31 @@ def check_uri(uri: URI | str) -> str:
     """
     if not isinstance(uri, URI | str):
         raise TypeError(f"only URIs or strings can be registered, not {type(uri).__name__}")
-    _check_form("uri", str(uri), LONGEST_URI)
-    URI(uri)
-    return str(uri)
+    text = str(uri)
+    _check_form("uri", text, LONGEST_URI)
+    URI(text)  # the attributes of a URI are anybody's: whoever looks it up has to parse the text
+    return text
 
 
 def check_tags(argument: str, value: Iterable[str] | None) -> frozenset[str]:
-    """Return the tags that the caller gave for *argument*; none for None.
+    """Return the tags that the caller gave for *argument*, to be kept; none for None.
 
     Raises:
         TypeError: It is a lone str, or no collection of str.
         NamingError: There are too many, or one is too long.
+    """
+    tags = check_wanted_tags(argument, value)
+    for tag in tags:
+        _check_form(f"each tag in {argument}", tag, LONGEST_NAME)
+    return tags
+
+
+def check_wanted_tags(argument: str, value: Iterable[str] | None) -> frozenset[str]:
+    """Return the tags that the caller looks for. One that nothing can have is merely not found.
+
+    Raises:
+        TypeError: It is a lone str, or no collection of str.
+        NamingError: There are too many.
     """
     if isinstance(value, str):
         raise TypeError(f"{argument} should not be a str, but another iterable (set, list, etc)")
@@ -60,8 +74,7 @@ def check_tags(argument: str, value: Iterable[str] | None) -> frozenset[str]:
     if len(tags) > MOST_TAGS:
         raise NamingError(f"{argument} has {len(tags)} tags; at most {MOST_TAGS} are allowed")
     for tag in tags:
-        what = f"each tag in {argument}"
-        _check_form(what, check_text(what, tag), LONGEST_NAME)
+        check_text(f"each tag in {argument}", tag)
     return tags
 
 
@@ -74,7 +87,8 @@ def check_text(argument: str, value: object) -> str:
 
 def shown(name: str) -> str:
     """Return a name as an error may contain it: one that nobody would register is shortened."""
-    return name if len(name) <= _SHOWN and _is_clean(name) else ascii(name[:_SHOWN]) + "..."
+    rest = "..." if len(name) > _SHOWN else ""
+    return name if not rest and _is_clean(name) else ascii(name[:_SHOWN]) + rest
 
 
 def _check_form(argument: str, text: str, longest: int) -> None:

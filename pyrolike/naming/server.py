@@ -19,7 +19,7 @@ from pyrolike.errors import NamingError
 from pyrolike.objects.exposure import expose
 from pyrolike.uri import URI
 
-from .limits import check_name, check_tags, check_text, check_uri, shown
+from .limits import check_name, check_tags, check_text, check_uri, check_wanted_tags, shown
 from .storage import Storage, list_prefix, list_regex, open_storage, search_metadata
 
 log = logging.getLogger("pyrolike.naming")
@@ -183,8 +183,8 @@ class NameServer:
             return_metadata, metadata_all, metadata_any = _from_pyro4(
                 return_metadata, metadata_all, metadata_any
             )
-        every = check_tags("metadata_all", metadata_all)
-        some = check_tags("metadata_any", metadata_any)
+        every = check_wanted_tags("metadata_all", metadata_all)
+        some = check_wanted_tags("metadata_any", metadata_any)
         if sum(map(bool, (prefix, regex, every, some))) > 1:
             raise ValueError("you can only filter on one thing at a time")
         if every or some:
@@ -213,7 +213,8 @@ class NameServer:
             ValueError: Both filters are given.
             TypeError: A filter is a str or not a collection of str.
         """
-        every, some = check_tags("meta_all", meta_all), check_tags("meta_any", meta_any)
+        every = check_wanted_tags("meta_all", meta_all)
+        some = check_wanted_tags("meta_any", meta_any)
         if every and some:
             raise ValueError("you can't use meta_all or meta_any at the same time")
         found = search_metadata(self.storage, every, some, return_metadata)

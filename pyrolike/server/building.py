@@ -255,7 +255,8 @@ def _find_tls_context(wishes: Wishes) -> ssl.SSLContext | None:
 
 def _find_nat_address(wishes: Wishes) -> tuple[Host, int] | None:
     """Return the host and port to publish, or None for the daemon's own."""
-    nathost = wishes.nathost
+    # Empty is what a script passes on that was given none.
+    nathost = wishes.nathost or None
     if nathost is None:
         if wishes.natport is not None:
             raise ValueError("natport needs a nathost")

@@ -17,6 +17,7 @@ from tests.support.gateways import Place, running_gateway, running_server
 pytestmark = pytest.mark.slow
 
 HOSTILE = 'http.<img src="x" onerror="document.title=666">'
+LONG = "x" * 1000
 REFUSED = re.compile(r"status of [45]\d\d")
 """What the browser's console says of a response that the test wanted to fail."""
 
@@ -31,7 +32,7 @@ def browser() -> Iterator[Any]:
 def shared() -> Iterator[Place]:
     with running_gateway() as place:
         uri = place.objects.uri("weather")
-        place.name_server.register(HOSTILE, uri, metadata={"<b>bold</b>"})
+        place.name_server.register(HOSTILE, uri, metadata={"<b>bold</b>", LONG})
         for number in range(120):
             place.name_server.register(
                 f"http.lamp.{number:03}", uri, metadata={f"floor:{number % 4}"}
@@ -146,7 +147,8 @@ def test_objects_are_listed_and_hostile_names_are_text(page: Page) -> None:
     links.first.wait_for()
     assert links.count() == 50
     assert links.nth(0).locator(".name").text_content() == HOSTILE
-    assert links.nth(0).locator(".tags").text_content() == "<b>bold</b>"
+    assert links.nth(0).locator(".tags").text_content() == f"<b>bold</b> · {LONG}"
+    assert links.nth(0).bounding_box()["height"] < 150
     assert page.text("#count") == "122 objects"
     assert "exposed: http\\." in page.text("#where")
     links.nth(0).click()
@@ -169,6 +171,9 @@ def test_the_list_has_pages_and_is_searched_by_name_and_tag(page: Page) -> None:
     page.tab.get_by_label("Objects", exact=True).fill("LAMP.01")
     wait_for_text(page, "10 objects found")
     assert not page.button("Next names").is_visible()
+    # Whoever pauses here goes on typing.
+    page.tab.get_by_label("Objects", exact=True).fill("tag:")
+    wait_for_text(page, "122 objects found")
     page.tab.get_by_label("Objects", exact=True).fill("tag:weather")
     wait_for_text(page, "1 object found")
     page.tab.get_by_role("link", name="http.weather").click()

@@ -311,6 +311,17 @@ def test_a_name_that_no_file_can_hold_is_refused_or_kept_and_never_breaks_a_sear
     assert len(storage) == 3
 
 
+def test_a_tag_that_no_file_can_have_is_merely_not_found(storage: Storage) -> None:
+    storage["x"] = "PYRO:x@h:1", {"tag"}
+    if not storage.keeps_metadata:
+        with pytest.raises(NamingError, match="doesn't support metadata"):
+            search_metadata(storage, metadata_any=["half \ud800"])
+        return
+    assert search_metadata(storage, metadata_any=["half \ud800", "tag"]) == {"x": "PYRO:x@h:1"}
+    assert search_metadata(storage, metadata_all=["half \ud800", "tag"]) == {}
+    assert search_metadata(storage, metadata_any=["half \ud800"]) == {}
+
+
 @pytest.mark.slow
 def test_many_names_are_found_by_prefix_while_they_come_and_go(storage: Storage) -> None:
     names = [f"{number * 7919 % 3000:04}" for number in range(3000)]

@@ -78,6 +78,14 @@ def test_it_works_without_any_output(monkeypatch: pytest.MonkeyPatch) -> None:
     assert terminal.run(lambda: 0) == 0
 
 
+def test_without_an_error_output_the_other_one_has_results_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert terminal.run(fail(ValueError("no"))) == 1
+    assert capsys.readouterr().out == ""
+
+
 def test_control_characters_are_written_out() -> None:
     assert terminal.printable("plain é 名") == "plain é 名"
     assert terminal.printable("a\x1b]0;x\x07\n\u202eb\udc80") == "a\\x1b]0;x\\x07\\n\\u202eb\\udc80"

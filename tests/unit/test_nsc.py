@@ -192,7 +192,7 @@ def test_verbose_shows_the_traceback_of_a_refusal(control: Control) -> None:
         (["ping", "x"], "ping takes no arguments"),
         (["list", "a", "b"], "list takes one prefix"),
         (["nonsense"], "invalid choice: 'nonsense'"),
-        ([], "required: command"),
+        ([], "required: command\n"),
         (["ping", "-p", "x"], "a port is a number from 0 to 65535, not 'x'"),
     ],
 )

@@ -191,6 +191,7 @@ class SqlStorage(Storage):
         if len(tags) > _MOST_TAGS:
             return None
         needed = len(tags) if metadata_all else 1
+        tags = [tag for tag in tags if _is_unicode(tag)]  # nothing in the file can have the others
         marks = ", ".join("?" * len(tags))
         condition = (
             f"n.id IN (SELECT object FROM pyro_metadata WHERE metadata IN ({marks})"
@@ -303,6 +304,11 @@ def _use_journal(connection: sqlite3.Connection, kind: str) -> None:
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
             raise
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell if a text has no halves of surrogate pairs, which no file has."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _end_of_range(prefix: str) -> str | None:

@@ -192,16 +192,16 @@ class Names:
     def search(self, regex: str, words: str) -> list[str]:
         """Return the names that match *regex* and contain *words*, whatever their case.
 
-        ``tag:`` and a tag finds those that have it.
+        ``tag:`` and a tag finds those that have it; without one, as somebody is still typing,
+        all that match.
 
         Raises:
             NoNameServerError: There is nobody to ask.
         """
-        if words.startswith(TAG_PREFIX):
-            tags = [words.removeprefix(TAG_PREFIX)]
-            found = self.ask(lambda proxy: proxy.yplookup(meta_all=tags, return_metadata=False))
+        if words.startswith(TAG_PREFIX) and (tag := words.removeprefix(TAG_PREFIX).strip()):
+            found = self.ask(lambda proxy: proxy.yplookup(meta_all=[tag], return_metadata=False))
             return sorted(name for name in found if re.match(regex, name))
-        wanted = words.casefold()
+        wanted = "" if words.startswith(TAG_PREFIX) else words.casefold()
         return [name for name in self.matching(regex) if wanted in name.casefold()]
 
     def tags(self, names: Sequence[str]) -> list[list[str]]:

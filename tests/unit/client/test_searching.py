@@ -129,6 +129,20 @@ def test_if_nobody_answers_the_error_says_where_and_what_to_do() -> None:
     assert isinstance(caught.value.__cause__, CommunicationError)
 
 
+def test_an_error_that_does_not_say_where_it_was_is_told_with_the_place() -> None:
+    with (
+        scripted_server(lambda peer: peer.sock.sendall(b"220 mail.example.org\r\n")) as location,
+        pytest.raises(NamingError, match=f": {location}: invalid data"),
+    ):
+        find_name_server(*host_and_port(location))
+    with (
+        scripted_server(lambda peer: peer.sock.sendall(b"220 mail.example.org\r\n")) as location,
+        changed_settings(NS_HOST=f"127.0.0.1:{nowhere()}, {location}"),
+        pytest.raises(NamingError, match=rf"\(\d\) {location}: invalid data"),
+    ):
+        find()
+
+
 def test_a_daemon_that_is_no_name_server_is_not_taken_for_one() -> None:
     with running_daemon({}) as running, pytest.raises(NamingError, match="unknown object"):
         find_name_server(*host_and_port(running.location))
@@ -192,7 +206,7 @@ def test_no_place_is_tried_beyond_the_deadline() -> None:
     with (
         scripted_server(silent) as location,
         changed_settings(NS_HOST=f"{location}, 127.0.0.1:{nowhere()}"),
-        pytest.raises(NamingError, match=r"\(2\) connecting: timeout"),
+        pytest.raises(NamingError, match=r"\(2\) \S+: connecting: timeout"),
     ):
         find_name_server(deadline=soon())
 

@@ -105,7 +105,7 @@ def test_what_does_not_work_is_one_line(do: Call, words: list[str], complaint: s
         (["order", "-k", "a b=1"], "--kw needs NAME=JSON"),
         (["order", "-k", "express={"], "begins like JSON, but is none"),
         (["owner", "1", "--set", "2"], "--set is for an attribute, which takes no arguments"),
-        ([], "the following arguments are required: member"),
+        ([], "the following arguments are required: member\n"),
         (["order", "--timeout", "x"], "a number of seconds, 0 or more, is needed, not 'x'"),
     ],
 )

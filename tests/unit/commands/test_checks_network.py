@@ -13,11 +13,13 @@ import pytest
 
 from pyrolike.commands import checks_network as checks
 from pyrolike.commands.findings import Finding
-from pyrolike.constants import NAMESERVER_QUESTION as QUESTION
+from pyrolike.constants import NAMESERVER_NAME, NAMESERVER_QUESTION as QUESTION
 from pyrolike.naming import BroadcastServer
+from pyrolike.objects import expose
 from tests.support.certificates import make_certificates
 from tests.support.commands import name_server_here
-from tests.support.daemon import changed_settings
+from tests.support.daemon import changed_settings, running_daemon
+from tests.support.nameservers import host_and_port
 
 HERE = ip_address("127.0.0.1")
 
@@ -193,16 +195,47 @@ def test_a_port_that_something_else_has_is_wrong() -> None:
     assert text.startswith(f"Port {port} of 127.0.0.1 is in use, and not by a name server")
 
 
-def test_a_daemon_without_names_is_no_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Names:
-        def __enter__(self) -> object:
-            raise checks.PyroError("not what you think")
+@expose
+class Impostor:
+    """Stands where a name server should be."""
 
-        def __exit__(self, *_: object) -> None: ...
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
 
-    monkeypatch.setattr(checks, "locate_uri", lambda: None)
-    monkeypatch.setattr(checks, "Proxy", lambda uri: Names())
-    assert "does not answer as one" in the_only_wrong_one(checks.check_name_server())
+    def list(self) -> object:
+        return self._answer
+
+
+@expose
+class Counting(Impostor):
+    def count(self) -> object:
+        return 1 if self._answer != "count" else "many"
+
+
+@pytest.mark.parametrize("impostor", [Impostor({}), Counting("count"), Counting(5)])
+def test_what_is_no_name_server_is_not_taken_for_one(impostor: Impostor) -> None:
+    with running_daemon({NAMESERVER_NAME: impostor}) as running:
+        host, port = host_and_port(running.location)
+        with changed_settings(NS_HOST=host, NS_PORT=port, BROADCAST_ADDRS=[]):
+            text = the_only_wrong_one(checks.check_name_server())
+    assert text.startswith(
+        f"What seems to be a name server, at {running.location}, does not answer"
+    )
+
+
+def test_a_serializer_that_does_not_fit_is_not_the_name_servers_fault() -> None:
+    with name_server_here() as running, changed_settings(SERIALIZER="nowhere"):
+        assert found(checks.check_name_server()) == [
+            ("ok", f"The name server at {running.location} answers, and has 1 names.")
+        ]
+
+
+def test_what_is_no_uri_is_told_with_its_name() -> None:
+    with name_server_here() as running:
+        storage = running.daemon.nameserver.storage  # type: ignore[attr-defined]
+        storage["old"] = "PYRO:x", ()
+        text = the_only_wrong_one(checks.check_name_server())
+    assert text == "What old is registered for is no uri."
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from importlib import import_module
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 
@@ -91,6 +92,16 @@ def test_ctrl_c_while_modules_load_is_no_traceback(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(commands, "import_module", interrupt)
+    assert run_here(commands.main, ["ls"], capsys).status == 130
+
+
+def test_ctrl_c_while_words_are_read_is_no_traceback(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(words: list[str], *, prog: str) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "import_module", lambda _: SimpleNamespace(main=interrupt))
     assert run_here(commands.main, ["ls"], capsys).status == 130
 
 

@@ -63,6 +63,7 @@ class Program:
 def program(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Program]:
     (tmp_path / "served_shop.py").write_text(MODULE, "utf-8")
     (tmp_path / "served_broken.py").write_text("1 / 0\n", "utf-8")
+    (tmp_path / "served_ending.py").write_text("raise SystemExit(4)\n", "utf-8")
     (tmp_path / "served_needy.py").write_text("import served_nothing\n", "utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
@@ -156,6 +157,7 @@ def test_a_name_server_that_has_gone_does_not_keep_it_from_ending(program: Progr
         (["served_nothing.deeper:x"], "there is no module 'served_nothing', here ("),
         (["served_needy"], "importing served_needy failed: No module named 'served_nothing'"),
         (["served_broken"], "importing served_broken failed with ZeroDivisionError: division"),
+        (["served_ending:x"], "importing served_ending failed with SystemExit: 4"),
         (["served_shop.py"], "names no module; write module:object"),
         (["./served_shop:x"], "names no module"),
         (["served_shop:"], "names no module"),
@@ -172,9 +174,20 @@ def test_what_does_not_work_is_one_line(program: Program, words: list[str], comp
     assert complaint in outcome.complaint
 
 
+@pytest.mark.parametrize("words", [["served_shop:stock", "--name", "a b"], ["served_shop:plain"]])
+def test_what_exposing_more_does_not_help_comes_without_that_hint(
+    program: Program, words: list[str]
+) -> None:
+    complaint = program(*words).complaint
+    assert "cannot be offered" in complaint
+    assert "--expose-all" not in complaint
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
+        (["x:y", "--tag", "a"], "--tag is for the name server, and needs a --name"),
+        (["x:y", "--tag", "a", "--name", "x", "--no-ns"], "--tag is for the name server"),
         (["x:y", "--ns"], "--ns needs a --name to register"),
         (["x:y", "--unixsocket", "s"], "--unixsocket excludes --host and --port"),
         (["x:y", "--port", "x"], "a port is a number"),

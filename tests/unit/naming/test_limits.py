@@ -7,7 +7,14 @@ import pytest
 
 from pyrolike.errors import NamingError, PyroError
 from pyrolike.naming import limits
-from pyrolike.naming.limits import check_name, check_tags, check_text, check_uri, shown
+from pyrolike.naming.limits import (
+    check_name,
+    check_tags,
+    check_text,
+    check_uri,
+    check_wanted_tags,
+    shown,
+)
 from pyrolike.uri import URI
 
 
@@ -51,6 +58,13 @@ def test_the_number_of_tags_is_limited() -> None:
         check_tags("metadata", map(str, range(limits.MOST_TAGS + 1)))
 
 
+def test_what_is_searched_may_be_what_nothing_has() -> None:
+    strange = ["", "x" * 1001, "two\nlines", "half \ud800"]
+    assert check_wanted_tags("meta_any", strange) == set(strange)
+    with pytest.raises(NamingError, match="meta_any has 1001 tags"):
+        check_wanted_tags("meta_any", map(str, range(limits.MOST_TAGS + 1)))
+
+
 def test_no_tags_are_none() -> None:
     assert check_tags("metadata", None) == check_tags("metadata", []) == frozenset()
 
@@ -72,6 +86,13 @@ def test_a_uri_that_is_rubbish_is_a_pyro_error(uri: str) -> None:
         check_uri(uri)
 
 
+def test_a_uri_object_must_have_a_text_that_can_be_parsed() -> None:
+    uri = URI("PYRO:a@h:1")
+    uri.host = None
+    with pytest.raises(PyroError, match="needs a location"):
+        check_uri(uri)
+
+
 @pytest.mark.parametrize("uri", [5, None, b"PYRO:a@h:1"])
 def test_a_uri_of_the_wrong_type(uri: Any) -> None:
     with pytest.raises(TypeError, match="only URIs or strings"):
@@ -85,7 +106,7 @@ def test_text_is_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("x y", "x y"), ("a\nb", r"'a\nb'..."), ("x" * 200, f"'{'x' * 100}'...")]
+    ("name", "text"), [("x y", "x y"), ("a\nb", r"'a\nb'"), ("x" * 200, f"'{'x' * 100}'...")]
 )
 def test_an_error_shows_a_name_of_any_kind_on_one_short_line(name: str, text: str) -> None:
     assert shown(name) == text

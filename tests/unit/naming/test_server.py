@@ -248,6 +248,10 @@ class TestYellowPages:
         assert filled.yplookup() == {}
         assert filled.yplookup([], ()) == {}
 
+    def test_a_tag_that_nothing_can_have_is_merely_not_found(self, filled: NameServer) -> None:
+        assert filled.yplookup(["laser", ""]) == filled.list(metadata_all=["\n"]) == {}
+        assert set(filled.yplookup(meta_any=["laser", "", "x" * 5000])) == {"printer.laser"}
+
     def test_both_filters_are_one_too_many(self, ns: NameServer) -> None:
         with pytest.raises(ValueError, match="meta_all or meta_any"):
             ns.yplookup(["a"], ["b"])

@@ -166,6 +166,14 @@ def test_the_settings_for_the_outer_address_hold_where_none_is_given() -> None:
         assert daemon.natLocationStr == "other:99"
 
 
+def test_an_empty_outer_host_is_none() -> None:
+    with Daemon(nathost="") as daemon:
+        assert daemon.natLocationStr is None
+        assert daemon.uriFor("thing") == URI(f"PYRO:thing@{daemon.locationStr}")
+    with changed_settings(NATHOST="outside", NATPORT=99), Daemon(nathost="") as daemon:
+        assert daemon.natLocationStr == "outside:99"
+
+
 def test_an_outer_port_alone_makes_no_sense() -> None:
     with pytest.raises(ValueError, match="natport needs a nathost"):
         Daemon(natport=5)

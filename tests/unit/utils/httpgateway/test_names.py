@@ -171,6 +171,9 @@ def test_names_and_tags_are_searched(names: Names, server: Any) -> None:
     assert names.search(r"http\.", "tag:lamp") == ["http.Red.Lamp"]
     assert names.search(r"http\.", "tag:colour:red") == ["http.Red.Lamp", "http.printer"]
     assert names.search(r"http\.", "tag:nothing") == []
+    assert names.search(r"http\.", "tag:\0") == []
+    assert names.search(r"http\.", "tag: lamp") == ["http.Red.Lamp"]
+    assert names.search(r"http\.", "tag:") == ["http.Red.Lamp", "http.printer"]
 
 
 def test_tags_are_told_in_one_question_and_those_of_the_gone_are_none(
