@@ -12,16 +12,21 @@ from operator import attrgetter
 
 
 def lazy_attributes(
-    package: str, names: Mapping[str, str], submodules: Collection[str] = ()
+    package: str,
+    names: Mapping[str, str],
+    submodules: Collection[str] = (),
+    *,
+    base: str | None = None,
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """Make the two functions that give a package its lazy attributes.
 
     Args:
-        package: The package's own ``__name__``.
-        names: Where each name lives. ``{"Proxy": "client"}`` names a module of this package;
+        package: The own ``__name__`` of the package, or of the module.
+        names: Where each name lives. ``{"Proxy": "client"}`` names a module of the package *base*;
             ``{"dump": "client:Proxy.dump"}`` adds the way to the value, if it is not simply the
             name.
         submodules: Modules of this package that are reachable as attributes themselves.
+        base: The package in which the names live; None for this one.
 
     Returns:
         What to bind as ``__getattr__`` and ``__dir__`` in the package.
@@ -30,7 +35,7 @@ def lazy_attributes(
     def get(name: str) -> object:
         if name in names:
             module, _, path = names[name].partition(":")
-            value = attrgetter(path or name)(import_module(f"{package}.{module}"))
+            value = attrgetter(path or name)(import_module(f"{base or package}.{module}"))
             setattr(sys.modules[package], name, value)
             return value
         if name in submodules:

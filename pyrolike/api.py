@@ -1,23 +1,29 @@
 """The everyday names, as Pyro5's users know them: ``from pyrolike.api import Daemon, Proxy``.
 
-Importing this module loads all of pyrolike. Who only wants a name or two takes them from the
-package itself (``from pyrolike import Proxy``), which loads what they need.
+They are those of the package itself, and load on first use as there: a client does not load what
+only servers need.
 """
 
-from pyrolike import __version__ as __version__
-from pyrolike.callcontext import current_context
-from pyrolike.client import BatchProxy, Proxy
-from pyrolike.configure import config
-from pyrolike.naming import locate_ns, resolve, start_ns, start_ns_loop, type_meta
-from pyrolike.objects import behavior, callback, expose, oneway
-from pyrolike.serializers import SerializedBlob, SerializerBase
-from pyrolike.server import Daemon, DaemonObject, serve
-from pyrolike.uri import URI
+from typing import TYPE_CHECKING
 
-register_dict_to_class = SerializerBase.register_dict_to_class
-register_class_to_dict = SerializerBase.register_class_to_dict
-unregister_dict_to_class = SerializerBase.unregister_dict_to_class
-unregister_class_to_dict = SerializerBase.unregister_class_to_dict
+from pyrolike import _NAMES, __version__ as __version__
+from pyrolike._lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from pyrolike import (
+        register_class_to_dict as register_class_to_dict,
+        register_dict_to_class as register_dict_to_class,
+        unregister_class_to_dict as unregister_class_to_dict,
+        unregister_dict_to_class as unregister_dict_to_class,
+    )
+    from pyrolike.callcontext import current_context
+    from pyrolike.client import BatchProxy, Proxy
+    from pyrolike.configure import config
+    from pyrolike.naming import locate_ns, resolve, start_ns, start_ns_loop, type_meta
+    from pyrolike.objects import behavior, callback, expose, oneway
+    from pyrolike.serializers import SerializedBlob, SerializerBase
+    from pyrolike.server import Daemon, DaemonObject, serve
+    from pyrolike.uri import URI
 
 __all__ = [
     "URI",
@@ -44,3 +50,8 @@ __all__ = [
     "unregister_class_to_dict",
     "unregister_dict_to_class",
 ]
+
+if not TYPE_CHECKING:  # pragma: no branch
+    names = {name: _NAMES[name] for name in __all__}
+    __getattr__, __dir__ = lazy_attributes(__name__, names, base="pyrolike")
+    del names

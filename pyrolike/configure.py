@@ -16,14 +16,12 @@ Hot paths do not read settings one by one. They keep what they need, and compare
 Source: names, meanings and defaults are those of Pyro5 and Pyro4; the last group is ours.
 """
 
-import difflib
 import logging
 import os
 import platform
 import sys
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from pickle import HIGHEST_PROTOCOL
 from typing import TYPE_CHECKING, Any, Self
 
@@ -341,6 +339,8 @@ def _get_item(name: str) -> Item:
 
 
 def _unknown_text(name: str) -> str:
+    import difflib  # for the one who needs it: it takes a while to load
+
     close = difflib.get_close_matches(name.upper(), ITEMS, n=1)
     return f"there is no setting {name}" + (f"; did you mean {close[0]}?" if close else "")
 
@@ -377,7 +377,7 @@ def _describe_surroundings() -> list[str]:
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return [
         f"pyrolike version: {version}",
-        f"Loaded from: {Path(__file__).parent}",
+        f"Loaded from: {os.path.dirname(__file__)}",
         f"Python version: {python} ({platform.system()}, {os.name})",
         f"Protocol version: {PROTOCOL_VERSION}",
         "Currently active global configuration settings:",

@@ -8,7 +8,6 @@ Python looks up on the class.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import itertools
 import time
 import weakref
@@ -595,6 +594,8 @@ def _iterate_by_index(item_at: Callable[..., Any]) -> Iterator[Any]:
 
 def _unknown_text(name: str) -> str:
     own = [known for known in dir(Proxy) if known.startswith(OWN_PREFIX)]
+    import difflib  # for the one who needs it: it takes a while to load
+
     close = difflib.get_close_matches(name, own, n=1)
     return f"a proxy has no {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
 

@@ -7,12 +7,18 @@ package `storage`.
 The functions of `lookup` that ask with patience stay in their module: one of them has its name.
 """
 
-from .announce import BroadcastServer
-from .autoclean import AutoCleaner
-from .daemon import NameServerDaemon, start_ns, start_ns_loop, startNS, startNSloop
+from typing import TYPE_CHECKING
+
+from pyrolike._lazy import lazy_attributes
+
 from .lookup import locate_ns, locateNS, resolve, type_meta
-from .server import NameServer
-from .storage import DbmStorage, MemoryStorage, SqlStorage, Storage
+
+if TYPE_CHECKING:
+    from .announce import BroadcastServer
+    from .autoclean import AutoCleaner
+    from .daemon import NameServerDaemon, start_ns, start_ns_loop, startNS, startNSloop
+    from .server import NameServer
+    from .storage import DbmStorage, MemoryStorage, SqlStorage, Storage
 
 __all__ = [
     "AutoCleaner",
@@ -32,3 +38,22 @@ __all__ = [
     "start_ns_loop",
     "type_meta",
 ]
+
+# Clients come here to find a name server: what runs one loads on first use.
+_NAMES = {
+    "AutoCleaner": "autoclean",
+    "BroadcastServer": "announce",
+    "DbmStorage": "storage",
+    "MemoryStorage": "storage",
+    "NameServer": "server",
+    "NameServerDaemon": "daemon",
+    "SqlStorage": "storage",
+    "Storage": "storage",
+    "startNS": "daemon",
+    "startNSloop": "daemon",
+    "start_ns": "daemon",
+    "start_ns_loop": "daemon",
+}
+
+if not TYPE_CHECKING:  # pragma: no branch
+    __getattr__, __dir__ = lazy_attributes(__name__, _NAMES)

@@ -4,8 +4,10 @@
 access. Nothing on this floor knows sockets, clocks or settings.
 """
 
-from .daemon_object import DaemonObject
-from .dispatch import CallPolicy, Dispatcher, Interrupted
+from typing import TYPE_CHECKING
+
+from pyrolike._lazy import lazy_attributes
+
 from .exposure import behavior, callback, expose, oneway
 from .members import (
     Members,
@@ -16,8 +18,12 @@ from .members import (
     reset_members,
     set_property,
 )
-from .streams import StreamTable
-from .table import ObjectTable
+
+if TYPE_CHECKING:
+    from .daemon_object import DaemonObject
+    from .dispatch import CallPolicy, Dispatcher, Interrupted
+    from .streams import StreamTable
+    from .table import ObjectTable
 
 __all__ = [
     "CallPolicy",
@@ -38,3 +44,16 @@ __all__ = [
     "reset_members",
     "set_property",
 ]
+
+# Clients come here too: what only daemons need loads on first use.
+_NAMES = {
+    "CallPolicy": "dispatch",
+    "DaemonObject": "daemon_object",
+    "Dispatcher": "dispatch",
+    "Interrupted": "dispatch",
+    "ObjectTable": "table",
+    "StreamTable": "streams",
+}
+
+if not TYPE_CHECKING:  # pragma: no branch
+    __getattr__, __dir__ = lazy_attributes(__name__, _NAMES)

@@ -22,8 +22,6 @@ reference, section 12.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from struct import Struct
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -138,6 +136,8 @@ class Pyro4Dialect(Dialect):
             return
         if signature is None:
             raise SignatureError(_UNSIGNED)
+        import hmac
+
         if not hmac.compare_digest(bytes(signature), _sign(self._key, payload, annotations)):
             raise SignatureError("the message is not signed with the key of this side")
 
@@ -214,7 +214,9 @@ def _write_chunks(annotations: Mapping[str, Bytes]) -> bytes:
 
 def _sign(key: bytes, payload: Bytes, annotations: Mapping[str, Bytes]) -> bytes:
     """Return the signature; of the annotations it covers the values only, as Pyro4 has it."""
-    signer = hmac.new(key, payload, hashlib.sha1)
+    import hmac  # only on demand: it loads much, and hardly anybody signs
+
+    signer = hmac.new(key, payload, "sha1")
     for name in sorted(annotations):
         signer.update(annotations[name])
     return signer.digest()
