@@ -13,7 +13,7 @@ import pytest
 
 import pyrolike
 from pyrolike.configure import ELSEWHERE, config
-from tests.examples.test_examples import environment
+from tests.examples.running import environment
 from tests.support.documents import ROOT, local_links, main, named_blocks
 from tests.support.processes import Program
 

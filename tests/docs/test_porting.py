@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pyrolike.compat.names import PYRO4, PYRO5
-from tests.examples.test_examples import environment
+from tests.examples.running import environment
 from tests.support.documents import ROOT, find_blocks, named_blocks
 
 PAGES = sorted(ROOT.glob("docs/porting/*.md"))
