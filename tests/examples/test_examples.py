@@ -37,8 +37,10 @@ def test_an_example_says_what_it_shows_and_its_command(folder: Path) -> None:
 @each_example
 def test_what_a_readme_shows_is_what_is_printed(folder: Path) -> None:
     expected = (folder / "expected.txt").read_text("utf-8")
-    for shown in re.findall(r"^```\n(.*?)^```$", readme(folder), re.DOTALL | re.MULTILINE):
-        assert with_placeholders(shown) in expected
+    for language, shown in re.findall(
+        r"^```(\w*)\n(.*?)^```$", readme(folder), re.DOTALL | re.MULTILINE
+    ):
+        assert language or with_placeholders(shown) in expected
 
 
 @each_example

@@ -58,13 +58,16 @@ def test_a_part_that_fails_ends_the_show_and_leaves_nothing(
 ) -> None:
     write(tmp_path, "server.py", SERVER)
     write(tmp_path, "client.py", "raise SystemExit(3)")
-    with (
-        pytest.raises(SystemExit, match="client ended with status 3"),
-        running.Show(str(tmp_path / "__main__.py")) as show,
-    ):
-        server = show.program("server.py")
-        show.client("client.py")
-    assert server.process.returncode is not None
+    parts = []
+
+    def play() -> None:
+        with running.Show(str(tmp_path / "__main__.py")) as show:
+            parts.append(show.program("server.py"))
+            show.client("client.py")
+
+    with pytest.raises(SystemExit, match="client ended with status 3"):
+        play()
+    assert parts[0].process.returncode is not None
 
 
 def test_a_server_that_never_is_ready_ends_the_show(running: ModuleType, tmp_path: Path) -> None:
