@@ -147,13 +147,22 @@ class Show:
 
     def stop(self, title: str) -> None:
         """Stop the youngest part with this title now, and repeat its last words."""
-        part, aloud = next(each for each in reversed(self._running) if each[0].title == title)
+        part, aloud = self._find(title)
         part.stop(aloud=aloud)
+        self.forget(part)
+
+    def kill(self, title: str) -> None:
+        """End the youngest part with this title as a crash would."""
+        part, _ = self._find(title)
+        part.kill()
         self.forget(part)
 
     def forget(self, part: Part) -> None:
         """Leave *part*, which has ended, alone."""
         self._running = [each for each in self._running if each[0] is not part]
+
+    def _find(self, title: str) -> tuple[Part, bool]:
+        return next(each for each in reversed(self._running) if each[0].title == title)
 
     def _coloured(self, title: str, label: str) -> str:
         """Return *label* in the title's colour, if a person is looking."""

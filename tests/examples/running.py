@@ -21,6 +21,7 @@ VARYING = {
     r"\bobj_[0-9a-f]{32}\b": "obj_<id>",
     r"\b(localhost|127\.0\.0\.1):\d+": r"\1:<port>",
     r" *\b[\d,]+(\.\d+)? (calls/s|MB/s|ms|times)\b": r" <n> \2",
+    r"(?m)^[^\n|]*\| +[~^]+\n": "",  # the marks in tracebacks; each Python draws its own
     r'File "[^"]*[\\/]([^"\\/]+)", line \d+': r'File "\1", line <n>',
 }
 """What differs from run to run, and what ``expected.txt`` has in its place."""
