@@ -194,8 +194,9 @@ class SocketConnection:
                     self.sock.shutdown(socket.SHUT_RDWR)
             with contextlib.suppress(OSError):
                 self.sock.close()
-        self.pyroInstances.clear()
+        # In this order: what a session instance holds would else be garbage, and never closed.
         self.close_resources()
+        self.pyroInstances.clear()
 
     def close_resources(self) -> None:
         """Call ``close`` of every tracked resource; errors are logged, the others still closed."""

@@ -316,6 +316,23 @@ def test_instances_and_resources_end_with_the_connection(pair: Pair) -> None:
     assert not connection.tracked_resources
 
 
+class Keeper:
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource
+
+
+def test_a_resource_that_only_a_session_instance_holds_is_closed(pair: Pair) -> None:
+    connection, _ = pair
+    closed: list[Any] = []
+    keeper = Keeper(Resource(closed))
+    connection.tracked_resources.add(keeper.resource)
+    connection.pyroInstances[Keeper] = keeper
+    del keeper
+    connection.close()
+    assert len(closed) == 1
+    assert connection.pyroInstances == {}
+
+
 def test_a_resource_that_fails_to_close_is_logged_and_the_others_are_closed(
     pair: Pair, caplog: pytest.LogCaptureFixture
 ) -> None:
