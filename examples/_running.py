@@ -133,8 +133,7 @@ class Show:
     def client(self, name: str, *arguments: str, title: str = "") -> None:
         """Start a client, and repeat what it says until it ends."""
         part = self.program(name, *arguments, title=title)
-        part.show_rest()
-        self.forget(part)
+        self.finish(part.title)
 
     def name_server(self, *, aloud: bool = False) -> None:
         """Start a name server, and tell all further parts where it is."""
@@ -144,6 +143,12 @@ class Show:
         part = self.start("name server", *command, aloud=aloud)
         _, _, port = part.show_until("URI = ", aloud=aloud).rpartition(":")
         self.settings |= {"PYRO_NS_HOST": "127.0.0.1", "PYRO_NS_PORT": port}
+
+    def finish(self, title: str) -> None:
+        """Repeat what the youngest part with this title still says, until it ends by itself."""
+        part, aloud = self._find(title)
+        part.show_rest(aloud=aloud)
+        self.forget(part)
 
     def stop(self, title: str) -> None:
         """Stop the youngest part with this title now, and repeat its last words."""

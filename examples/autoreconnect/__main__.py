@@ -14,5 +14,4 @@ with Show(__file__) as show:
     show.kill("first")
     client.show_until("lost")
     show.server("server.py", title="second")
-    client.show_rest()
-    show.forget(client)
+    show.finish("client")

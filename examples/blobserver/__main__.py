@@ -8,10 +8,8 @@ from _running import Show
 
 with Show(__file__) as show:
     uri = show.server("server.py")
-    consumers = [show.program("consumer.py", uri, title=f"consumer {n}") for n in (1, 2)]
-    for consumer in consumers:
-        consumer.show_until("waiting")
+    for title in "consumer 1", "consumer 2":
+        show.program("consumer.py", uri, title=title).show_until("waiting")
     show.client("producer.py", uri)
-    for consumer in consumers:
-        consumer.show_rest()
-        show.forget(consumer)
+    for title in "consumer 1", "consumer 2":
+        show.finish(title)

@@ -9,3 +9,4 @@ from _running import Show
 with Show(__file__) as show:
     place = show.server("server.py").rpartition("@")[2]
     show.client("client.py", place)
+    show.finish("server")

@@ -10,11 +10,9 @@ with Show(__file__) as show:
     server = show.program("server.py")
     uri = server.show_until("ready").split()[-1]
     for client, ending in {"Ada": "crash", "Grace": "goodbye"}.items():
-        part = show.program("client.py", uri, client, title=client)
-        part.show_until("holds")
+        show.program("client.py", uri, client, title=client).show_until("holds")
         if ending == "crash":
             show.kill(client)
         else:
-            part.stop()
-            show.forget(part)
+            show.stop(client)
         server.show_until("is free")
