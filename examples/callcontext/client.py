@@ -2,6 +2,8 @@
 
 import sys
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from pyrolike.api import Proxy, current_context
 
@@ -12,7 +14,7 @@ class Regular(Proxy):
     def _pyroAnnotations(self) -> dict[str, bytes]:
         return {"USER": b"Grace"}
 
-    def _pyroResponseAnnotations(self, annotations: dict[str, bytes], msgtype: int) -> None:
+    def _pyroResponseAnnotations(self, annotations: Mapping[str, Any], msgtype: int) -> None:
         self._pyroMenu = bytes(annotations["MENU"]).decode()
 
 

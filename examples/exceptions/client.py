@@ -30,7 +30,7 @@ def main(uri: str) -> None:
 
         # A traceback that is printed has the remote one in it. Here is that part alone.
         try:
-            office.stamp({"nmae": "Ada"})
+            office.stamp({"first name": "Ada"})
         except KeyError as error:
             print("remote traceback:\n" + "".join(error._pyroTraceback), end="")
 

@@ -32,7 +32,12 @@ def main() -> None:
 
     # An error is raised where the value is asked for. `iferror` hears of it without asking.
     heard = threading.Event()
-    future = Future(divmod).iferror(lambda error: (print("handler:", error), heard.set()))
+
+    def handle(error: BaseException) -> None:
+        print("handler:", error)
+        heard.set()
+
+    future = Future(divmod).iferror(handle)
     future.then(print)  # left out: there is no value
     future(1, 0)
     heard.wait(20)

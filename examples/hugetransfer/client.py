@@ -10,7 +10,7 @@ from progress import Progress
 from pyrolike.api import Proxy
 
 MEGABYTE, ROUNDS = 1_000_000, 8
-KINDS = {"text": "x" * MEGABYTE, "bytes": bytes(MEGABYTE)}
+KINDS: dict[str, str | bytes] = {"text": "x" * MEGABYTE, "bytes": bytes(MEGABYTE)}
 CAN_BYTES = {"serpent": True, "json": False, "marshal": True}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.examples.running import EXAMPLES, run, with_placeholders
+from tests.support.processes import ROOT
 
 each_example = pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)
 
@@ -32,6 +33,11 @@ def test_an_example_prints_what_it_promises_and_ends_well(folder: Path, tmp_path
 def test_an_example_says_what_it_shows_and_its_command(folder: Path) -> None:
     assert f"python examples/{folder.name}\n" in readme(folder)
     assert len(readme(folder).splitlines()) <= 50, "more than a screenful"
+
+
+@each_example
+def test_an_example_is_in_the_table(folder: Path) -> None:
+    assert f"](../examples/{folder.name}/README.md)" in (ROOT / "docs/index.md").read_text("utf-8")
 
 
 @each_example
