@@ -17,7 +17,7 @@ def main(uri: str) -> None:
     """Ask for temperatures in five ways."""
     with Proxy(uri) as office:
         asyncproxy(office)  # from now on its methods return results that are not there yet
-        result = office.temperature("Vent")
+        result = office.forecast("Vent")
         print("at once:  ready?", result.ready, "a moment later?", result.wait(0.005))
         print("later:   ", result.value)
 

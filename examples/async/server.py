@@ -11,8 +11,13 @@ class Office:
 
     def temperature(self, place: str) -> float:
         """Return a temperature, in degrees Celsius."""
-        time.sleep(0.1)
+        time.sleep(0.05)
         return {"Vent": 11.0, "Bari": 26.5, "Oslo": 17.0}[place]
+
+    def forecast(self, place: str) -> str:
+        """Think about it for longer."""
+        time.sleep(0.5)
+        return f"{place} will have weather"
 
 
 def main() -> None:

@@ -10,23 +10,23 @@ from pyrolike.errors import TimeoutError
 def main(uri: str) -> None:
     """Run out of patience with a slow server, and with one that is frozen."""
     with Proxy(uri) as kettle:
-        kettle._pyroTimeout = 0.2  # for the whole call: connecting, sending, waiting
+        kettle._pyroTimeout = 0.4  # for the whole call: connecting, sending, waiting
         print(kettle.boil(0.01))
         try:
-            kettle.boil(0.4)
+            kettle.boil(0.8)
         except TimeoutError:
-            print("TimeoutError: no patience for 0.4 s")
+            print("TimeoutError: no patience for 0.8 s")
 
         # The server has not noticed, and boils on. The late answer is nobody's: never does a later
         # call get it.
         kettle._pyroTimeout = None  # waits for ever
-        print(kettle.boil(0.5))
+        print(kettle.boil(0.7))
         print("boiled in all:", kettle.boiled())
 
     # A frozen server: the system still takes connections, but nobody ever answers.
     with socket.create_server(("127.0.0.1", 0)) as frozen:
         proxy = Proxy(f"PYRO:kettle@127.0.0.1:{frozen.getsockname()[1]}")
-        proxy._pyroTimeout = 0.2
+        proxy._pyroTimeout = 0.4
         try:
             proxy.boil(0.01)
         except TimeoutError:
