@@ -1,27 +1,41 @@
-"""Measures pyrolike beside a raw socket and a stock Pyro5: ``python -m tests.benchmarks``.
+"""Measures pyrolike beside a raw socket and its peers: ``python -m tests.benchmarks``.
 
 Each contestant is a server process and a client process; all of them share one core, where the
 system can arrange that, so that the rate says how much work both sides together are and not how
-well two cores happen to overlap. The table is Markdown. See `tests.benchmarks.work` for what is
-measured and `tests.benchmarks.measuring` for how.
+well two cores happen to overlap. The tables are Markdown. See `tests.benchmarks.work` for what is
+measured and which floors it must keep, `tests.benchmarks.measuring` for how, and the page
+``docs/explanation/performance.md`` for what it means.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
 
-from . import report
+from tests.scale.clients import allow_open_files
+from tests.support.processes import ROOT
+
+from . import budget, growth, plots, report
 from .contestants import (
     API_MODULES,
+    PEERS,
     BenchmarkError,
     available_contestants,
     pin_to_one_core,
 )
-from .measuring import Plan, Row, measure
+from .measuring import Plan, measure
+from .work import OURS, PEER, RAW, WORKS, label
+
+PLOTS = ROOT / "docs" / "explanation" / "growth"
+"""Where the plots of the documentation are."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,32 +45,75 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rounds=3 if options.quick else 5,
         seconds=options.seconds or (0.1 if options.quick else 0.4),
         only=tuple(options.only),
+        works=growth.POINTS if options.growth else WORKS,
     )
     if not plan.rows():
         return _fail(f"nothing is called {' or '.join(plan.only)}; see --help for the works")
+    allow_open_files(2 * growth.MOST_CLIENTS)
+    say = _say_nothing if options.json else _say
     try:
-        rows = _run(plan, quiet=options.json)
+        if options.budget:
+            found = budget.measure(say)
+        elif options.growth:
+            found = _run_growth(plan, say, options.plots)
+        else:
+            found = _run(plan, say)
     except BenchmarkError as error:
         return _fail(str(error))
     if options.json:
-        print(json.dumps(report.as_json(rows), indent=1))
+        print(json.dumps(found, indent=1))
     return 0
 
 
-def _run(plan: Plan, *, quiet: bool) -> list[Row]:
-    say = _say_nothing if quiet else _say
-    pinning, names = pin_to_one_core(), available_contestants()
-    say(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}; {pinning}.")
-    say(f"Median of {plan.rounds} alternating windows of {plan.seconds} s each.")
-    for absent in API_MODULES.keys() - names:
-        say(f"{absent} is not installed: it is skipped.")
+Say = Callable[[str], None]
+Found = list[dict[str, Any]]
+
+
+def _run(plan: Plan, say: Say) -> Found:
+    """Measure the works and report on their floors."""
+    names = _prepare(plan, say)
     say(f"\n{report.heading()}")
     rows = []
     for row in measure(plan, names):
         rows.append(row)
         say(report.table_line(row))
-    say(f"\n{report.remark(rows)}")
-    return rows
+    if peers := report.peer_table(rows):
+        say(f"\n{peers}")
+    say(f"\n{report.summary(rows)}\n\n{report.remark(rows)}")
+    return report.as_json(rows)
+
+
+def _run_growth(plan: Plan, say: Say, folder: Path) -> Found:
+    """Measure what growth costs, and draw it."""
+    names = [name for name in _prepare(plan, say) if name in (RAW, OURS, PEER)]
+    rows = []
+    for axis in growth.AXES:
+        part = replace(plan, works=tuple(axis.works()))
+        measured = list(measure(part, names))
+        if measured:
+            say(f"\n{report.growth_table(axis.title, measured)}")
+            plots.write(folder / f"{axis.name}.svg", axis.title, report.series_of(measured))
+            rows += measured
+    say(f"\nThe plots are in {folder}.")
+    return report.as_json(rows)
+
+
+def _prepare(plan: Plan, say: Say) -> list[str]:
+    """Choose the core and who takes part, and say so."""
+    pinning, names = pin_to_one_core(), available_contestants()
+    say(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}; {pinning}.")
+    say(f"Median of {plan.rounds} alternating windows of {plan.seconds} s each.")
+    for name in (*API_MODULES, *PEERS):
+        if name not in names:
+            say(f"{name} is not installed: it is skipped.")
+    say(f"{', '.join(_versions(names))}.")
+    return names
+
+
+def _versions(names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        with contextlib.suppress(PackageNotFoundError):
+            yield f"{name} {version(name)}"
 
 
 def _say(text: str) -> None:
@@ -73,22 +130,28 @@ def _fail(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    names = ", ".join(f"{work.name}/{serializer}" for work, serializer in Plan(1, 1.0).rows())
+    names = ", ".join(label(*row) for row in Plan(1, 1.0).rows())
+    axes = ", ".join(axis.name for axis in growth.AXES)
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks",
-        description="Measure pyrolike beside a raw socket echo and a stock Pyro5.",
-        epilog=f"Works: {names}.",
+        description="Measure pyrolike beside a raw socket echo, a stock Pyro5 and other libraries.",
+        epilog=f"Works: {names}. With --growth: {axes}.",
     )
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter windows")
-    parser.add_argument(
+    add = parser.add_argument
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--growth", action="store_true", help="what growth costs, with plots")
+    mode.add_argument("--budget", action="store_true", help="what one call is made of")
+    add("--quick", action="store_true", help="fewer and shorter windows")
+    add(
         "--only",
         action="append",
         default=[],
         metavar="WORD",
         help="measure only works with WORD in their name (call, megabyte/json); may be repeated",
     )
-    parser.add_argument("--seconds", type=_positive, help="length of a window (default 0.4)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    add("--seconds", type=_positive, help="length of a window (default 0.4)")
+    add("--json", action="store_true", help="print JSON instead of the tables")
+    add("--plots", type=Path, default=PLOTS, help="folder for the plots; default: the docs'")
     return parser
 
 
