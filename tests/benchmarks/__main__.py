@@ -16,14 +16,14 @@ import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from tests.scale.clients import allow_open_files
-from tests.support.processes import ROOT
 
-from . import budget, growth, plots, report
+from . import budget, growth, page, plots, report
 from .contestants import (
     API_MODULES,
     PEERS,
@@ -34,15 +34,15 @@ from .contestants import (
 from .measuring import Plan, measure
 from .work import OURS, PEER, RAW, WORKS, label
 
-PLOTS = ROOT / "docs" / "explanation" / "growth"
-"""Where the plots of the documentation are."""
+Say = Callable[[str], None]
+Found = list[dict[str, Any]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and return the exit status: 0, or 1 if a contestant failed."""
     options = _parser().parse_args(arguments)
     plan = Plan(
-        rounds=3 if options.quick else 5,
+        rounds=options.rounds or (3 if options.quick else 5),
         seconds=options.seconds or (0.1 if options.quick else 0.4),
         only=tuple(options.only),
         works=growth.POINTS if options.growth else WORKS,
@@ -50,23 +50,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not plan.rows():
         return _fail(f"nothing is called {' or '.join(plan.only)}; see --help for the works")
     allow_open_files(2 * growth.MOST_CLIENTS)
-    say = _say_nothing if options.json else _say
+    said: list[str] = []
+    say: Say = said.append if options.json else partial(_say, said)
     try:
-        if options.budget:
-            found = budget.measure(say)
-        elif options.growth:
-            found = _run_growth(plan, say, options.plots)
-        else:
-            found = _run(plan, say)
+        name, found = _measure(options, plan, say)
     except BenchmarkError as error:
         return _fail(str(error))
+    if options.renew:
+        page.renew(name, "\n".join(said))
     if options.json:
         print(json.dumps(found, indent=1))
     return 0
 
 
-Say = Callable[[str], None]
-Found = list[dict[str, Any]]
+def _measure(options: argparse.Namespace, plan: Plan, say: Say) -> tuple[str, Found]:
+    """Do what was asked for; return its name on the page, and everything that was found."""
+    if options.budget:
+        return "budget", budget.measure(say)
+    if options.growth:
+        return "growth", _run_growth(plan, say, options.plots)
+    return "works", _run(plan, say)
 
 
 def _run(plan: Plan, say: Say) -> Found:
@@ -94,7 +97,6 @@ def _run_growth(plan: Plan, say: Say, folder: Path) -> Found:
             say(f"\n{report.growth_table(axis.title, measured)}")
             plots.write(folder / f"{axis.name}.svg", axis.title, report.series_of(measured))
             rows += measured
-    say(f"\nThe plots are in {folder}.")
     return report.as_json(rows)
 
 
@@ -116,12 +118,9 @@ def _versions(names: Sequence[str]) -> Iterator[str]:
             yield f"{name} {version(name)}"
 
 
-def _say(text: str) -> None:
+def _say(said: list[str], text: str) -> None:
+    said.append(text)
     print(text, flush=True)
-
-
-def _say_nothing(text: str) -> None:
-    pass
 
 
 def _fail(text: str) -> int:
@@ -150,8 +149,10 @@ def _parser() -> argparse.ArgumentParser:
         help="measure only works with WORD in their name (call, megabyte/json); may be repeated",
     )
     add("--seconds", type=_positive, help="length of a window (default 0.4)")
+    add("--rounds", type=int, help="windows of each contestant (default 5)")
     add("--json", action="store_true", help="print JSON instead of the tables")
-    add("--plots", type=Path, default=PLOTS, help="folder for the plots; default: the docs'")
+    add("--plots", type=Path, default=page.PLOTS, help="folder for the plots; default: the docs'")
+    add("--renew", action="store_true", help="put what is printed into the documentation")
     return parser
 
 

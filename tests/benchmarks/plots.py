@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 from pathlib import Path
 
-WIDTH, HEIGHT = 640, 360
+WIDTH, HEIGHT = 660, 360
 LEFT, RIGHT, TOP, BOTTOM = 70, 150, 34, 46
 
 STYLE = """
@@ -99,11 +99,11 @@ def _grid(across: Scale, upward: Scale) -> Iterator[str]:
     for exponent in range(across.low, across.high + 1):
         x = across.place(10**exponent)
         yield f'<line class="grid" x1="{x}" y1="{TOP}" x2="{x}" y2="{HEIGHT - BOTTOM}"/>'
-        yield f'<text x="{x}" y="{HEIGHT - 28}" text-anchor="middle">{10**exponent:,}</text>'
+        yield f'<text x="{x}" y="{HEIGHT - 28}" text-anchor="middle">{_number(exponent)}</text>'
     for exponent in range(upward.low, upward.high + 1):
         y = upward.place(10.0**exponent)
         yield f'<line class="grid" x1="{LEFT}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}"/>'
-        yield f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{10.0**exponent:,g}</text>'
+        yield f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{_number(exponent)}</text>'
     yield f'<path class="frame" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>'
 
 
@@ -126,6 +126,10 @@ def _label_heights(wanted: Mapping[str, float]) -> dict[str, float]:
         heights[name] = lowest
     excess = max(0.0, lowest - (HEIGHT - BOTTOM))
     return {name: round(height - excess, 1) for name, height in heights.items()}
+
+
+def _number(exponent: int) -> str:
+    return f"{10**exponent:,}" if exponent >= 0 else f"{10.0**exponent:g}"
 
 
 def _last(line: Mapping[int, float]) -> float:

@@ -14,8 +14,8 @@ LIBRARIES = (OURS, PEER)
 
 COLUMNS = (
     ("work", -29), ("serializer", -10), ("unit", -13), (RAW, 9), (OURS, 9), (PEER, 9),
-    (f"{OURS} / {RAW}", 14), (f"{PEER} / {RAW}", 11), (f"{OURS} / {PEER}", 16), ("floors", -44),
-    ("verdict", -34),
+    (f"{OURS} / {RAW}", 14), (f"{PEER} / {RAW}", 11), (f"{OURS} / {PEER}", 16), ("floors", -51),
+    ("verdict", -40),
 )  # fmt: skip
 """Heading and width of each column; a negative width means aligned to the left."""
 
