@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measure(options: argparse.Namespace, plan: Plan, say: Say) -> tuple[str, Found]:
     """Do what was asked for; return its name on the page, and everything that was found."""
     if options.budget:
+        say(f"{_machine()}; {', '.join(_versions(available_contestants()))}.")
         return "budget", budget.measure(say)
     if options.growth:
         return "growth", _run_growth(plan, say, options.plots)
@@ -103,13 +104,18 @@ def _run_growth(plan: Plan, say: Say, folder: Path) -> Found:
 def _prepare(plan: Plan, say: Say) -> list[str]:
     """Choose the core and who takes part, and say so."""
     pinning, names = pin_to_one_core(), available_contestants()
-    say(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}; {pinning}.")
+    say(f"{_machine()}; {pinning}.")
     say(f"Median of {plan.rounds} alternating windows of {plan.seconds} s each.")
     for name in (*API_MODULES, *PEERS):
         if name not in names:
             say(f"{name} is not installed: it is skipped.")
     say(f"{', '.join(_versions(names))}.")
     return names
+
+
+def _machine() -> str:
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{python}, {platform.system()} {platform.machine()}"
 
 
 def _versions(names: Sequence[str]) -> Iterator[str]:

@@ -60,6 +60,7 @@ def threads(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
     with connected_proxies(api, uri, serializer, THREADS) as proxies:
 
         def call(proxy: Any) -> None:
+            proxy._pyroClaimOwnership()
             for _ in range(THREADED_CALLS):
                 proxy.add(3, 4)
 
@@ -108,6 +109,7 @@ def separate_sleep(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
     with connected_proxies(api, uri, serializer, SHARERS) as proxies:
 
         def call(proxy: Any) -> None:
+            proxy._pyroClaimOwnership()
             for _ in range(SLEEPS):
                 proxy.sleep(0.001)
 
@@ -261,7 +263,6 @@ def _in_threads(call: Callable[[Any], None], proxies: Sequence[Any]) -> None:
 
     def use(proxy: Any) -> None:
         try:
-            proxy._pyroClaimOwnership()
             call(proxy)
         except BaseException as failure:  # noqa: BLE001 (handed on, below)
             failures.append(failure)
