@@ -31,7 +31,7 @@ from tests.benchmarks.report import (
     verdicts,
 )
 from tests.benchmarks.service import OBJECT_ID, make_service
-from tests.benchmarks.work import BESIDE, OURS, RAW, WORKS, Floor, Work, label
+from tests.benchmarks.work import BESIDE, OURS, RAW, USUAL, WORKS, Floor, Work, label
 from tests.support.daemon import running_daemon
 from tests.support.processes import ROOT, Program, pinned_environment
 
@@ -211,18 +211,18 @@ def test_a_word_that_selects_nothing_is_refused_with_a_sentence() -> None:
 
 
 @pytest.mark.slow
-def test_every_work_runs_for_every_contestant_on_this_machine() -> None:
-    result = run_benchmark("--rounds", "1", "--seconds", "0.001", "--json")
+@pytest.mark.parametrize("is_usual", [True, False], ids=["usual stage", "other stages"])
+def test_every_work_runs_for_every_contestant_on_this_machine(is_usual: bool) -> None:
+    chosen = [pair for pair in Plan(1, 1.0).rows() if (pair[0].stage == USUAL) is is_usual]
+    only = [word for pair in chosen for word in ("--only", label(*pair))]
+    result = run_benchmark("--rounds", "1", "--seconds", "0.001", "--json", *only)
     assert result.returncode == 0, result.stderr
     rows = json.loads(result.stdout)
     assert [(row["work"], row["serializer"]) for row in rows] == [
-        (work.name, serializer) for work, serializer in Plan(1, 1.0).rows()
+        (work.name, serializer) for work, serializer in chosen
     ]
-    for measured in rows:
-        names = participants(
-            work_called(measured["work"]), measured["serializer"], available_contestants()
-        )
-        assert list(measured["figures"]) == names
+    for measured, (work, serializer) in zip(rows, chosen, strict=True):
+        assert list(measured["figures"]) == participants(work, serializer, available_contestants())
         assert all(figure > 0 for figure in measured["figures"].values())
 
 
