@@ -16,7 +16,7 @@ being produced. The clock is handed in: nothing here waits.
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 import sys
 import threading
 import uuid
@@ -101,7 +101,7 @@ class ItemStream:
         self.owner: StreamOwner | None = owner
         self.created = clock()
         self.weight = 0
-        self.token = secrets.token_hex(8)
+        self.token = os.urandom(8).hex()
         self.linger_start = 0.0
         self.lock = threading.Lock()
         self.is_closed = False
@@ -417,6 +417,8 @@ class StreamTable:
 def _knows(stream: ItemStream, token: object) -> bool:
     if not isinstance(token, str):
         return False
+    import secrets  # here, because it loads OpenSSL's hashes: three milliseconds of each start
+
     return secrets.compare_digest(stream.token.encode(), token.encode("utf-8", "replace"))
 
 

@@ -4,8 +4,11 @@
 client process of its own, because two libraries in one process would share (and slow down) each
 other's registries. Commands come as JSON lists, one per line; each is answered by one line:
 
-* ``["open", NAME, SERIALIZER]`` opens a work and does it once, unmeasured; answers ``{}``;
-* ``["measure", SECONDS]`` repeats it for that time; answers ``{"units": …, "seconds": …}``;
+* ``["open", NAME, SERIALIZER]`` opens a work and, unless it is a cost, does it once, unmeasured;
+  answers ``{}``;
+* ``["measure", SECONDS]`` repeats it for that time; answers ``{"value": …}``, units per second or,
+  of a work that is a cost, the middle of what the runs have cost;
+* ``["repeat", RUNS]`` does it so many times; answers ``{}``;
 * ``["close"]`` lets go of what the work used; answers ``{}``.
 
 Anything that goes wrong is answered by ``{"error": TEXT}``.
@@ -20,54 +23,79 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from statistics import median
 from typing import Any
 
-from .work import WORKS, Run, raw_echo, raw_units
+from . import peers, raw
+from .contestants import PEERS
+from .growth import POINTS
+from .openers import CALLS, Run
+from .work import RAW, SMALL_MESSAGE, WORKS, Work
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds after which a command that hangs ends the process, with the stacks of all threads."""
 
 Answer = dict[str, Any]
 
 
 class Client:
-    """Carries out the commands for one contestant."""
+    """Carries out the commands for one contestant.
+
+    Args:
+        contestant: The word ``raw``, a key of `PEERS`, or the name of a library's ``api`` module.
+        address: What its server has announced.
+    """
 
     def __init__(self, contestant: str, address: str) -> None:
         self._contestant = contestant
         self._address = address
-        self._api = None if contestant == "raw" else importlib.import_module(contestant)
+        has_api = contestant != RAW and contestant not in PEERS
+        self._api = importlib.import_module(contestant) if has_api else None
         self._open_work = ExitStack()
         self._run: Run | None = None
         self._units = 0
+        self._is_cost = False
 
     def obey(self, command: list[Any]) -> Answer:
         """Carry out one command and return its answer."""
         verbs: dict[str, Callable[..., Answer]] = {
             "open": self.open,
             "measure": self.measure,
+            "repeat": self.repeat,
             "close": self.close,
         }
         return verbs[command[0]](*command[1:])
 
     def open(self, name: str, serializer: str) -> Answer:
         """Open the work *name* and do it once, so that what comes is measured warm."""
-        opened, self._units = self._opener(name, serializer)
+        work = next(work for work in (*WORKS, *POINTS) if work.name == name)
+        opened, self._units = self._opener(work, serializer)
+        self._is_cost = work.is_cost
         self._run = self._open_work.enter_context(opened)
-        self._run()
+        if not self._is_cost:
+            self._run()
         return {}
 
     def measure(self, seconds: float) -> Answer:
         """Repeat the open work until *seconds* have passed."""
         run, clock = self._run, time.perf_counter
         assert run is not None, "no work is open"
+        if self._is_cost:
+            return {"value": self._measure_costs(run, seconds)}
         runs = 0
         start = clock()
         end = start + seconds
         while clock() < end:
             run()
             runs += 1
-        return {"units": runs * self._units, "seconds": clock() - start}
+        return {"value": runs * self._units / (clock() - start)}
+
+    def repeat(self, runs: int) -> Answer:
+        """Do the open work *runs* times, to be counted from outside."""
+        assert self._run is not None, "no work is open"
+        for _ in range(runs):
+            self._run()
+        return {}
 
     def close(self) -> Answer:
         """Close the open work."""
@@ -75,10 +103,21 @@ class Client:
         self._open_work.close()
         return {}
 
-    def _opener(self, name: str, serializer: str) -> tuple[AbstractContextManager[Run], int]:
-        work = next(work for work in WORKS if work.name == name)
+    def _measure_costs(self, run: Run, seconds: float) -> float:
+        costs = []
+        end = time.perf_counter() + seconds
+        while not costs or time.perf_counter() < end:
+            cost = run()
+            assert cost is not None, "a run of this work must say what it has cost"
+            costs.append(cost)
+        return median(costs)
+
+    def _opener(self, work: Work, serializer: str) -> tuple[AbstractContextManager[Run], int]:
+        if self._contestant == RAW:
+            echoes = CALLS if work.raw_bytes == SMALL_MESSAGE else 1
+            return raw.echoes(self._address, work.raw_bytes, echoes), echoes
         if self._api is None:
-            return raw_echo(self._address, work.raw_bytes), raw_units(work.raw_bytes)
+            return peers.small_calls(self._contestant, self._address, CALLS), CALLS
         return work.opener(self._api, self._address, serializer), work.units
 
 

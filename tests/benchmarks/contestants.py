@@ -1,4 +1,4 @@
-"""Who takes part, and the two processes each of them consists of."""
+"""Who takes part, and the processes each of them consists of: a server, and a client or several."""
 
 from __future__ import annotations
 
@@ -9,56 +9,60 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from tests.support.processes import ROOT, pinned_environment
 
-RAW = "raw"
-API_MODULES = {"pyrolike": "pyrolike.api", "Pyro5": "Pyro5.api"}
+from .work import BESIDE, OURS, PEER, RAW, USUAL, Stage
+
+API_MODULES = {OURS: "pyrolike.api", PEER: "Pyro5.api", BESIDE: "pyrolike.api"}
 """The libraries, in the order of the table's columns, and the module each is driven through."""
+
+PEERS = {
+    "managers": "multiprocessing.managers",
+    "thriftpy2": "thriftpy2",
+    "rpyc": "rpyc",
+    "grpcio": "grpc",
+    "zerorpc": "zerorpc",
+}
+"""Other libraries, for the row of the small call, and what must be there to import for each."""
 
 
 class BenchmarkError(Exception):
     """A contestant could not do its work; the text says which, what, and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What a contestant got done in one stretch of time.
-
-    Attributes:
-        units: Calls, items, connections … that were completed.
-        seconds: Wall-clock time it took.
-    """
-
-    units: int
-    seconds: float
-
-    @property
-    def rate(self) -> float:
-        """Units per second."""
-        return self.units / self.seconds
-
-
 class Contestant:
-    """A client process that drives a server process of the same kind.
+    """Client processes that drive a server process of the same kind.
 
     Args:
-        name: ``raw`` or a key of `API_MODULES`.
+        name: ``raw``, or a key of `API_MODULES` or `PEERS`.
+        stage: Where the processes run, and how many clients there are.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, stage: Stage = USUAL) -> None:
         self.name = name
         kind = API_MODULES.get(name, name)
-        with ExitStack() as started:
-            self._server = _start(started, "server", kind)
+        with ExitStack() as started, _cores(is_pinned=stage.is_pinned):
+            self._server = _start(started, stage, "server", kind)
             address = _line_from(self._server, f"the {name} server")
-            self._client = _start(started, "client", kind, address)
+            self._clients = [
+                _start(started, stage, "client", kind, address) for _ in range(stage.clients)
+            ]
             self._processes = started.pop_all()
 
+    @property
+    def server_pid(self) -> int:
+        """Process id of the server."""
+        return self._server.pid
+
+    @property
+    def client_pid(self) -> int:
+        """Process id of the first client."""
+        return self._clients[0].pid
+
     def close(self) -> None:
-        """End both processes."""
+        """End the processes."""
         self._processes.close()
 
     @contextmanager
@@ -68,15 +72,28 @@ class Contestant:
         yield
         self._ask("close")
 
-    def measure(self, seconds: float) -> Window:
-        """Let the contestant do the open work for *seconds*."""
-        return Window(**self._ask("measure", seconds))
+    def measure(self, seconds: float) -> float:
+        """Let the contestant do the open work for *seconds*.
 
-    def _ask(self, *command: Any) -> dict[str, Any]:
-        assert self._client.stdin is not None
-        self._client.stdin.write(json.dumps(command) + "\n")
-        self._client.stdin.flush()
-        answer: dict[str, Any] = json.loads(_line_from(self._client, f"the {self.name} client"))
+        Returns:
+            Units per second of all clients together, or what the work has cost.
+        """
+        return sum(answer["value"] for answer in self._ask("measure", seconds))
+
+    def repeat(self, runs: int) -> None:
+        """Let the contestant do the open work *runs* times."""
+        self._ask("repeat", runs)
+
+    def _ask(self, *command: Any) -> list[dict[str, Any]]:
+        """Give all clients the same command at the same time, and return their answers."""
+        for client in self._clients:
+            assert client.stdin is not None
+            client.stdin.write(json.dumps(command) + "\n")
+            client.stdin.flush()
+        return [self._answer_from(client, command) for client in self._clients]
+
+    def _answer_from(self, client: subprocess.Popen[str], command: object) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(_line_from(client, f"the {self.name} client"))
         if "error" in answer:
             raise BenchmarkError(f"{self.name}, {command}: {answer['error']}")
         return answer
@@ -84,7 +101,8 @@ class Contestant:
 
 def available_contestants() -> list[str]:
     """Return who can take part on this machine: raw always, a library when it is installed."""
-    return [RAW, *(name for name, module in API_MODULES.items() if _is_installed(module))]
+    libraries = {**API_MODULES, **PEERS}
+    return [RAW, *(name for name, module in libraries.items() if _is_installed(module))]
 
 
 def pin_to_one_core() -> str:
@@ -96,19 +114,35 @@ def pin_to_one_core() -> str:
     return f"client and server together on core {core}"
 
 
+@contextmanager
+def _cores(*, is_pinned: bool) -> Iterator[None]:
+    """Start processes on the core that this one is pinned to, or on all of them."""
+    if is_pinned or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def _is_installed(module: str) -> bool:
     package = module.partition(".")[0]
     return bool(importlib.util.find_spec(package) and importlib.util.find_spec(module))
 
 
-def _start(started: ExitStack, program: str, *arguments: str) -> subprocess.Popen[str]:
+def _start(
+    started: ExitStack, stage: Stage, program: str, *arguments: str
+) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", f"tests.benchmarks.{program}", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env=pinned_environment(),
+        env=pinned_environment({"PYRO_THREADPOOL_SIZE": str(stage.pool)} if stage.pool else {}),
     )
     started.callback(_end, process)
     return process

@@ -8,6 +8,7 @@ send and one receive on either side: no header, no parsing, no allocation.
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,13 +19,24 @@ HOST = "127.0.0.1"
 
 
 def serve(announce: Callable[[str], None]) -> None:
-    """Serve one client after the other for ever, after announcing ``host:port``."""
+    """Serve each client in a thread of its own, for ever, after announcing ``host:port``."""
     with socket.create_server((HOST, 0)) as listener:
         announce(f"{HOST}:{listener.getsockname()[1]}")
         while True:
             connection, _ = listener.accept()
-            with connection:
-                _serve_client(connection)
+            threading.Thread(target=_serve_client, args=(connection,), daemon=True).start()
+
+
+@contextmanager
+def echoes(address: str, size: int, count: int) -> Iterator[Callable[[], None]]:
+    """Yield a function that has *size* bytes echoed *count* times, one after the other."""
+    with echo(address, size) as round_trip:
+
+        def run() -> None:
+            for _ in range(count):
+                round_trip()
+
+        yield run
 
 
 @contextmanager
@@ -50,12 +62,13 @@ def echo(address: str, size: int) -> Iterator[Callable[[], None]]:
 
 
 def _serve_client(connection: socket.socket) -> None:
-    _no_delay(connection)
-    length = memoryview(bytearray(LENGTH_SIZE))
-    if _receive(connection, length):
-        message = memoryview(bytearray(int.from_bytes(length)))
-        while _receive(connection, message):
-            connection.sendall(message)
+    with connection:
+        _no_delay(connection)
+        length = memoryview(bytearray(LENGTH_SIZE))
+        if _receive(connection, length):
+            message = memoryview(bytearray(int.from_bytes(length)))
+            while _receive(connection, message):
+                connection.sendall(message)
 
 
 def _receive(connection: socket.socket, message: memoryview) -> bool:

@@ -1,4 +1,4 @@
-"""The server's process: ``python -m tests.benchmarks.server raw`` or ``… Pyro5.api``.
+"""The server's process: ``python -m tests.benchmarks.server raw``, ``… rpyc`` or ``… Pyro5.api``.
 
 It prints where it can be reached, as its first line, and serves until its standard input ends, so
 that it cannot outlive the benchmark that started it.
@@ -11,17 +11,20 @@ import os
 import sys
 import threading
 
-from . import raw
+from . import peers, raw
+from .contestants import PEERS
 from .service import OBJECT_ID, make_service
 
 
 def main(contestant: str) -> None:
-    """Serve as *contestant*: the word ``raw``, or the name of a library's ``api`` module."""
+    """Serve as *contestant*: ``raw``, a key of `PEERS`, or the name of a library's ``api``."""
     # Waiting for input costs nothing while calls are measured; ending at once leaves nothing to
     # tidy up, for the process holds only sockets.
     threading.Thread(target=_end_with_input, daemon=True).start()
     if contestant == "raw":
         raw.serve(_announce)
+    elif contestant in PEERS:
+        peers.serve(contestant, _announce)
     else:
         _serve_objects(contestant)
 

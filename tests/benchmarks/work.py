@@ -1,45 +1,77 @@
-"""The kinds of work that are measured: what one run of each does, and how it is counted.
+"""The works that are measured, and the floors that each must keep.
 
-`WORKS` is the table. A row names a function of this module that opens what the work needs (proxies,
-threads' arguments), checks one answer, and yields the function that does the work once. The answer
-is checked because a library that fails quickly must not win.
+`WORKS` is the table. A row names the function of `tests.benchmarks.openers` that does it, says what
+is counted, under which circumstances, and what the result has to be at least. Floors are data, for
+reading as much as for reckoning: the report says of each whether it is kept.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from . import raw
+from . import openers
+from .openers import BATCH, CALLS, MEGABYTE, SHARERS, STREAM, THREADED_CALLS, THREADS, Opener
 
-Run = Callable[[], None]
-Opener = Callable[[ModuleType, str, str], AbstractContextManager[Run]]
+RAW = "raw"
+OURS = "pyrolike"
+PEER = "Pyro5"
+BESIDE = "beside"
+"""In a floor: our own library, doing the work that `Work.beside` names in the same rounds."""
 
-CALLS = 50
-"""Small calls per run: enough that reading the clock between runs costs nothing."""
-THREADS = 4
-BATCH = 100
-STREAM = 500
-MEGABYTE = 1_000_000
-RECORDS = [
-    {"id": number, "name": f"record {number}", "value": number / 2, "active": number % 2 == 0}
-    for number in range(1000)
-]
-RECORDS_SIZE = len(json.dumps(RECORDS))
-"""Bytes of the raw echo beside the records: as long as their JSON is."""
 SMALL_MESSAGE = 80
 """Bytes of the small raw echo: about a Pyro request for ``add(3, 4)``."""
+
+ALL = ("serpent", "json", "marshal", "msgpack")
+NONE = ("",)
+"""Of a work in which nothing is serialized."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """At least *factor* times as good as *than*.
+
+    Attributes:
+        factor: How many times as fast, or as cheap.
+        than: Name of a contestant, or `BESIDE`.
+    """
+
+    factor: float
+    than: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most this much of the work's unit; for works that are costs."""
+
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The circumstances under which a work is measured.
+
+    Attributes:
+        clients: Client processes that work at the same time; their rates are added up.
+        is_pinned: All processes share one core; else they run wherever the system puts them.
+        is_fresh: New processes for each window, because the second time would be another thing.
+        pool: Threads that a thread server may have; 0 leaves it at the default.
+        is_apart: Processes of its own, as with any other stage but the usual one.
+    """
+
+    clients: int = 1
+    is_pinned: bool = True
+    is_fresh: bool = False
+    pool: int = 0
+    is_apart: bool = False
+
+
+USUAL = Stage()
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One row of the table.
+    """One kind of work, and a row of the table for each of its serializers.
 
     Attributes:
         name: Word for the command line.
@@ -48,7 +80,13 @@ class Work:
         units: What one run counts as.
         unit: What is counted.
         opener: Opens the work: ``opener(api, uri, serializer)``.
-        raw_bytes: Length of the raw message that it is put beside.
+        raw_bytes: Length of the raw message that it is put beside; 0 if there is nothing raw.
+        floors: What has to be reached, by serializer.
+        beside: Name of the work that our library does in the same rounds, for comparison.
+        peers: Serializers with which the other libraries are measured in the same rounds.
+        stage: The circumstances.
+        is_cost: The run returns what it cost, in *unit*, and less is better. Else what counts is
+            how many units are done per second.
     """
 
     name: str
@@ -58,180 +96,110 @@ class Work:
     unit: str
     opener: Opener
     raw_bytes: int = SMALL_MESSAGE
+    floors: Mapping[str, tuple[Floor | Limit, ...]] = field(default_factory=dict)
+    beside: str = ""
+    peers: tuple[str, ...] = ()
+    stage: Stage = USUAL
+    is_cost: bool = False
+
+    @property
+    def measure(self) -> str:
+        """What the figures are figures of."""
+        return self.unit if self.is_cost else f"{self.unit}/s"
 
 
-@contextmanager
-def small_calls(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
-    """One thread calls ``add(3, 4)`` over and over."""
-    with _proxy(api, uri, serializer) as proxy:
-
-        def run() -> None:
-            for _ in range(CALLS):
-                proxy.add(3, 4)
-
-        yield run
+def label(work: Work, serializer: str) -> str:
+    """Return the row's name on the command line."""
+    return f"{work.name}/{serializer}" if serializer else work.name
 
 
-@contextmanager
-def threads(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
-    """Four threads call ``add(3, 4)``, each through a proxy of its own."""
-    with ExitStack() as stack:
-        proxies = [stack.enter_context(_proxy(api, uri, serializer)) for _ in range(THREADS)]
-
-        def call(proxy: Any) -> None:
-            proxy._pyroClaimOwnership()
-            for _ in range(CALLS * 4):
-                proxy.add(3, 4)
-
-        def run() -> None:
-            callers = [threading.Thread(target=call, args=(proxy,)) for proxy in proxies]
-            for caller in callers:
-                caller.start()
-            for caller in callers:
-                caller.join()
-
-        yield run
-        for proxy in proxies:
-            proxy._pyroClaimOwnership()
+def _alike(serializers: tuple[str, ...], *floors: Floor | Limit) -> dict[str, tuple[Floor, ...]]:
+    return dict.fromkeys(serializers, floors)
 
 
-@contextmanager
-def batch(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
-    """A hundred calls of ``add(3, 4)`` travel in one message."""
-    with _proxy(api, uri, serializer) as proxy:
-        calls = api.BatchProxy(proxy)
-
-        def run() -> None:
-            for _ in range(BATCH):
-                calls.add(3, 4)
-            _expect(list(calls()), [7] * BATCH)
-
-        run()
-        yield run
-
-
-@contextmanager
-def stream(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
-    """The client iterates over what a remote generator yields."""
-    with _proxy(api, uri, serializer) as proxy:
-        _expect(list(proxy.count(3)), [0, 1, 2])
-
-        def run() -> None:
-            for _ in proxy.count(STREAM):
-                pass
-
-        yield run
-
-
-@contextmanager
-def window(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
-    """The same, with 100 items a round trip where the library can do that."""
-    with _proxy(api, uri, serializer) as proxy, ExitStack() as reset:
-        # As a setting, not on the proxy: to other libraries that would be a remote attribute.
-        if hasattr(api.config, "ITER_STREAM_WINDOW"):
-            reset.callback(setattr, api.config, "ITER_STREAM_WINDOW", 1)
-            api.config.ITER_STREAM_WINDOW = 100
-        _expect(list(proxy.count(3)), [0, 1, 2])
-
-        def run() -> None:
-            for _ in proxy.count(STREAM):
-                pass
-
-        yield run
-
-
-@contextmanager
-def connect(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
-    """A new proxy connects, makes one small call and lets go of its connection."""
-
-    def run() -> None:
-        with _proxy(api, uri, serializer):
-            pass
-
-    run()
-    yield run
-
-
-@contextmanager
-def megabyte(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
-    """One million bytes there and back; text with json, which has no bytes."""
-    octets = bytes(range(256)) * (MEGABYTE // 256 + 1)
-    payload: str | bytes = "x" * MEGABYTE if serializer == "json" else octets[:MEGABYTE]
-    with _proxy(api, uri, serializer) as proxy:
-        _expect(_as_bytes(proxy.echo(payload)), payload)
-
-        def run() -> None:
-            proxy.echo(payload)
-
-        yield run
-
-
-@contextmanager
-def records(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
-    """A list of a thousand small dictionaries there and back."""
-    with _proxy(api, uri, serializer) as proxy:
-        _expect(proxy.echo(RECORDS), RECORDS)
-
-        def run() -> None:
-            proxy.echo(RECORDS)
-
-        yield run
-
-
-@contextmanager
-def raw_echo(address: str, size: int) -> Iterator[Run]:
-    """The same as a bare socket does it: *size* bytes there and back."""
-    with raw.echo(address, size) as round_trip:
-
-        def run() -> None:
-            for _ in range(raw_units(size)):
-                round_trip()
-
-        yield run
-
-
-def raw_units(size: int) -> int:
-    """Return how many echoes one run of `raw_echo` makes."""
-    return CALLS if size == SMALL_MESSAGE else 1
-
-
-ALL = ("serpent", "json", "marshal", "msgpack")
+_QUICK = (Floor(0.52, RAW), Floor(2.1, PEER), Floor(1.0, "thriftpy2"), Floor(1.0, "managers"))
+_PLAIN = ("serpent", "marshal")
+_EXTREMES = ("serpent", "msgpack")
 
 WORKS = (
-    Work("call", "small call add(3, 4)", ALL, CALLS, "calls", small_calls),
     Work(
-        "threads",
-        "4 threads, a proxy each",
-        ("serpent", "marshal"),
-        THREADS * CALLS * 4,
-        "calls",
-        threads,
+        "call", "small call add(3, 4)", ALL, CALLS, "calls", openers.small_calls,
+        floors={
+            "serpent": (Floor(0.38, RAW), Floor(3.5, PEER)),
+            "json": (Floor(0.42, RAW), Floor(2.5, PEER)),
+            "marshal": _QUICK,
+            "msgpack": _QUICK,
+        },
+        peers=("marshal", "msgpack"),
     ),
-    Work("batch", "batch of 100 calls", ("serpent", "msgpack"), BATCH, "calls", batch),
-    Work("stream", "stream of items", ("serpent", "msgpack"), STREAM, "items", stream),
-    Work("window", "stream, 100 items a trip", ("serpent", "msgpack"), STREAM, "items", window),
-    Work("connect", "connect, call, release", ("serpent",), 1, "connections", connect),
-    Work("megabyte", "1 MB echoed", ALL, 1, "MB", megabyte, raw_bytes=MEGABYTE),
-    Work("records", "1000 records echoed", ALL, 1, "lists", records, raw_bytes=RECORDS_SIZE),
-)
-
-
-@contextmanager
-def _proxy(api: ModuleType, uri: str, serializer: str) -> Iterator[Any]:
-    """Yield a connected proxy that has made one call with the right answer."""
-    with api.Proxy(uri) as proxy:
-        proxy._pyroSerializer = serializer
-        _expect(proxy.add(3, 4), 7)
-        yield proxy
-
-
-def _as_bytes(value: Any) -> Any:
-    """Decode the dictionary that serpent makes of bytes; leave everything else alone."""
-    if isinstance(value, dict) and value.get("encoding") == "base64":
-        return base64.b64decode(value["data"])
-    return value
-
-
-def _expect(answer: object, expected: object) -> None:
-    if answer != expected:
-        raise ValueError(f"answered {str(answer)[:80]!r}, expected {str(expected)[:80]!r}")
+    Work(
+        "threads", "4 threads, a proxy each", _PLAIN, THREADS * THREADED_CALLS, "calls",
+        openers.threads, floors=_alike(_PLAIN, Floor(1.0, BESIDE)), beside="call",
+    ),
+    Work(
+        "shared", "8 threads, one proxy", _PLAIN, SHARERS * THREADED_CALLS, "calls",
+        openers.shared, floors=_alike(_PLAIN, Floor(0.85, BESIDE)), beside="call",
+    ),
+    Work(
+        "sleep", "the same, server sleeps 1 ms", ("serpent",), SHARERS * openers.SLEEPS, "calls",
+        openers.shared_sleep, floors=_alike(("serpent",), Floor(1.0, PEER)),
+    ),
+    Work(
+        "naps", "8 proxies, server sleeps 1 ms", ("serpent",), SHARERS * openers.SLEEPS, "calls",
+        openers.separate_sleep,
+    ),
+    Work(
+        "batch", "batch of 100 calls", _EXTREMES, BATCH, "calls", openers.batch,
+        floors={"serpent": (Floor(4.0, PEER),), "msgpack": (Floor(1.5, PEER),)},
+    ),
+    Work("stream", "stream of items", _EXTREMES, STREAM, "items", openers.stream),
+    Work(
+        "window", "stream, 100 items a trip", _EXTREMES, STREAM, "items", openers.window,
+        floors=_alike(_EXTREMES, Floor(20.0, PEER)),
+    ),
+    Work(
+        "connect", "connect, call, release", ("serpent",), 1, "connections", openers.connect,
+        floors=_alike(("serpent",), Floor(2.2, PEER)),
+    ),
+    Work(
+        "megabyte", "1 MB echoed", ALL, 1, "MB", openers.megabyte, raw_bytes=MEGABYTE,
+        floors={
+            "serpent": (Floor(2.5, PEER),),
+            "json": (Floor(1.8, PEER),),
+            "marshal": (Floor(0.30, RAW),),
+            "msgpack": (Floor(0.30, RAW),),
+        },
+    ),
+    Work(
+        "records", "1000 records echoed", ALL, 1, "lists", openers.records,
+        raw_bytes=openers.RECORDS_SIZE,
+        floors={
+            "serpent": (Floor(8.0, PEER),),
+            "json": (Floor(1.5, PEER),),
+            "marshal": (Floor(1.5, PEER),),
+            "msgpack": (Floor(1.3, PEER),),
+        },
+    ),
+    Work(
+        "import", "import of the package", NONE, 1, "ms", openers.package_import, raw_bytes=0,
+        floors=_alike(NONE, Limit(60.0)), is_cost=True,
+    ),
+    Work(
+        "start", "import api, first call", ("serpent",), 1, "ms", openers.first_call, raw_bytes=0,
+        floors=_alike(("serpent",), Floor(1.0, PEER)), is_cost=True,
+    ),
+    Work(
+        "memory", "memory per idle client", NONE, 1, "kB", openers.idle_memory, raw_bytes=0,
+        floors=_alike(NONE, Limit(10.0)), is_cost=True,
+        stage=Stage(is_fresh=True, pool=2 * openers.IDLE_CLIENTS),
+    ),
+    Work(
+        "free1", "all cores, 1 client", _PLAIN, CALLS, "calls", openers.small_calls,
+        floors=_alike(_PLAIN, Floor(1.0, PEER)), stage=Stage(is_pinned=False),
+    ),
+    Work(
+        "free8", "all cores, 8 clients", _PLAIN, CALLS, "calls", openers.small_calls,
+        floors=_alike(_PLAIN, Floor(1.0, PEER)), stage=Stage(clients=8, is_pinned=False),
+    ),
+)  # fmt: skip
+"""All works, in the order of the table."""

@@ -1,6 +1,5 @@
 """The front door: what is there, and what it costs to open it."""
 
-import ast
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 import pyrolike
+from tests.support.fronts import names_for_type_checkers
 
 PROBE = """
 import sys
@@ -34,26 +34,13 @@ def run_python(code: str, folder: Path, **variables: str) -> str:
     return done.stdout
 
 
-def names_for_type_checkers() -> set[str]:
-    """Return what the block under TYPE_CHECKING binds."""
-    tree = ast.parse(Path(pyrolike.__file__).read_text(encoding="utf-8"))
-    block, _ = [node for node in tree.body if isinstance(node, ast.If)]
-    bound: set[str] = set()
-    for statement in block.body:
-        if isinstance(statement, ast.ImportFrom):
-            bound |= {alias.asname or alias.name for alias in statement.names}
-        elif isinstance(statement, ast.Assign):
-            bound |= {target.id for target in statement.targets if isinstance(target, ast.Name)}
-    return bound
-
-
 def lazy_names() -> set[str]:
     tables: Any = pyrolike
     return set(tables._NAMES) | set(tables._MODULES)
 
 
 def test_type_checkers_and_python_know_the_same_names() -> None:
-    assert names_for_type_checkers() == lazy_names()
+    assert names_for_type_checkers(pyrolike) == lazy_names()
 
 
 @pytest.mark.parametrize("name", sorted(lazy_names()))

@@ -1,6 +1,12 @@
+import subprocess
+import sys
+
+import pytest
+
 import pyrolike
 from pyrolike import api
 from pyrolike.serializers import SerializerBase
+from tests.support.fronts import names_for_type_checkers
 
 PYRO5_API = {
     "config",
@@ -44,3 +50,22 @@ def test_the_hooks_for_classes_are_those_of_the_serializers() -> None:
     assert api.register_dict_to_class == SerializerBase.register_dict_to_class
     assert api.unregister_class_to_dict == SerializerBase.unregister_class_to_dict
     assert api.unregister_dict_to_class == SerializerBase.unregister_dict_to_class
+
+
+def test_type_checkers_and_python_know_the_same_names() -> None:
+    assert names_for_type_checkers(api) == set(api.__all__)
+    assert set(api.__all__) <= set(dir(api))
+
+
+def test_a_name_that_is_not_there_is_missed_as_usual() -> None:
+    with pytest.raises(AttributeError, match=r"module 'pyrolike\.api' has no attribute 'Prox'"):
+        api.Prox  # noqa: B018
+
+
+def test_a_client_loads_neither_daemon_nor_name_server() -> None:
+    code = "import sys; from pyrolike.api import Proxy; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "pyrolike.client" in loaded
+    assert {"pyrolike.server", "pyrolike.naming", "importlib.metadata"}.isdisjoint(loaded)

@@ -11,7 +11,7 @@ and then ``redis:host:6379`` calls ``RedisStorage("host:6379")``, which returns 
 """
 
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from pyrolike.errors import NamingError
 
@@ -19,6 +19,9 @@ from .base import Storage
 from .dbm import DbmStorage
 from .memory import MemoryStorage
 from .sql import SqlStorage
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 GROUP = "pyrolike.naming.storage"
 """The entry point group in which distributions offer storages."""
@@ -64,7 +67,7 @@ def _open_named(spec: str) -> Storage:
                 f"the file name is missing in storage {spec!r}; write '{kind}:FILENAME'"
             )
         return _WITH_FILE[kind](argument)
-    offers = tuple(entry_points(group=GROUP, name=kind))
+    offers = tuple(offer for offer in _offers() if offer.name == kind)
     if not offers:
         raise ValueError(f"unknown storage {spec!r}; known are {_known_kinds()}")
     if len(offers) > 1:
@@ -73,7 +76,7 @@ def _open_named(spec: str) -> Storage:
     return _open_offered(offers[0], argument)
 
 
-def _open_offered(offer: EntryPoint, argument: str) -> Storage:
+def _open_offered(offer: "EntryPoint", argument: str) -> Storage:
     try:
         make = offer.load()
     except Exception as error:  # whatever the foreign module raises while it is imported
@@ -89,7 +92,13 @@ def _checked(storage: Storage, complaint: str) -> Storage:
     return storage
 
 
+def _offers() -> "EntryPoints":
+    from importlib.metadata import entry_points  # slow to load, and seldom needed
+
+    return entry_points(group=GROUP)
+
+
 def _known_kinds() -> str:
     kinds = ["'memory'", *(f"'{kind}:FILENAME'" for kind in _WITH_FILE)]
-    kinds += sorted({f"'{offer.name}:...'" for offer in entry_points(group=GROUP)})
+    kinds += sorted({f"'{offer.name}:...'" for offer in _offers()})
     return f"{', '.join(kinds[:-1])} and {kinds[-1]}"
