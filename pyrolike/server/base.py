@@ -69,6 +69,7 @@ class Server(ABC):
         self.shown_host: str | None = None
         self.is_closed = False
         self._sessions: set[Session] = set()
+        self._spared: set[Session] = set()  # of those that closing has let go on, if they still do
         self._past_calls = 0  # of the sessions that have ended
         self._sessions_changed = threading.Condition()  # guards the two
 
@@ -177,6 +178,13 @@ class Server(ABC):
             self.forget(session)
             return False
         return True
+
+    def wait_for_calls(self, seconds: float) -> None:
+        """Wait until the calls that a closed server has spared are answered; not for ever."""
+        with self._sessions_changed:
+            self._sessions_changed.wait_for(
+                lambda: self._sessions.isdisjoint(self._spared), seconds
+            )
 
     def forget(self, session: Session) -> None:
         """Take note that a session has ended."""

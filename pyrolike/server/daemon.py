@@ -105,6 +105,8 @@ class Daemon:
         place = self._pyroPlace = take_place(wishes)
         self.locationStr, self.natLocationStr = place.location, place.nat_location
         self.transportServer: Server | None = make_server(self._pyroService, place)
+        # In which calls may go on after the closing: those that have closed it, or wait for them.
+        self._pyroClosedServer: Server | None = None
         self._pyroService.server = self.transportServer
         self.transportServer.shown_host = self.locationStr.rpartition(":")[0].strip("[]")
         try:
@@ -331,24 +333,30 @@ class Daemon:
                 done and get their answers out; None for the setting SHUTDOWN_GRACE, or if a signal
                 has ended the request loop for what is left of SIGNAL_GRACE. What takes longer loses
                 its connection, and one-way calls that have not begun are dropped. The call that
-                closes the daemon has no limit, and is not waited for.
+                closes the daemon has no limit, and is not waited for; but by whoever closes it
+                again, as the end of a ``with`` block behind the request loop does.
         """
         seconds = self._pyroGetGrace() if grace is None else max(0.0, grace)
         # Who closes waits for the loop and running calls; so these must not wait for who closes.
-        server = self.transportServer
+        server = self.transportServer or self._pyroClosedServer
         is_awaited = get_state().client is not None or (
             server is not None and server.is_serving_here
         )
         if not self._pyroClosing.acquire(blocking=not is_awaited):
             return
         try:
-            server, self.transportServer = self.transportServer, None
-            if server is not None:
+            closed, self.transportServer = self.transportServer, None
+            if closed is None:
+                server = self._pyroClosedServer
+                if server is not None and not is_awaited:
+                    server.wait_for_calls(seconds)
+            else:
                 if self._pyroPlace.file is not None:
                     self._pyroPlace.file.remove()
                 try:
-                    self._pyroEndCalls(server, seconds)
+                    self._pyroEndCalls(closed, seconds)
                 finally:
+                    self._pyroClosedServer = closed
                     self._pyroService.streams.clear()
                     self._pyroService.table.clear()
         finally:
@@ -374,7 +382,7 @@ class Daemon:
         """Let go of the parent's things, in a forked child."""
         self._pyroIsInherited = True
         self._pyroClosing = threading.RLock()
-        self.transportServer = None
+        self.transportServer = self._pyroClosedServer = None
         if not self._pyroPlace.is_connected:
             self._pyroPlace.sock.close()
 

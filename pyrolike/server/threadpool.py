@@ -338,6 +338,7 @@ class ThreadPoolServer(Server):
         spared = {session for session in sessions if self._is_served_here(session)}
         if spared:
             spared.update(session for session in sessions if session.state.is_waiting)
+        self._spared = spared
         for session in sessions:
             session.is_closing = True
             if not (session.is_busy or session.rest):

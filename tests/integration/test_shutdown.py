@@ -156,6 +156,35 @@ def test_ten_running_calls_and_three_open_streams_end_with_the_daemon(
         running.join()
 
 
+ENDING = """
+import sys, time
+from pyrolike.api import Daemon, config, expose
+
+config.SERVERTYPE = sys.argv[1]
+
+@expose
+class Thing:
+    def end(self):
+        daemon.shutdown()
+        time.sleep(0.3)
+        return "ended"
+
+with Daemon() as daemon:
+    print("READY", daemon.register(Thing()), flush=True)
+    daemon.requestLoop()
+"""
+
+
+@listening_types
+def test_a_program_does_not_end_before_the_call_that_ends_it_is_answered(kind: str) -> None:
+    """The main thread has left the loop, and comes to the end of the program meanwhile."""
+    with Program(["-c", ENDING, kind], ready=r"^READY (\S+)$") as program:
+        assert program.ready_match is not None
+        with Proxy(program.ready_match[1]) as proxy:
+            assert proxy.end() == "ended"
+        assert program.wait() == 0
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_call_of_a_call_may_shut_the_daemon_down_and_both_are_answered(
     calc: Calc, times: int
