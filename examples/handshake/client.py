@@ -24,7 +24,7 @@ def main(uri: str, name: str, password: str) -> None:
         try:
             print(library.borrow("Sketch of the Analytical Engine"))
         except CommunicationError as error:
-            print("refused:", str(error).rpartition(": ")[2])
+            print(error)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ class Table:
     def sit_down(self) -> tuple[bool, int]:
         """Wait until all seats are taken; say whether that happened, and which thread waited."""
         try:
-            self._all_here.wait(timeout=0.5)
+            self._all_here.wait(timeout=1)
         except threading.BrokenBarrierError:
             return False, threading.get_ident()
         return True, threading.get_ident()
