@@ -41,7 +41,7 @@ def main(name: str, lines: list[str]) -> None:
         daemon.register(guest)
         print("here are:", ", ".join(room.enter(name, guest)) or "nobody", flush=True)
         try:
-            if lines or sys.stdin.isatty():
+            if lines or (sys.stdin.isatty() and sys.stdout.isatty()):
                 for text in lines or typed():
                     room.say(name, text)
             else:
