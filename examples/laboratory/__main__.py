@@ -13,5 +13,4 @@ with tempfile.TemporaryDirectory() as folder, Show(__file__) as show:
     logger = show.program("logger.py", str(Path(folder) / "experiment.csv"))
     logger.show_until("waiting")
     show.client("monitor.py", "180", "61")
-    logger.show_rest()
-    show.forget(logger)
+    show.finish("logger")

@@ -15,6 +15,5 @@ with Show(__file__) as show:
     farmer.show_until("listening")
     show.client("publisher.py", "weather=rain", "news=a new island", "sport=1:0")
     farmer.show_until("rain")
-    farmer.kill()
-    show.forget(farmer)
+    show.kill("farmer")
     show.client("publisher.py", "weather=a storm")

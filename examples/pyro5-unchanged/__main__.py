@@ -10,6 +10,5 @@ with Show(__file__) as show:
     with_pyrolike = "-m", "pyrolike.compat"
     server = show.start("server", *with_pyrolike, str(show.folder / "server.py"))
     uri = server.show_until("ready").split()[-1]
-    client = show.start("client", *with_pyrolike, str(show.folder / "client.py"), uri)
-    client.show_rest()
-    show.forget(client)
+    show.start("client", *with_pyrolike, str(show.folder / "client.py"), uri)
+    show.finish("client")
