@@ -1,0 +1,12 @@
+"""Runs the name server, the shop and its customers."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from _running import Show
+
+with Show(__file__) as show:
+    show.name_server()
+    show.server("shop.py")
+    show.client("customers.py")
