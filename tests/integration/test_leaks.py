@@ -211,8 +211,11 @@ def wait_for(condition: Callable[[], bool]) -> bool:
 
 
 def is_quiet(running: RunningDaemon) -> bool:
+    """Whether the server has nothing to do any more, and has closed what clients have left."""
     server: Any = running.daemon.transportServer
-    return not server._sessions
+    stats = running.daemon.stats()
+    is_idle = not server._sessions and not running.daemon.streaming_responses
+    return is_idle and stats.queued_oneways == stats.busy_threads == 0
 
 
 @needs_proc

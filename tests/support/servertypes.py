@@ -148,6 +148,7 @@ class Calc:
         self.has_notes = threading.Condition()
         self.stop_now: Callable[[], None] = lambda: None
         self.is_held = threading.Event()
+        self.held = threading.Semaphore(0)  # once for each call of `hold`
         self.may_go_on = threading.Event()
         self._level = 0
 
@@ -188,6 +189,7 @@ class Calc:
         return "x" * size or "stopped"
 
     def hold(self) -> str:
+        self.held.release()
         self.is_held.set()
         assert self.may_go_on.wait(PATIENCE)
         return "held"
