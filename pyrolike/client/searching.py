@@ -291,6 +291,8 @@ def read_answer(answer: bytes, sender: str) -> URI | None:
         return None
     if uri.protocol != "PYRO" or uri.object != NAMESERVER_NAME or not uri.host:
         return None  # on a Unix socket it would be on this machine, which nobody else knows
+    if not uri.host.isprintable():
+        return None  # it will be shown in errors and logs, on somebody's terminal
     address = read_number(uri.host)
     if address is not None and address.is_unspecified:
         uri.host = sender

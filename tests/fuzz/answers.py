@@ -49,7 +49,7 @@ def _is_local_in_short(host: str) -> bool:
         found = socket.getaddrinfo(host, 1, socket.AF_INET, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError, ValueError):
         return False
-    return any(str(each[4][0]).startswith(("127.", "0.")) for each in found)
+    return any(str(each[4][0]).startswith("127.") or each[4][0] == "0.0.0.0" for each in found)
 
 
 TARGET = Target(

@@ -28,7 +28,16 @@ FORBIDDEN = DIALLING | {
 MEMORY = 1 << 30
 """Address space of a process that is fuzzed; what wants more gets a MemoryError."""
 
-LAZY = ("encodings", "pyrolike", "tests", "_strptime", "unicodedata", "stringprep")
+LAZY = (
+    "encodings",
+    "pyrolike",
+    "tests",
+    "_strptime",
+    "unicodedata",
+    "stringprep",
+    "sqlite3",
+    "_sqlite3",
+)
 """Modules that may be loaded at their first use, by whatever the bytes say."""
 
 

@@ -121,7 +121,8 @@ TARGET = Target(
     check,
     _corpus(),
     tokens=[
-        HELLO, b"PYRO\x01\xf6", b"PYRO\0\x30", b"\x4d\xc5", b"'object':'calc'", b"'handshake':", b"calc",
+        HELLO, b"PYRO\x01\xf6", b"PYRO\0\x30", b"\x4d\xc5", b"'object':'calc'", b"'handshake':",
+        b"calc",
         b"__getattr__", b"__setattr__", b"hidden", b"_private", b"Pyro.Daemon", b"<batch>", b"BLBI",
         b"get_metadata", b"STRM", b"__class__", b"'add',(1,2),{})",
     ],

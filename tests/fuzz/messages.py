@@ -53,7 +53,7 @@ SPOKEN = [message for message in CAPTURED if message.protocol in DIALECTS]
 
 
 def payloads(serializer: str) -> list[bytes]:
-    """Return the payloads that real peers wrote with a serializer, in any protocol; without twins."""
+    """Return the payloads that real peers wrote with a serializer, in any protocol."""
     found = {each.payload for each in CAPTURED if each.serializer == serializer and each.payload}
     return sorted(found)
 

@@ -17,7 +17,8 @@ OWN = "PYRO:Pyro.NameServer@localhost:9090"
 URIS: list[Any] = [
     "PYRO:obj@localhost:1", "PYRONAME:x", "PYROMETA:a,b", "PYRO:obj@[::1]:9", "PYRO:o@./u:s",
     "PYRO:",
-    OWN, "PYRO:obj@h:99999999", "PYRO:" + "x" * 5000 + "@h:1", "http://x", URI("PYRO:obj@localhost:1"),
+    OWN, "PYRO:obj@h:99999999", "PYRO:" + "x" * 5000 + "@h:1", "http://x",
+    URI("PYRO:obj@localhost:1"),
     "PYRO:o@h:\u0661", "PYRO:a@b@c:1", "PYRO:\n@h:1",
 ]  # fmt: skip
 REGEXES = [

@@ -1,4 +1,4 @@
-"""That what a fuzzer is for is found, whatever goes wrong; with a target that goes wrong on purpose."""
+"""That everything is found that can go wrong, with a target that goes wrong on purpose."""
 
 from __future__ import annotations
 

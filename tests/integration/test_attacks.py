@@ -54,15 +54,17 @@ def siege(
 
 
 def ask(siege: Siege, *messages: bytes) -> list[wire.RawMessage]:
-    """Say all that on a connection which has shaken hands, and return the answers."""
-    heard = []
-    with siege.peer() as peer:
-        for message in messages:
-            try:
-                peer.send(message)
+    """Say all that on connections that have shaken hands, and return the answers.
+
+    What ends its connection without an answer is followed by the rest on another one.
+    """
+    heard: list[wire.RawMessage] = []
+    waiting = list(messages)
+    while waiting:
+        with siege.peer() as peer, contextlib.suppress(EOFError, OSError):
+            while waiting:
+                peer.send(waiting.pop(0))
                 heard.append(peer.read_message())
-            except (EOFError, OSError):
-                return heard
     return heard
 
 
@@ -164,15 +166,17 @@ def test_payloads_that_ask_for_too_much(siege: Siege, payloads: list[tuple[int, 
 
 def test_calls_of_very_many_values(siege: Siege) -> None:
     """Small values take far more memory than they have bytes, until the call is answered."""
-    lists = b"# serpent utf-8 python3.2\n('calc','look_at',([%b],),{})" % (b"[]," * 300_000)
-    batch = b"# serpent utf-8 python3.2\n('calc','<batch>',[%b],None)" % (
-        b"('echo',(1,),{})," * 60_000
-    )
+    lists = b"# serpent utf-8 python3.2\n('calc','look_at',([%b[]],),{})" % (b"[]," * 150_000)
+    unusual = lists.replace(b"[]]", b"[],]")  # of which only Python's parser knows what it means
+    calls = b"('echo',(1,),{})," * 20_000
+    batch = b"# serpent utf-8 python3.2\n('calc','<batch>',[%b],None)" % calls[:-1]
 
     def attack(siege: Siege) -> None:
         with siege.peer() as peer:
             peer.send(invoke(lists))
             assert peer.read_message().type == wire.RESULT
+            peer.send(invoke(unusual))
+            assert b"takes long" in peer.read_message().payload
             peer.send(invoke(batch, flags=wire.BATCH))
             assert peer.read_message().type == wire.RESULT
 
@@ -181,7 +185,7 @@ def test_calls_of_very_many_values(siege: Siege) -> None:
 
 def test_annotations_of_very_many_chunks(siege: Siege) -> None:
     ids = ("".join(letters) for letters in itertools.product("ABCDEFGHIJKLMNOPQRSTUVW", repeat=4))
-    many = {name: b"" for name in itertools.islice(ids, 120_000)}
+    many = dict.fromkeys(itertools.islice(ids, 120000), b"")
     same = wire.chunks({"ABCD": b""}) * 120_000
 
     def attack(siege: Siege) -> None:
@@ -195,7 +199,7 @@ def test_annotations_of_very_many_chunks(siege: Siege) -> None:
                 peer.read_message()
         with siege.silent() as peer:
             peer.send(wire.message(wire.CONNECT, HELLO[40:], annotations=many))
-            hear_out(peer)
+            assert peer.read_message().type in (wire.CONNECTOK, wire.CONNECTFAIL)
 
     withstand(siege, attack, memory=60 * LIMIT)
 
@@ -221,7 +225,7 @@ def test_silent_peers_and_halves_of_messages(siege: Siege) -> None:
 def test_sizes_that_are_only_announced(siege: Siege) -> None:
     def attack(siege: Siege) -> None:
         with ExitStack() as stack:
-            for _ in range(40):
+            for _ in range(20):
                 head = wire.header(wire.CONNECT, data_size=LIMIT - 100)
                 say(stack.enter_context(siege.silent()), head + b"a little")
                 head = wire.header(wire.INVOKE, data_size=LIMIT - 100)
@@ -241,7 +245,7 @@ def test_sizes_that_are_only_announced(siege: Siege) -> None:
 
 
 def test_a_flood_of_handshakes(siege: Siege) -> None:
-    count = 60 if siege.context else 250
+    count = 25 if siege.context else 200
 
     def attack(siege: Siege) -> None:
         for _ in range(count):
@@ -297,7 +301,8 @@ def test_more_streams_than_a_client_may_have(siege: Siege) -> None:
 
 NAMES = [
     "_private", "_secret", "__init__", "__class__", "__dict__", "__getattribute__", "__reduce__",
-    "__subclasshook__", "echo.__globals__", "echo.__func__", "notes.real", "__class__.__mro__", "", " ",
+    "__subclasshook__", "echo.__globals__", "echo.__func__", "notes.real", "__class__.__mro__", "",
+    " ",
     "echo ", "ECHO", "echo\0", "e" * 100_000, "\u0435cho", "_pyroDaemon", "_pyroId", "register",
 ]  # fmt: skip
 
@@ -326,8 +331,9 @@ def test_names_that_are_nobodys_business(siege: Siege) -> None:
 
 CLASSES = [
     "os.system", "subprocess.Popen", "builtins.eval", "builtins.__import__", "builtins.type",
-    "socket.socket", "pyrolike.server.daemon.Daemon", "__main__.Calc", "tests.support.peers.besieged.Calc",
-    "Pyro5.server.Daemon", "builtins.SystemExit\n", "", "x" * 100_000,
+    "socket.socket", "pyrolike.server.daemon.Daemon", "__main__.Calc",
+    "tests.support.peers.besieged.Calc",
+    "builtins.SystemExit\n", "", "x" * 100_000,
 ]  # fmt: skip
 
 
@@ -382,14 +388,17 @@ def test_messages_again_and_under_other_numbers(siege: Siege) -> None:
     withstand(siege, attack)
 
 
+REGEXES = [
+    "(a+)+$", "(a|a)*$", "(a*)*b", "((a{1,20}){1,20}){1,20}$", "(" * 400, "a" * 5000, "(a+)+\\1$",
+    "(?=(a+)+$)", "[a-z]*" * 100 + "$",
+]  # fmt: skip
+
+
 def test_regular_expressions(siege: Siege) -> None:
     def attack(siege: Siege) -> None:
-        for regex in ("(a+)+$", "(a|a)*$", "(a*)*b", "((a{1,20}){1,20}){1,20}$", "(" * 400, "a" * 5000,
-                      "(a+)+\\1$", "(?=(a+)+$)", "[a-z]*" * 100 + "$"):  # fmt: skip
-            for method in ("list", "remove"):
-                ask(siege, call_message(method, None, regex, object_id=NAMES_ID)) if (
-                    method == "list"
-                ) else ask(siege, call_message(method, None, None, regex, object_id=NAMES_ID))
+        for regex in REGEXES:
+            ask(siege, call_message("list", None, regex, object_id=NAMES_ID))
+            ask(siege, call_message("remove", None, None, regex, object_id=NAMES_ID))
         assert len(ask(siege, call_message("lookup", LONG_NAME, object_id=NAMES_ID))) == 1
 
     withstand(siege, attack, memory=8 * LIMIT)

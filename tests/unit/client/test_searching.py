@@ -415,6 +415,7 @@ def test_a_deadline_ends_the_waiting_for_answers() -> None:
         ("localhost:9090", "10.0.0.1", None),
         ("[::1]:9090", "10.0.0.1", None),
         ("./u:/run/ns", "127.0.0.1", None),
+        ("\x1b[2J10.0.0.1:9090", "10.0.0.1", None),
         ("127.1:9090", "10.0.0.1", None),
         ("0x7f000001:9090", "10.0.0.1", None),
         ("[::ffff:7f00:1]:9090", "10.0.0.1", None),
