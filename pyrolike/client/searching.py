@@ -50,6 +50,9 @@ PROOF_SECONDS = 1.0
 """How long what such an answer tells may take to prove that it is a name server."""
 
 
+PORTS = range(1, 65536)
+
+
 class NameServerLine:
     """An open line to a name server.
 
@@ -291,8 +294,8 @@ def read_answer(answer: bytes, sender: str) -> URI | None:
         return None
     if uri.protocol != "PYRO" or uri.object != NAMESERVER_NAME or not uri.host:
         return None  # on a Unix socket it would be on this machine, which nobody else knows
-    if not uri.host.isprintable():
-        return None  # it will be shown in errors and logs, on somebody's terminal
+    if not uri.host.isprintable() or uri.port not in PORTS:
+        return None  # it would be shown in errors and logs, on somebody's terminal
     address = read_number(uri.host)
     if address is not None and address.is_unspecified:
         uri.host = sender

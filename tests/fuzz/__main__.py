@@ -1,4 +1,4 @@
-"""Fuzzes what strangers can reach, guided by coverage: ``python -m tests.fuzz NAME... --minutes N``.
+"""Fuzzes what strangers reach, guided by coverage: ``python -m tests.fuzz NAME... --minutes N``.
 
 Each target is fuzzed in a process of its own, which has little memory; whatever ends it is a
 finding: an error, a crash, an input that takes too long or too much. It is saved, and the command

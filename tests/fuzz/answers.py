@@ -22,7 +22,7 @@ def check(data: bytes) -> None:
         assert uri.host
         assert not uri.sockname
         assert uri.port
-        assert 0 <= uri.port <= 65535
+        assert 0 < uri.port < 65536
         assert is_loopback(sender) or not is_loopback(uri.host)
         assert not _is_on_this_machine(uri.host) or is_loopback(sender)
         assert str(uri).isprintable()

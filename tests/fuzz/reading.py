@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from types import NoneType
 from typing import Any
 
@@ -36,7 +36,7 @@ SAMPLES: list[Any] = [
     {"__class__": "float", "value": "nan"},
 ]  # fmt: skip
 RICHER: list[Any] = [*SAMPLES, 1 + 2j, b"bytes", (1,), {1, 2}, {(1, "a"): 3}, float("inf")]
-CALLS = [
+CALLS: list[tuple[Any, ...]] = [
     ("calc", "add", (1, 2), {}), ("calc", "echo", ({"a": [None, True]},), {"key": "value"}),
     ("Pyro.Daemon", "get_metadata", ("calc",), None), ("", "<batch>", [("add", (1,), {})], None),
 ]  # fmt: skip
@@ -89,5 +89,5 @@ def assert_harmless(value: Any) -> None:
         elif kind in (list, tuple, set, frozenset):
             pending += part
         elif kind not in PLAIN:
-            repr(part), str(part), part == value, hash(part) if kind.__hash__ else None
+            repr(part), str(part), part == value, isinstance(part, Hashable) and hash(part)
             pending += getattr(part, "args", ()) if isinstance(part, BaseException) else ()

@@ -6,7 +6,8 @@ import contextlib
 import socket
 from functools import cache
 
-from pyrolike.naming.announce import NAMESERVER_QUESTION, BroadcastServer
+from pyrolike.constants import NAMESERVER_QUESTION
+from pyrolike.naming.announce import BroadcastServer
 from tests.fuzz.target import Target
 
 URI = "PYRO:Pyro.NameServer@127.0.0.1:9090"

@@ -25,7 +25,7 @@ def check(data: bytes) -> None:
 
 
 def read(pieces: Iterable[bytes]) -> tuple[list[Any], str | None]:
-    """Return all that a reader gives for some bytes, and its ProtocolError; nothing else may come."""
+    """Return all that a reader gives for some bytes, and its ProtocolError, or None."""
     reader = MessageReader(LIMIT)
     messages = []
     try:

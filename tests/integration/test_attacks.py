@@ -75,7 +75,7 @@ def all_refused(answers: list[wire.RawMessage]) -> bool:
 # -- payloads that readers do not like
 
 
-CRASHERS = [
+HARMFUL = [
     b"\xe3" + bytes(143),
     b"\xdb\x02\x00\x00\x00r\x00\x00\x00\x00r\x00\x00\x00\x00",
     b"\xbc\x01\x00\x00\x00r\x00\x00\x00\x00",
@@ -95,11 +95,11 @@ CRASHERS = [
 
 def test_marshal_data_that_crashes_pythons_loader(siege: Siege) -> None:
     def attack(siege: Siege) -> None:
-        for data in CRASHERS:
+        for data in HARMFUL:
             with siege.silent() as peer:
                 say(peer, wire.message(wire.CONNECT, data, serializer=wire.MARSHAL))
                 assert [answer.type for answer in hear_out(peer)] == [wire.CONNECTFAIL]
-        assert all_refused(ask(siege, *(invoke(data, wire.MARSHAL) for data in CRASHERS)))
+        assert all_refused(ask(siege, *(invoke(data, wire.MARSHAL) for data in HARMFUL)))
 
     withstand(siege, attack)
 
