@@ -297,6 +297,8 @@ def read_answer(answer: bytes, sender: str) -> URI | None:
     if not uri.host.isprintable() or uri.port not in PORTS:
         return None  # it would be shown in errors and logs, on somebody's terminal
     address = read_number(uri.host)
+    if address is None and not all(char.isalnum() or char in "-._" for char in uri.host):
+        return None  # no name of a host; the system takes "*" for this machine
     if address is not None and address.is_unspecified:
         uri.host = sender
     # What is on this machine only this machine can tell.
