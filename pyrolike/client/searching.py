@@ -26,7 +26,7 @@ from pyrolike.constants import NAMESERVER_NAME, NAMESERVER_QUESTION
 from pyrolike.errors import CommunicationError, NamingError, PyroError, TimeoutError
 from pyrolike.objects.calls import raise_remote
 from pyrolike.protocol import DIALECTS, V48, Flag, Pyro4Dialect, inflate
-from pyrolike.transport import ask_around
+from pyrolike.transport import ask_around, read_number
 from pyrolike.uri import URI
 
 from .connecting import SAFE_SERIALIZERS, WireSettings, codec_of, get_deadline, open_channel
@@ -49,7 +49,8 @@ BROADCAST_SECONDS = 0.7
 PROOF_SECONDS = 1.0
 """How long what such an answer tells may take to prove that it is a name server."""
 
-ANY_ADDRESS = ("0.0.0.0", "::")
+
+PORTS = range(1, 65536)
 
 
 class NameServerLine:
@@ -293,7 +294,12 @@ def read_answer(answer: bytes, sender: str) -> URI | None:
         return None
     if uri.protocol != "PYRO" or uri.object != NAMESERVER_NAME or not uri.host:
         return None  # on a Unix socket it would be on this machine, which nobody else knows
-    if uri.host in ANY_ADDRESS:
+    if not uri.host.isprintable() or uri.port not in PORTS:
+        return None  # it would be shown in errors and logs, on somebody's terminal
+    address = read_number(uri.host)
+    if address is None and not all(char.isalnum() or char in "-._" for char in uri.host):
+        return None  # no name of a host; the system takes "*" for this machine
+    if address is not None and address.is_unspecified:
         uri.host = sender
     # What is on this machine only this machine can tell.
     return None if is_loopback(uri.host) and not is_loopback(sender) else uri
@@ -301,10 +307,10 @@ def read_answer(answer: bytes, sender: str) -> URI | None:
 
 def is_loopback(host: str) -> bool:
     """Say whether a host is this machine, as far as that can be said without a resolver."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+    address = read_number(host)
+    if address is not None:
+        return address.is_loopback
+    return f".{host.lower().rstrip('.')}".endswith(".localhost")
 
 
 def name_server_places(port: int | None) -> list[URI]:

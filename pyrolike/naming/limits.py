@@ -27,9 +27,16 @@ _SHOWN = 100
 _CONTROL = frozenset(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
 
 
+RESERVED = "__class__"
+"""No name: a listing is a dictionary, and one with this key cannot be read by any client."""
+
+
 def check_name(name: object) -> None:
     """Raise an error unless something may be registered under *name*."""
-    _check_form("name", check_text("name", name), LONGEST_NAME)
+    text = check_text("name", name)
+    _check_form("name", text, LONGEST_NAME)
+    if text == RESERVED:
+        raise NamingError(f"{RESERVED} cannot be a name; nobody could list the names any more")
 
 
 def check_uri(uri: URI | str) -> str:

@@ -32,8 +32,14 @@ if TYPE_CHECKING:
 LARGE_BODY = 64 * 1024
 """Bodies from this size on are filled in place; below, a second copy costs less than that."""
 
-GROWTH = 1024 * 1024
-"""Room made for a large body before its bytes arrive; then it doubles with what has arrived."""
+GROWTH = 64 * 1024
+"""Room made for a large body before its bytes arrive; then it doubles with what has arrived.
+
+Whoever only announces a message costs no more than whoever connects.
+"""
+
+MOST_GROWTH = 16 * 1024 * 1024
+"""Most room that is made at once."""
 
 TLS_RECORDS = (b"\x16\x03", b"\x15\x03")
 """How TLS begins: a client's first words, and a server's complaint about somebody else's."""
@@ -222,7 +228,7 @@ class MessageReader:
         if body is None:
             return None
         if self._filled == len(body):
-            body.extend(bytes(min(len(body), self._size - len(body), 16 * GROWTH)))
+            body.extend(bytes(min(len(body), self._size - len(body), MOST_GROWTH)))
         return memoryview(body)[self._filled :]
 
     def filled(self, count: int) -> Message | None:

@@ -103,9 +103,10 @@ class JsonSerializer(SerializerBase):
             obj, method, vargs, kwargs = (
                 call["object"], call["method"], call["params"], call["kwargs"]
             )  # fmt: skip
+            has_objects = may_have_objects(data, (*vargs, kwargs) if kwargs else vargs)
         except (LookupError, TypeError):
             raise SerializeError("the data is not a call") from None
-        if may_have_objects(data, (*vargs, kwargs) if kwargs else vargs):
+        if has_objects:
             return obj, method, recreate(vargs, "args"), recreate(kwargs, "kwargs")
         return obj, method, vargs, kwargs
 

@@ -86,11 +86,13 @@ class MarshalSerializer(SerializerBase):
 
     def loadsCall(self, data: Buffer) -> Call:
         """Decode a call."""
+        call = load_marshal(data)
         try:
-            obj, method, vargs, kwargs = load_marshal(data)
+            obj, method, vargs, kwargs = call
+            has_objects = may_have_objects(data, (*vargs, kwargs) if kwargs else vargs)
         except (TypeError, ValueError):
             raise SerializeError("the data is not a call") from None
-        if may_have_objects(data, (*vargs, kwargs) if kwargs else vargs):
+        if has_objects:
             return obj, method, recreate(vargs, "args"), recreate(kwargs, "kwargs")
         return obj, method, vargs, kwargs
 

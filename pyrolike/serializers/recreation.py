@@ -216,7 +216,8 @@ def find_part(value: object, is_wanted: Callable[[object], bool], where: str) ->
     data may contain itself.
     """
     seen: set[int] = set()
-    pending = [(where, value)]
+    # Of msgpack data the value may be anything: what was wanted sat inside of an extension.
+    pending = [(where, value)] if type(value) in _CONTAINERS else []
     while pending:
         where, value = pending.pop()
         if is_wanted(value):

@@ -278,6 +278,14 @@ _belongs_to_no_literal = re.compile(
     |if|in|is|or|and|for|not | [-+~][\s\\\x00]*[-+~] | [*/%@&|^<>=!]""",
     re.VERBOSE,
 ).search
+MOST_PARTS = 200_000
+"""Values, as far as they can be counted quickly, that Python's parser is given.
+
+It takes about a kilobyte for each, and meanwhile lets no other thread run: with so many, less than
+half a second. Nearly everything that peers write is read in the other way, and not limited.
+"""
+
+_BETWEEN_PARTS = ",:([{+-"
 _REFUSALS = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)
 
 
@@ -292,6 +300,11 @@ def _read_anything(text: str) -> Any:
     structure = _hide_strings(GAP, text.replace("\r\n", "\n").replace("\r", "\n"))
     if is_deeper(structure, MAX_DEPTH):
         raise SerializeError(f"invalid serpent data: {TOO_DEEP}")
+    if sum(map(structure.count, _BETWEEN_PARTS)) > MOST_PARTS:
+        raise SerializeError(
+            f"invalid serpent data: more than {MOST_PARTS:,} parts in a form that takes long to "
+            "read; use another serializer for so many complex numbers, or tuples as keys"
+        )
     found = _belongs_to_no_literal(structure)
     if found is not None:
         raise SerializeError(f"invalid serpent data: {found[0]!r} belongs to no literal")

@@ -63,6 +63,13 @@ BUSY = "no free workers, increase server threadpool size"
 """Pyro's words; clients look for the first three and try again later."""
 
 
+READ_BY = {"dill": "pickle", "cloudpickle": "pickle"}
+"""Which serializer writes the refusal of another one, that can read it.
+
+No stranger shall have us import a package, and do all that it does then, by a byte in a header.
+"""
+
+
 class Session(Inbox):
     """One client of a daemon.
 
@@ -356,7 +363,8 @@ class Session(Inbox):
         self.is_finished = True
         if name in serializers and not message.flags & Flag.ONEWAY:
             flags, payload, _ = self._service.dispatcher.fail(
-                get_serializer(name, tags=self.dialect.tags), SerializeError(reason)
+                get_serializer(READ_BY.get(name, name), tags=self.dialect.tags),
+                SerializeError(reason),
             )
             self._reply(settings, MessageType.RESULT, message, flags, payload, None)
 

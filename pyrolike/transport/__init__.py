@@ -4,7 +4,7 @@ Above it nobody makes a socket or sees the `OSError` of a connection; below it n
 sockets exist.
 """
 
-from .address import get_interface, get_ip_address, location_str
+from .address import get_interface, get_ip_address, location_str, read_number
 from .broadcast import ask_around
 from .classic import (
     bind_unused_port,
@@ -65,6 +65,7 @@ __all__ = [
     "listen_unix_socket",
     "location_str",
     "make_tls_context",
+    "read_number",
     "receive_data",
     "send_available",
     "send_data",

@@ -5,6 +5,7 @@ Nothing here opens a connection or sends anything, except what the resolver does
 Source: api.md A9; servers.md 8.
 """
 
+import contextlib
 import ipaddress
 import socket
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
@@ -97,6 +98,22 @@ def resolve_tcp(
 def location_str(host: str, port: int) -> str:
     """Return host and port as a URI has them: an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def read_number(host: str) -> IPAddress | None:
+    """Return the address that a host is, if it is a number in any of the ways to write one.
+
+    The system takes many: ``127.1`` and ``0x7f000001`` are 127.0.0.1, and so is
+    ``::ffff:127.0.0.1``. Whoever judges a host must know what it will be taken for.
+
+    Args:
+        host: What a stranger has sent; an IPv6 address without brackets.
+    """
+    address = _numeric(host)
+    if address is None:
+        with contextlib.suppress(OSError, ValueError):
+            address = IPv4Address(socket.inet_aton(host))
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _numeric(host: Host | None) -> IPAddress | None:

@@ -243,7 +243,10 @@ class RequestHandler(WSGIRequestHandler):
             self.requestline = self.request_version = self.command = ""
             self.send_error(414)
         elif self.raw_requestline and self.parse_request():
-            self._run()
+            if self.request_version == "HTTP/0.9":  # its responses have no head, and so no status
+                self.send_error(505)
+            else:
+                self._run()
         self._drain()
 
     def _run(self) -> None:

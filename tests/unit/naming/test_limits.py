@@ -27,6 +27,12 @@ def test_names_and_tags_may_be_any_text_on_one_line(text: str) -> None:
     assert check_tags("metadata", [text]) == {text}
 
 
+def test_the_key_of_class_dicts_is_no_name() -> None:
+    with pytest.raises(NamingError, match="cannot be a name"):
+        check_name("__class__")
+    assert check_tags("metadata", ["__class__"]) == {"__class__"}
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

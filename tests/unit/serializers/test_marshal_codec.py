@@ -150,7 +150,7 @@ def test_damaged_data_is_a_serialize_error(codec: MarshalSerializer, data: bytes
             load(data)
 
 
-@pytest.mark.parametrize("value", [3, (1, 2, 3), (1, 2, 3, 4, 5), None])
+@pytest.mark.parametrize("value", [3, (1, 2, 3), (1, 2, 3, 4, 5), None, ("o", "m", 5, {"k": 1})])
 def test_what_is_no_call_is_a_serialize_error(codec: MarshalSerializer, value: object) -> None:
     with pytest.raises(SerializeError, match="not a call"):
         codec.loadsCall(marshal.dumps(value))

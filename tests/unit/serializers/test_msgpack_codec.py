@@ -229,6 +229,13 @@ def test_a_refused_class_is_reported_with_its_place(codec: MsgpackSerializer) ->
         codec.loads(msgpack.packb([{"__class__": "__main__.X"}]))
 
 
+def test_a_class_may_be_named_where_there_is_no_container_to_look_for_it(
+    codec: MsgpackSerializer,
+) -> None:
+    with pytest.raises(SerializeError, match="unknown msgpack extension"):
+        codec.loads(b"\xc7\x0a\x92\xa9__class__")
+
+
 def test_the_place_may_be_lost_in_damaged_data(codec: MsgpackSerializer) -> None:
     data = msgpack.packb([UNKNOWN, 1])[:-1] + b"\xc1"
     with pytest.raises(SerializeError, match=r"unknown class a\.B; register"):

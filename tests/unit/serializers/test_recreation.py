@@ -238,4 +238,5 @@ def test_data_that_contains_itself_can_be_searched() -> None:
     loop: list[object] = [1]
     loop.append(loop)
     assert find_part(loop, lambda part: part is None, "x") is None
+    assert find_part(None, lambda part: False, "x") is None
     assert find_part([loop, {"k": ()}], lambda part: part == (), "x") == "x[1]['k']"

@@ -162,3 +162,14 @@ def test_what_most_calls_are_made_of_never_meets_pythons_parser(value: object) -
     text = serpent.dumps(value).decode()
     assert read(text) == value
     assert read_call(text) == value
+
+
+def test_pythons_parser_is_not_given_more_parts_than_it_may_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serpent_reader, "MOST_PARTS", 20)
+    assert read(f"{HEADER}[{'1j,' * 15}]") == 15 * [1j]
+    with pytest.raises(SerializeError, match="takes long"):
+        read(f"{HEADER}[{'1j,' * 30}]")
+    assert read(f"{HEADER}[{'1,' * 30}1]") == 31 * [1]  # in the usual way there is no limit
+    assert read(f"{HEADER}[1j,'{'[,' * 30}']") == [1j, "[," * 30]

@@ -18,7 +18,7 @@ import pytest
 from pyrolike.callcontext import current_context
 from pyrolike.errors import CommunicationError
 from pyrolike.objects import expose, oneway
-from pyrolike.serializers import get_serializer
+from pyrolike.serializers import get_serializer, serializers
 from pyrolike.server import session as session_module
 from pyrolike.server.service import Service
 from tests.support import wire
@@ -472,7 +472,10 @@ def test_a_call_in_an_unknown_serializer_ends_the_session(opened: Serving, seria
     opened.peer.wait_closed()
 
 
-@pytest.mark.parametrize(("number", "name"), [(wire.MARSHAL, "marshal"), (200, "pickle")])
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [(wire.MARSHAL, "marshal"), (200, "pickle"), (201, "dill"), (202, "cloudpickle")],
+)
 def test_a_call_in_a_serializer_that_is_not_accepted_is_told_so_in_it(
     calc: Calc, number: int, name: str
 ) -> None:
@@ -486,6 +489,19 @@ def test_a_call_in_a_serializer_that_is_not_accepted_is_told_so_in_it(
         assert type(error).__name__ == "SerializeError"
         assert "SERIALIZERS_ACCEPTED" in str(error)
         pair.peer.wait_closed()
+
+
+def test_what_is_not_accepted_is_not_even_imported(
+    calc: Calc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with changed_settings(SERIALIZERS_ACCEPTED={"serpent"}):
+        service = make_service({"calc": calc})
+    for number, name in (201, "dill"), (202, "cloudpickle"):
+        monkeypatch.delattr(type(serializers[name]), "_load_classes")
+        with serving(service) as pair:
+            connect(pair)
+            answer = exchange(pair, invoke("add", 1, 2, serializer=number))
+            assert b"SERIALIZERS_ACCEPTED" in answer.payload
 
 
 def test_a_oneway_call_in_a_serializer_that_is_not_accepted_is_told_nothing(calc: Calc) -> None:

@@ -135,6 +135,28 @@ def test_an_impossible_port_is_refused(port):
         resolve_tcp("localhost", port)
 
 
+@pytest.mark.parametrize(
+    ("host", "number"),
+    [
+        ("10.1.2.3", "10.1.2.3"),
+        ("127.1", "127.0.0.1"),
+        ("2130706433", "127.0.0.1"),
+        ("0x7f.1", "127.0.0.1"),
+        ("0", "0.0.0.0"),
+        ("::ffff:10.1.2.3", "10.1.2.3"),
+        ("fe80::1", "fe80::1"),
+        ("localhost", None),
+        ("10.1.2.3.4", None),
+        ("1\0", None),
+        ("\u0661", None),
+        ("", None),
+    ],
+)
+def test_a_number_is_read_as_the_system_reads_it(host, number):
+    found = address.read_number(host)
+    assert (found and str(found)) == number
+
+
 def test_a_location_has_ipv6_addresses_in_brackets():
     assert location_str("localhost", 80) == "localhost:80"
     assert location_str("::1", 80) == "[::1]:80"

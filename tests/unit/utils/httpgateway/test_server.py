@@ -171,6 +171,7 @@ def test_a_response_that_breaks_off_is_seen_to_and_logged(
         (b"nonsense\r\n\r\n", 400),
         (b"GET / HTTP/x\r\n\r\n", 400),
         (b"GET / HTTP/3.0\r\n\r\n", 505),
+        (b"GET /\r\n\r\n", 505),
         (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\n" + b"X: " + b"x" * 70_000 + b"\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\n" + b"X: 1\r\n" * 200 + b"\r\n", 431),
