@@ -79,6 +79,7 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "api",
+    "authentication",
     "callcontext",
     "client",
     "commands",

@@ -243,6 +243,9 @@ class Configuration:
         "seconds of silence until a TCP peer is asked if it lives; 0 as the system does",
         f"{AT_CONNECT}, {AT_DAEMON}",
     )
+    PICKLE_WITHOUT_AUTHENTICATION: bool = _item(
+        BOOL, False, "accept pickle, dill, cloudpickle from everybody on the network", AT_DAEMON
+    )
     REMOTE_TRACEBACKS: bool = _item(BOOL, True, "send tracebacks to clients", AT_CALL)
     SHUTDOWN_GRACE: float = _item(
         SECONDS, 5.0, "seconds that running calls have when their daemon closes", AT_CLOSE

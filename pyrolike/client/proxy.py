@@ -15,6 +15,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from pyrolike.authentication import Credential
 from pyrolike.configure import config
 from pyrolike.errors import CommunicationError, ConnectionClosedError, PyroError
 from pyrolike.objects import is_private_attribute
@@ -278,7 +279,7 @@ class Proxy:
             tuple(link.oneway),
             tuple(link.methods),
             tuple(link.attrs),
-            link.handshake,
+            "hello" if isinstance(link.handshake, Credential) else link.handshake,
             link.serializer_name,
         )
 
@@ -296,6 +297,7 @@ class Proxy:
     def __copy__(self) -> Proxy:
         other = _blank(type(self))
         other.__setstate__(self.__getstate__())
+        other._pyroHandshake = self._pyroHandshake  # a credential is not in the state
         other._pyroTimeout = self._pyroTimeout
         other._pyroMaxRetries = self._pyroMaxRetries
         other._pyroRawWireResponse = self._pyroRawWireResponse
@@ -386,7 +388,10 @@ class Proxy:
 
     @property
     def _pyroHandshake(self) -> Any:
-        """What the daemon's ``validateHandshake`` gets at the next connect; "hello" if not set."""
+        """What the daemon's ``validateHandshake`` gets at the next connect; "hello" if not set.
+
+        A `pyrolike.authentication.Credential` makes a value for each connect.
+        """
         return self._pyroLink.handshake
 
     @_pyroHandshake.setter

@@ -6,6 +6,7 @@ in which thread they are answered. It gets its sessions made for it and never se
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import threading
 from abc import ABC, abstractmethod
@@ -203,6 +204,16 @@ class Server(ABC):
         with self._sessions_changed:  # so that no connection is let in unseen meanwhile
             self.shutdown()
             return list(self._sessions)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host*, a name or an address, is only ever this machine."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host == "localhost"
+    mapped = getattr(address, "ipv4_mapped", None)  # until Python 3.13 it has to be asked itself
+    return bool((mapped or address).is_loopback)
 
 
 def is_loop(host: str, own_host: str) -> bool:

@@ -262,7 +262,7 @@ class Session(Inbox):
         try:
             if message.flags & Flag.COMPRESSED:
                 inflate(message, HANDSHAKE_SIZE)
-            content = codec.loads(message.payload)
+            content = codec.loads_plain(message.payload)  # nobody knows yet who it is
             payload = codec.dumps(self._shake_hands(content))
             self._reply(settings, MessageType.CONNECTOK, message, 0, payload, self.state.response)
         except (ConnectionClosedError, TimeoutError):
