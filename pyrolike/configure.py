@@ -44,6 +44,7 @@ from pyrolike._kinds import (
     SECONDS,
     SERVER_TYPE,
     TEXT,
+    TRACEBACKS,
     Kind,
     check_addresses,
 )
@@ -228,6 +229,9 @@ class Configuration:
     CONNECT_TIMEOUT: float = _item(
         SECONDS, 20.0, "seconds to connect and shake hands if COMMTIMEOUT is 0", AT_CONNECT
     )
+    CONNECTIONS_PER_CLIENT: int = _item(
+        COUNT, 5000, "connections from one address; 0 is no limit", AT_DAEMON
+    )
     HANDSHAKE_TIMEOUT: float = _item(
         SECONDS, 10.0, "seconds a new connection may take to say hello", AT_ACCEPT
     )
@@ -246,7 +250,9 @@ class Configuration:
     PICKLE_WITHOUT_AUTHENTICATION: bool = _item(
         BOOL, False, "accept pickle, dill, cloudpickle from everybody on the network", AT_DAEMON
     )
-    REMOTE_TRACEBACKS: bool = _item(BOOL, True, "send tracebacks to clients", AT_CALL)
+    REMOTE_TRACEBACKS: bool | str = _item(
+        TRACEBACKS, "known", "send tracebacks: to known and local clients, to all or none", AT_CALL
+    )
     SHUTDOWN_GRACE: float = _item(
         SECONDS, 5.0, "seconds that running calls have when their daemon closes", AT_CLOSE
     )

@@ -158,12 +158,12 @@ def check_exposure(is_public: bool) -> Findings:
             "REQUIRE_EXPOSE is off: every public member of each registered object can be called.",
             "Switch it on and mark with @expose what is meant to be called.",
         )
-    if config.DETAILED_TRACEBACK and config.REMOTE_TRACEBACKS:
+    if config.DETAILED_TRACEBACK and config.REMOTE_TRACEBACKS is True:
         yield Finding(
             "warning",
             "exposure",
-            "Tracebacks with the values of variables are sent to other machines.",
-            "Switch DETAILED_TRACEBACK off, or REMOTE_TRACEBACKS.",
+            "Tracebacks with the values of variables are sent to everybody.",
+            "Switch DETAILED_TRACEBACK off, or set REMOTE_TRACEBACKS to 'known'.",
         )
     if not config.SSL:
         yield Finding(

@@ -77,7 +77,7 @@ class CallPolicy:
         streaming: Iterators become item streams.
         stream_limit: How many of them one client may have open.
         detailed_tracebacks: Tracebacks show local variables.
-        send_tracebacks: Tracebacks are sent to clients.
+        send_tracebacks: Tracebacks are sent to clients; "known" sends them to those that are known.
         max_size: Most bytes of a reply.
     """
 
@@ -85,7 +85,7 @@ class CallPolicy:
     streaming: bool = True
     stream_limit: int = 1000
     detailed_tracebacks: bool = False
-    send_tracebacks: bool = True
+    send_tracebacks: bool | str = True
     max_size: int = 1 << 30
 
 
@@ -115,6 +115,7 @@ class Dispatcher:
         on_failure: Called when a call has failed, for whatever reason; once for a batch.
         permit: Called with (client, object id, member, kind of access) before a member is reached;
             raises to refuse. None permits all.
+        is_known: Says whether the client that is being served is no stranger.
 
     Attributes:
         policy: What the settings say; replaced when they change.
@@ -127,6 +128,7 @@ class Dispatcher:
         on_error: Callable[[Any, Any, Any, Any, BaseException], None],
         on_failure: Callable[[], None] = lambda: None,
         permit: Callable[[Any, str, str, str], None] | None = None,
+        is_known: Callable[[], bool] = lambda: False,
     ) -> None:
         self.policy = CallPolicy()
         self._table = table
@@ -134,6 +136,7 @@ class Dispatcher:
         self._on_error = on_error
         self._on_failure = on_failure
         self._permit = permit
+        self._is_known = is_known
         self._lent: set[int] = set()  # identities of the tracebacks that exceptions carry just now
 
     def answer(self, client: Any, codec: SerializerBase, message: Message) -> Reply:
@@ -327,7 +330,10 @@ class Dispatcher:
             before = getattr(exception, TRACEBACK, None)
         if id(before) in self._lent:
             before = None  # of another thread, that sends the same exception at this moment
-        lines = self._describe(fault) if self.policy.send_tracebacks else []
+        wanted = self.policy.send_tracebacks
+        if wanted == "known":
+            wanted = self._is_known()
+        lines = self._describe(fault) if wanted else []
         self._lent.add(id(lines))
         try:
             try:

@@ -154,11 +154,15 @@ def make_server(service: Service, place: Place) -> Server:
         if place.is_connected:
             make = partial(_make_connected_session, service)
             return ExistingConnectionServer(sock, make, keep_house, _take_loop_settings())
+        server: Server
         if config.SERVERTYPE == "multiplex":
             make_session = partial(make_patient_session, service, tls=place.tls)
-            return MultiplexServer(sock, make_session, keep_house, _take_loop_settings())
-        make_for_threads = partial(make_session_for_threads, service, tls=place.tls)
-        return ThreadPoolServer(sock, make_for_threads, keep_house, _take_pool_settings())
+            server = MultiplexServer(sock, make_session, keep_house, _take_loop_settings())
+        else:
+            make_for_threads = partial(make_session_for_threads, service, tls=place.tls)
+            server = ThreadPoolServer(sock, make_for_threads, keep_house, _take_pool_settings())
+        server.most_per_client = config.CONNECTIONS_PER_CLIENT
+        return server
     except BaseException:
         if place.file is not None:
             place.file.remove()

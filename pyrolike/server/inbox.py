@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyrolike.protocol import Message
     from pyrolike.transport import SocketConnection
 
-HANDSHAKE_SIZE = 1024 * 1024
+HANDSHAKE_SIZE = 64 * 1024
 """Most bytes of a CONNECT message: the peer may be anybody, and has no need for more."""
 
 PATIENCE = 0.25

@@ -19,6 +19,7 @@ from pyrolike.constants import DAEMON_NAME
 from pyrolike.errors import SecurityError
 from pyrolike.objects import Dispatcher, ObjectTable, StreamTable
 
+from .base import is_loopback
 from .oneway import Backlog
 from .settings import ServingSettings
 from .stats import DaemonStats, ThreadCount
@@ -40,6 +41,20 @@ HARMLESS = frozenset(
 )
 """What of the daemon's own object needs no permission: proxies need it, and a stream is its
 client's alone."""
+
+
+def is_known_client() -> bool:
+    """Whether the client that is being served is no stranger.
+
+    It is on this machine, has a certificate that TLS has verified, or has logged in.
+    """
+    state = get_state()
+    connection, address = state.client, state.client_sock_addr
+    if connection is None:
+        return False
+    if connection.user is not None or connection.peer_names:
+        return True
+    return not isinstance(address, tuple) or is_loopback(address[0])
 
 
 class Service:
@@ -82,6 +97,7 @@ class Service:
             self._report_error,
             self.count_failure,
             self._permit if own.permit_call is not plain.permit_call else None,
+            is_known_client,
         )
         self.backlog = Backlog(self.count_failure)
         self._begin = monotonic()

@@ -83,6 +83,7 @@ class Session(Inbox):
         is_closing: The daemon closes: the call that is running is the last one.
         state: What `current_context` shows to the calls of this client.
         calls: How many it has made.
+        objection: Why the client is not welcome, which its handshake is answered with; or None.
         rest: What is not sent yet of a reply, and waits for the client to read; not to be changed.
         thread: Identity of the thread that serves it just now; only the thread-pool server tells.
     """
@@ -98,6 +99,7 @@ class Session(Inbox):
         "is_busy",
         "is_closing",
         "is_open",
+        "objection",
         "rest",
         "state",
         "thread",
@@ -120,6 +122,7 @@ class Session(Inbox):
         self.is_open = not needs_handshake
         self.state = ContextState(connection, address)
         self.thread: int | None = None
+        self.objection: str | None = None
         self.calls = 0
         self._is_ended = False
         self._service = service
@@ -251,10 +254,13 @@ class Session(Inbox):
             return
         if self._oneway is None:
             self._oneway = OnewayQueue(self._service.start_task, self._service.backlog)
-        self._oneway.run(self.state.copy(), job)
+        self._oneway.run(self.state.copy(), job, len(message.payload))
 
     def _answer_connect(self, settings: ServingSettings, message: Message) -> None:
         """Shake hands, or refuse with the reason."""
+        if self.objection is not None:
+            self._refuse_connect(settings, message, serializers["marshal"], self.objection)
+            return
         codec = settings.codecs.get(message.serializer_id)
         if codec is None:
             self._refuse_serializer(settings, message)
