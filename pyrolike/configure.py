@@ -235,6 +235,9 @@ class Configuration:
     HANDSHAKE_TIMEOUT: float = _item(
         SECONDS, 10.0, "seconds a new connection may take to say hello", AT_ACCEPT
     )
+    INERT_PROXIES: bool = _item(
+        BOOL, False, "proxies that a peer sends connect only after _pyroBind", AT_CONNECT
+    )
     ITER_STREAM_LIMIT: int = _item(
         POSITIVE, 1000, "item streams that one client may have open", AT_CALL
     )

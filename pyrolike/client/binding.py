@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any
 from pyrolike._forking import tell_of_forks
 from pyrolike.callcontext import get_state
 from pyrolike.configure import config
-from pyrolike.errors import ConnectionClosedError, ProtocolError, PyroError, TimeoutError
+from pyrolike.errors import (
+    ConnectionClosedError,
+    ProtocolError,
+    PyroError,
+    SecurityError,
+    TimeoutError,
+)
 from pyrolike.transport import check_socket
 from pyrolike.uri import PROTOCOLS, URI
 
@@ -65,6 +71,8 @@ class Binding:
         on_annotations: Called with the annotations of an answer, if it has any, and the type of the
             message; or None.
         tls: The context to use TLS with; None does what the setting SSL says.
+        is_received: A peer has sent it, and nobody here has bound it: it connects when it is used,
+            but not to be looked at; and with the setting INERT_PROXIES not at all.
     """
 
     __slots__ = (
@@ -80,6 +88,7 @@ class Binding:
         "connection",
         "get_annotations",
         "handshake",
+        "is_received",
         "methods",
         "on_annotations",
         "on_connected",
@@ -97,6 +106,7 @@ class Binding:
         self.attrs: set[str] = set()
         self.oneway: set[str] = set()
         self.handshake: Any = "hello"
+        self.is_received = False
         self.timeout: float | None = config.COMMTIMEOUT or None
         self.tls: ssl.SSLContext | None = None
         self.on_connected: Callable[[Any], None] | None = None
@@ -207,7 +217,13 @@ class Binding:
             CommunicationError: The daemon cannot be reached or refuses.
             NamingError: The name cannot be resolved.
             TimeoutError: The deadline has passed.
+            SecurityError: A peer has sent the proxy, and the setting INERT_PROXIES is on.
         """
+        if self.is_received and config.INERT_PROXIES:
+            raise SecurityError(
+                f"this proxy came from a peer, who has chosen where it leads: to {self.uri}. With "
+                "config.INERT_PROXIES it connects only after its _pyroBind was called"
+            )
         with self._connecting(deadline) as deadline:
             if self._unproven is not None:
                 return self._unproven
@@ -222,6 +238,7 @@ class Binding:
         Returns:
             Whether a connection was made; False if there was one.
         """
+        self.is_received = False  # somebody wants it
         with self._connecting(None) as deadline:
             if self.channel is not None and self.channel.is_usable:
                 return False

@@ -143,6 +143,9 @@ class Proxy:
         if not link.has_metadata:
             if not config.METADATA:
                 return self._pyroMakeMethod(name)
+            if link.is_received and name.startswith("__"):
+                # Libraries look for such names in whatever they are given.
+                raise AttributeError(f"a peer has sent {self!r}: if it has {name!r} is not asked")
             link.ensure_metadata()
             return self.__getattr__(name)
         if name in link.attrs:
@@ -158,6 +161,8 @@ class Proxy:
 
     def _pyroOperator(self, name: str) -> Callable[..., Any]:
         """Return a method whose result an operator of Python's waits for."""
+        if config.METADATA:
+            self._pyroLink.ensure_metadata()
         method: RemoteMethod = self.__getattr__(name)
         return method.synchronous() if isinstance(method, AsyncMethod) else method
 
@@ -186,7 +191,7 @@ class Proxy:
     def __dir__(self) -> list[str]:
         link = self._pyroLink
         with contextlib.suppress(PyroError):  # a listing of names must not fail because of it
-            if config.METADATA:
+            if config.METADATA and not link.is_received:
                 link.ensure_metadata()
         return sorted({*object.__dir__(self), *link.methods, *link.attrs})
 
@@ -303,6 +308,7 @@ class Proxy:
         other._pyroRawWireResponse = self._pyroRawWireResponse
         other._pyroStreamWindow = self._pyroStreamWindow
         other._pyroLink.tls = self._pyroLink.tls
+        other._pyroLink.is_received = self._pyroLink.is_received
         other._pyroAsync(self._pyroLink.is_asynchronous)
         return other
 
@@ -578,10 +584,14 @@ def _call_hook(hook: weakref.WeakMethod[Any], *args: Any) -> Any:
 
 
 def _from_state(state: Sequence[Any]) -> Proxy:
-    """Make a proxy that came over the network; it does not choose a serializer that runs code."""
+    """Make a proxy that came over the network; it does not choose a serializer that runs code.
+
+    Where it leads, a stranger may have chosen: so looking at it connects nothing.
+    """
     *rest, serializer_name = state
     proxy = _blank(Proxy)
     proxy.__setstate__((*rest, serializer_name if serializer_name in SAFE_SERIALIZERS else None))
+    proxy._pyroLink.is_received = True
     return proxy
 
 
