@@ -18,6 +18,7 @@ __author__ = "The pyrolike developers"
 if TYPE_CHECKING:
     from pyrolike import (
         api as api,
+        authentication as authentication,
         callcontext as callcontext,
         client as client,
         commands as commands,
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "api",
+    "authentication",
     "callcontext",
     "client",
     "commands",

@@ -54,6 +54,10 @@ def _check_bool(value: Any) -> bool:
     raise ValueError
 
 
+def _check_tracebacks(value: Any) -> bool | str:
+    return "known" if value == "known" else _check_bool(value)
+
+
 def _whole(low: int, high: float = math.inf) -> Callable[[Any], int]:
     """Return a check for whole numbers from *low* to *high*."""
 
@@ -146,6 +150,7 @@ def _check_hosts(value: Any) -> str:
 
 
 BOOL = Kind("true or false (or 1, on, yes, 0, off, no)", _check_bool, _parse_bool)
+TRACEBACKS = Kind("'known', true or false", _check_tracebacks, _parse_bool)
 COUNT = Kind("a whole number, 0 or more", _whole(0), int)
 POSITIVE = Kind("a whole number, 1 or more", _whole(1), int)
 PORT = Kind("a port number from 0 to 65535", _whole(0, 65535), int)

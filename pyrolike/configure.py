@@ -42,6 +42,7 @@ from pyrolike._kinds import (
     SECONDS,
     SERVER_TYPE,
     TEXT,
+    TRACEBACKS,
     Kind,
     check_addresses,
 )
@@ -226,8 +227,14 @@ class Configuration:
     CONNECT_TIMEOUT: float = _item(
         SECONDS, 20.0, "seconds to connect and shake hands if COMMTIMEOUT is 0", AT_CONNECT
     )
+    CONNECTIONS_PER_CLIENT: int = _item(
+        COUNT, 5000, "connections from one address; 0 is no limit", AT_DAEMON
+    )
     HANDSHAKE_TIMEOUT: float = _item(
         SECONDS, 10.0, "seconds a new connection may take to say hello", AT_ACCEPT
+    )
+    INERT_PROXIES: bool = _item(
+        BOOL, False, "proxies that a peer sends connect only after _pyroBind", AT_CONNECT
     )
     ITER_STREAM_LIMIT: int = _item(
         POSITIVE, 1000, "item streams that one client may have open", AT_CALL
@@ -241,7 +248,12 @@ class Configuration:
         "seconds of silence until a TCP peer is asked if it lives; 0 as the system does",
         f"{AT_CONNECT}, {AT_DAEMON}",
     )
-    REMOTE_TRACEBACKS: bool = _item(BOOL, True, "send tracebacks to clients", AT_CALL)
+    PICKLE_WITHOUT_AUTHENTICATION: bool = _item(
+        BOOL, False, "accept pickle, dill, cloudpickle from everybody on the network", AT_DAEMON
+    )
+    REMOTE_TRACEBACKS: bool | str = _item(
+        TRACEBACKS, "known", "send tracebacks: to known and local clients, to all or none", AT_CALL
+    )
     SHUTDOWN_GRACE: float = _item(
         SECONDS, 5.0, "seconds that running calls have when their daemon closes", AT_CLOSE
     )

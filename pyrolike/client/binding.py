@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any
 from pyrolike._forking import tell_of_forks
 from pyrolike.callcontext import get_state
 from pyrolike.configure import config
-from pyrolike.errors import ConnectionClosedError, ProtocolError, PyroError, TimeoutError
+from pyrolike.errors import (
+    ConnectionClosedError,
+    ProtocolError,
+    PyroError,
+    SecurityError,
+    TimeoutError,
+)
 from pyrolike.protocol import DIALECTS, V48, V502, Pyro4Dialect
 from pyrolike.transport import check_socket
 from pyrolike.uri import PROTOCOLS, URI
@@ -69,6 +75,8 @@ class Binding:
         tls: The context to use TLS with; None does what the setting SSL says.
         version: The wire protocol to speak; None to find out. Change it by `speak`.
         hmac_key: What messages are signed with, in protocol 48; None for no signing. Likewise.
+        is_received: A peer has sent it, and nobody here has bound it: it connects when it is used,
+            but not to be looked at; and with the setting INERT_PROXIES not at all.
     """
 
     __slots__ = (
@@ -87,6 +95,7 @@ class Binding:
         "get_annotations",
         "handshake",
         "hmac_key",
+        "is_received",
         "methods",
         "on_annotations",
         "on_connected",
@@ -105,6 +114,7 @@ class Binding:
         self.attrs: set[str] = set()
         self.oneway: set[str] = set()
         self.handshake: Any = "hello"
+        self.is_received = False
         self.timeout: float | None = config.COMMTIMEOUT or None
         self.tls: ssl.SSLContext | None = None
         self.version: int | None = None
@@ -246,7 +256,13 @@ class Binding:
             CommunicationError: The daemon cannot be reached or refuses.
             NamingError: The name cannot be resolved.
             TimeoutError: The deadline has passed.
+            SecurityError: A peer has sent the proxy, and the setting INERT_PROXIES is on.
         """
+        if self.is_received and config.INERT_PROXIES:
+            raise SecurityError(
+                f"this proxy came from a peer, who has chosen where it leads: to {self.uri}. With "
+                "config.INERT_PROXIES it connects only after its _pyroBind was called"
+            )
         with self._connecting(deadline) as deadline:
             if self._unproven is not None:
                 return self._unproven
@@ -261,6 +277,7 @@ class Binding:
         Returns:
             Whether a connection was made; False if there was one.
         """
+        self.is_received = False  # somebody wants it
         with self._connecting(None) as deadline:
             if self.channel is not None and self.channel.is_usable:
                 return False

@@ -13,6 +13,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pyrolike.authentication import Credential
 from pyrolike.callcontext import get_state
 from pyrolike.configure import config
 from pyrolike.constants import PYRO4_PROTOCOL_VERSION
@@ -179,7 +180,8 @@ def open_channel(
 
     Args:
         uri: Of protocol PYRO.
-        handshake: Any serializable value for the daemon's ``validateHandshake``.
+        handshake: Any serializable value for the daemon's ``validateHandshake``; or a `Credential`,
+            which makes one.
         settings: How to write and read.
         deadline: Moment on the monotonic clock until which all of it must be done; None for never.
         seq: The sequence number to begin with.
@@ -191,6 +193,7 @@ def open_channel(
     Raises:
         CommunicationError: Nobody listens there, or the daemon refuses; the text has its reason.
         TimeoutError, ConnectionClosedError, ProtocolError, SerializeError: As their names say.
+        SecurityError: The daemon has not proven what the credential asks of it.
     """
     if tls is None and config.SSL:
         tls = _make_tls_context(uri)
@@ -231,7 +234,10 @@ def _open(
     try:
         connection.settimeout(None)  # and it stays so: from here on everything has its deadline
         reader = MessageReader(settings.max_size, ANSWERS, dialects)
-        content = {"handshake": handshake, "object": uri.object}
+        shown = handshake
+        if isinstance(handshake, Credential):
+            shown = handshake.make_handshake(str(uri.object))
+        content = {"handshake": shown, "object": uri.object}
         _send_connect(connection, settings, seq, content, annotations, deadline)
         message = _receive_answer(connection, reader, deadline)
         assert reader.dialect is not None
@@ -240,6 +246,8 @@ def _open(
         if on_annotations is not None and message.annotations:
             on_annotations(message.annotations, message.type)
         answer, meta = _read_answer(message, settings, uri)
+        if isinstance(handshake, Credential):
+            answer = handshake.check_answer(shown, answer)
     except BaseException:
         connection.close()
         raise

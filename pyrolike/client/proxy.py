@@ -15,6 +15,7 @@ from base64 import b64decode
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from pyrolike.authentication import Credential
 from pyrolike.configure import config
 from pyrolike.errors import CommunicationError, ConnectionClosedError, PyroError
 from pyrolike.objects import is_private_attribute
@@ -145,6 +146,9 @@ class Proxy:
         if not link.has_metadata:
             if not config.METADATA:
                 return self._pyroMakeMethod(name)
+            if link.is_received and name.startswith("__"):
+                # Libraries look for such names in whatever they are given.
+                raise AttributeError(f"a peer has sent {self!r}: if it has {name!r} is not asked")
             link.ensure_metadata()
             return self.__getattr__(name)
         if name in link.attrs:
@@ -160,6 +164,8 @@ class Proxy:
 
     def _pyroOperator(self, name: str) -> Callable[..., Any]:
         """Return a method whose result an operator of Python's waits for."""
+        if config.METADATA:
+            self._pyroLink.ensure_metadata()
         method: RemoteMethod = self.__getattr__(name)
         return method.synchronous() if isinstance(method, AsyncMethod) else method
 
@@ -188,7 +194,7 @@ class Proxy:
     def __dir__(self) -> list[str]:
         link = self._pyroLink
         with contextlib.suppress(PyroError):  # a listing of names must not fail because of it
-            if config.METADATA:
+            if config.METADATA and not link.is_received:
                 link.ensure_metadata()
         return sorted({*object.__dir__(self), *link.methods, *link.attrs})
 
@@ -281,7 +287,7 @@ class Proxy:
             tuple(link.oneway),
             tuple(link.methods),
             tuple(link.attrs),
-            link.handshake,
+            "hello" if isinstance(link.handshake, Credential) else link.handshake,
             link.serializer_name,
         )
 
@@ -294,12 +300,14 @@ class Proxy:
     def __copy__(self) -> Proxy:
         other = _blank(type(self))
         other.__setstate__(self.__getstate__())
+        other._pyroHandshake = self._pyroHandshake  # a credential is not in the state
         other._pyroTimeout = self._pyroTimeout
         other._pyroMaxRetries = self._pyroMaxRetries
         other._pyroRawWireResponse = self._pyroRawWireResponse
         other._pyroStreamWindow = self._pyroStreamWindow
         other._pyroLink.tls = self._pyroLink.tls
         other._pyroLink.speak(self._pyroLink.version, self._pyroLink.hmac_key)
+        other._pyroLink.is_received = self._pyroLink.is_received
         other._pyroAsync(self._pyroLink.is_asynchronous)
         return other
 
@@ -419,7 +427,10 @@ class Proxy:
 
     @property
     def _pyroHandshake(self) -> Any:
-        """What the daemon's ``validateHandshake`` gets at the next connect; "hello" if not set."""
+        """What the daemon's ``validateHandshake`` gets at the next connect; "hello" if not set.
+
+        A `pyrolike.authentication.Credential` makes a value for each connect.
+        """
         return self._pyroLink.handshake
 
     @_pyroHandshake.setter
@@ -608,12 +619,16 @@ def _call_hook(hook: weakref.WeakMethod[Any], *args: Any) -> Any:
 
 
 def _from_state(state: Sequence[Any]) -> Proxy:
-    """Make a proxy that came over the network; it does not choose a serializer that runs code."""
+    """Make a proxy that came over the network; it does not choose a serializer that runs code.
+
+    Where it leads, a stranger may have chosen: so looking at it connects nothing.
+    """
     serializer_name, hmac_key, *rest = _take_apart(state)
     proxy = _blank(Proxy)
     if serializer_name not in SAFE_SERIALIZERS:
         serializer_name = None
     _restore(proxy, serializer_name, hmac_key, *rest)
+    proxy._pyroLink.is_received = True
     return proxy
 
 

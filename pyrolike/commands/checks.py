@@ -8,14 +8,11 @@ from importlib.util import find_spec
 
 from pyrolike._terminal import sentence
 from pyrolike.configure import ELSEWHERE, ITEMS, PREFIX, config
-from pyrolike.serializers import serializers
+from pyrolike.serializers import RUNNING_CODE, serializers
 from pyrolike.transport import get_ssl_context
 
 from .config import changed_settings, closest_setting, setting_line
 from .findings import Finding, Findings
-
-RUNNING_CODE = ("pickle", "dill", "cloudpickle")
-"""Serializers with which who sends a message runs code."""
 
 SMALLEST_LIMIT = 65536
 """A limit for messages below this is probably a slip: names and tracebacks need some room too."""
@@ -126,13 +123,21 @@ def check_serializers(is_public: bool) -> Findings:
 
 def _check_running_code(is_public: bool) -> Findings:
     accepted = ", ".join(sorted(config.SERIALIZERS_ACCEPTED.intersection(RUNNING_CODE)))
-    if accepted and is_public:
+    if accepted and is_public and config.PICKLE_WITHOUT_AUTHENTICATION:
         yield Finding(
             "error",
             "serializers",
             f"Daemons accept {accepted} beyond this machine: whoever reaches one can run any "
             "code in it.",
-            "Take it out of SERIALIZERS_ACCEPTED, or listen on localhost only.",
+            "Take it out of SERIALIZERS_ACCEPTED, or switch PICKLE_WITHOUT_AUTHENTICATION off.",
+        )
+    elif accepted and is_public:
+        yield Finding(
+            "warning",
+            "serializers",
+            f"SERIALIZERS_ACCEPTED has {accepted}: whoever may call a daemon can run any code in "
+            "it. Daemons that let in everybody do not start beyond this machine.",
+            "Take it out of SERIALIZERS_ACCEPTED, or give daemons an authenticator.",
         )
     elif accepted:
         yield Finding(
@@ -154,12 +159,12 @@ def check_exposure(is_public: bool) -> Findings:
             "REQUIRE_EXPOSE is off: every public member of each registered object can be called.",
             "Switch it on and mark with @expose what is meant to be called.",
         )
-    if config.DETAILED_TRACEBACK and config.REMOTE_TRACEBACKS:
+    if config.DETAILED_TRACEBACK and config.REMOTE_TRACEBACKS is True:
         yield Finding(
             "warning",
             "exposure",
-            "Tracebacks with the values of variables are sent to other machines.",
-            "Switch DETAILED_TRACEBACK off, or REMOTE_TRACEBACKS.",
+            "Tracebacks with the values of variables are sent to everybody.",
+            "Switch DETAILED_TRACEBACK off, or set REMOTE_TRACEBACKS to 'known'.",
         )
     if not config.SSL:
         yield Finding(

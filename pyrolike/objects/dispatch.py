@@ -77,7 +77,7 @@ class CallPolicy:
         streaming: Iterators become item streams.
         stream_limit: How many of them one client may have open.
         detailed_tracebacks: Tracebacks show local variables.
-        send_tracebacks: Tracebacks are sent to clients.
+        send_tracebacks: Tracebacks are sent to clients; "known" sends them to those that are known.
         max_size: Most bytes of a reply.
     """
 
@@ -85,7 +85,7 @@ class CallPolicy:
     streaming: bool = True
     stream_limit: int = 1000
     detailed_tracebacks: bool = False
-    send_tracebacks: bool = True
+    send_tracebacks: bool | str = True
     max_size: int = 1 << 30
 
 
@@ -113,6 +113,9 @@ class Dispatcher:
         streams: Where iterators go that methods return.
         on_error: Called with (client, method, vargs, kwargs, exception) when a method raised.
         on_failure: Called when a call has failed, for whatever reason; once for a batch.
+        permit: Called with (client, object id, member, kind of access) before a member is reached;
+            raises to refuse. None permits all.
+        is_known: Says whether the client that is being served is no stranger.
 
     Attributes:
         policy: What the settings say; replaced when they change.
@@ -124,12 +127,16 @@ class Dispatcher:
         streams: StreamTable,
         on_error: Callable[[Any, Any, Any, Any, BaseException], None],
         on_failure: Callable[[], None] = lambda: None,
+        permit: Callable[[Any, str, str, str], None] | None = None,
+        is_known: Callable[[], bool] = lambda: False,
     ) -> None:
         self.policy = CallPolicy()
         self._table = table
         self._streams = streams
         self._on_error = on_error
         self._on_failure = on_failure
+        self._permit = permit
+        self._is_known = is_known
         self._lent: set[int] = set()  # identities of the tracebacks that exceptions carry just now
 
     def answer(self, client: Any, codec: SerializerBase, message: Message) -> Reply:
@@ -167,12 +174,15 @@ class Dispatcher:
             SerializeError: The payload cannot be read, or has a class that may not be made here.
             DaemonError: There is no such object.
             AttributeError: The object offers no such member.
+            SecurityError: This client is not permitted to use it.
         """
         vargs: Any
         if message.flags & Flag.KEEPSERIALIZED:
             object_id, name, vargs, kwargs = _address_blob(message)
         else:
             object_id, name, vargs, kwargs = codec.loadsCall(message.payload)
+        if self._permit is not None:
+            self._ask(client, object_id, name, vargs)
         entry = self._table.get(object_id)
         instance = entry.instance
         if instance is None:
@@ -186,6 +196,20 @@ class Dispatcher:
         else:
             method = find_method(instance, name, entry.get_members(require_expose))
         return name, method, vargs, kwargs
+
+    def _ask(self, client: Any, object_id: Any, name: Any, vargs: Any) -> None:
+        """Ask whether the client may; before anything is looked up, so that it learns nothing.
+
+        What is no text names nothing, and is refused where it is looked up.
+        """
+        access = "call"
+        if name in (GET_ATTRIBUTE, SET_ATTRIBUTE):
+            access = "read" if name == GET_ATTRIBUTE else "write"
+            # As the call will take it apart: a stranger may have sent something else than a list.
+            name = next(iter(vargs), None)
+        if isinstance(object_id, str) and isinstance(name, str):
+            assert self._permit is not None
+            self._permit(client, object_id, name, access)
 
     def run(self, client: Any, call: Call) -> Any:
         """Make a prepared call: this is where the program's code runs. What it raises, passes."""
@@ -236,6 +260,9 @@ class Dispatcher:
     def prepare_batch(self, client: Any, codec: SerializerBase, message: Message) -> Batch:
         """Unpack a batch and find what it calls; `prepare` for several calls of one object."""
         object_id, _, calls, _ = codec.loadsCall(message.payload)
+        if self._permit is not None:
+            for name, vargs, _ in calls:  # all, before the first is made
+                self._ask(client, object_id, name, vargs)
         entry = self._table.get(object_id)
         instance = entry.instance
         if instance is None:
@@ -303,7 +330,10 @@ class Dispatcher:
             before = getattr(exception, TRACEBACK, None)
         if id(before) in self._lent:
             before = None  # of another thread, that sends the same exception at this moment
-        lines = self._describe(fault) if self.policy.send_tracebacks else []
+        wanted = self.policy.send_tracebacks
+        if wanted == "known":
+            wanted = self._is_known()
+        lines = self._describe(fault) if wanted else []
         self._lent.add(id(lines))
         try:
             try:

@@ -13,10 +13,17 @@ from .json_codec import JsonSerializer
 from .marshal_codec import MarshalSerializer, load_marshal
 from .msgpack_codec import MsgpackSerializer
 from .pickle_codec import PickleSerializer
-from .registry import get_serializer, get_serializer_by_id, serializers, serializers_by_id
+from .registry import (
+    RUNNING_CODE,
+    get_serializer,
+    get_serializer_by_id,
+    serializers,
+    serializers_by_id,
+)
 from .serpent_codec import SerpentSerializer
 
 __all__ = [
+    "RUNNING_CODE",
     "TAGS",
     "CloudpickleSerializer",
     "DillSerializer",

@@ -80,6 +80,14 @@ class SerializerBase(ABC):
             SecurityError: The data names a class that nobody may have us create.
         """
 
+    def loads_plain(self, data: Buffer) -> Any:
+        """Decode a value of somebody unknown: what a handshake may say. It never runs code.
+
+        Raises:
+            SerializeError, SecurityError: As `loads`.
+        """
+        return self.loads(data)
+
     @abstractmethod
     def dumpsCall(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None

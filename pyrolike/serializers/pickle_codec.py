@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import pickle
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pyrolike.errors import SerializeError
 
@@ -74,6 +74,16 @@ class PickleSerializer(SerializerBase):
                 f"invalid {self.name} data: {str(exc) or type(exc).__name__}"
             ) from exc
 
+    def loads_plain(self, data: Buffer) -> Any:
+        """Decode a value that consists of Python's own plain types: nothing else is made or run."""
+        try:
+            return PlainUnpickler(io.BytesIO(data)).load()
+        except Exception as exc:
+            raise SerializeError(
+                f"a handshake in {self.name} may have plain values only: "
+                f"{str(exc) or type(exc).__name__}"
+            ) from exc
+
     def dumpsCall(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> bytes:
@@ -97,6 +107,20 @@ class PickleSerializer(SerializerBase):
         pickler = self._pickler if is_plain else self._replacing_pickler
         pickler(stream, self.protocol).dump(value)
         return stream.getvalue()
+
+
+class PlainUnpickler(pickle._Unpickler):
+    """Makes plain values, whatever the data says: numbers, texts, bytes, lists, sets, dicts.
+
+    It is Python's own in Python. The one in C reserves as much memory as two bytes of the data tell
+    it to; this one keeps what is there.
+    """
+
+    def find_class(self, module: str, name: str) -> NoReturn:
+        raise SerializeError(f"it names {module}.{name}"[:200])
+
+    def get_extension(self, code: int) -> NoReturn:
+        raise SerializeError("it names an extension")
 
 
 def _make_replacing(pickler: type[Any], tags: str) -> type[Any]:

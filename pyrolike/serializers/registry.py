@@ -29,6 +29,9 @@ _CLASSES: tuple[type[SerializerBase], ...] = (
     CloudpickleSerializer,
 )
 
+RUNNING_CODE = frozenset({"pickle", "dill", "cloudpickle"})
+"""Serializers with which whoever writes the data can run any code where it is read."""
+
 _EXTRAS = frozenset({"msgpack", "dill", "cloudpickle"})
 """Serializers that need a package, which is the extra's name, too."""
 

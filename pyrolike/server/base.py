@@ -6,9 +6,12 @@ in which thread they are answered. It gets its sessions made for it and never se
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import threading
 from abc import ABC, abstractmethod
+from collections import Counter
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pyrolike.callcontext import get_state
@@ -37,6 +40,12 @@ CLOSING_SECONDS = 2.0
 SHORTEST_GRACE = 0.5
 """Seconds that loops and threads with nothing to do are given at least to notice the end."""
 
+SURPLUS = 100
+"""Connections beyond the limit of an address that are told why, before the next are just closed."""
+
+SURPLUS_SECONDS = 1.0
+"""How long these have to listen."""
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 EVERYWHERE = ("0.0.0.0", "::")
 
@@ -60,6 +69,7 @@ class Server(ABC):
         sock: See above.
         shown_host: What uris call the machine it listens on.
         is_closed: Nothing more is served.
+        most_per_client: Connections that one address may have; 0 for any number.
     """
 
     kind: ClassVar[str]
@@ -70,8 +80,11 @@ class Server(ABC):
         self.is_closed = False
         self._sessions: set[Session] = set()
         self._spared: set[Session] = set()  # of those that closing has let go on, if they still do
+        self.most_per_client = 0
         self._past_calls = 0  # of the sessions that have ended
-        self._sessions_changed = threading.Condition()  # guards the two
+        self._hosts: dict[Session, str] = {}  # where they come from, if that is limited
+        self._per_host: Counter[str] = Counter()
+        self._sessions_changed = threading.Condition()  # guards the four
 
     @property
     @abstractmethod
@@ -166,9 +179,13 @@ class Server(ABC):
         self.wakeup()
 
     def enter(self, session: Session) -> bool:
-        """Take note of a new session; False, and it is closed, if the server is closed already."""
+        """Take note of a new session; False, and it is closed, if the server is closed already.
+
+        So it is if its address has far too many already. If it has a few too many, the session
+        stays until it could be told.
+        """
         with self._sessions_changed:
-            is_late = self.is_closed
+            is_late = self.is_closed or (self.most_per_client > 0 and not self._has_room(session))
             if not is_late:
                 self._sessions.add(session)
                 session.state.host = self
@@ -191,8 +208,34 @@ class Server(ABC):
         with self._sessions_changed:
             if session in self._sessions:
                 self._sessions.remove(session)
+                host = self._hosts.pop(session, None)
+                if host is not None:
+                    self._per_host[host] -= 1
+                    if not self._per_host[host]:
+                        del self._per_host[host]
                 self._past_calls += session.calls
             self._sessions_changed.notify_all()
+
+    def _has_room(self, session: Session) -> bool:
+        """Count a new session's address, and object to the session if that has too many."""
+        address, limit = session.state.client_sock_addr, self.most_per_client
+        if not isinstance(address, tuple):
+            return True
+        host = address[0]
+        surplus = self._per_host[host] - limit
+        if surplus >= SURPLUS:
+            return False
+        self._hosts[session] = host
+        self._per_host[host] += 1
+        if surplus >= 0:
+            session.objection = (
+                f"too many connections from {host}: this daemon takes {limit:,}, see its setting "
+                "CONNECTIONS_PER_CLIENT"
+            )
+            end = monotonic() + SURPLUS_SECONDS
+            session.deadline = end if session.deadline is None else min(session.deadline, end)
+            log.warning("%s", session.objection)
+        return True
 
     @property
     def is_serving_here(self) -> bool:
@@ -211,6 +254,16 @@ class Server(ABC):
         with self._sessions_changed:  # so that no connection is let in unseen meanwhile
             self.shutdown()
             return list(self._sessions)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host*, a name or an address, is only ever this machine."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host == "localhost"
+    mapped = getattr(address, "ipv4_mapped", None)  # until Python 3.13 it has to be asked itself
+    return bool((mapped or address).is_loopback)
 
 
 def is_loop(host: str, own_host: str) -> bool:

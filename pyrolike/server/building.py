@@ -16,7 +16,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pyrolike.configure import config
-from pyrolike.errors import PyroError
+from pyrolike.errors import PyroError, SecurityError
+from pyrolike.serializers import RUNNING_CODE
 from pyrolike.transport import (
     DONT_WAIT,
     BorrowedTlsSocket,
@@ -35,6 +36,7 @@ from pyrolike.transport import (
     wrap_server_side,
 )
 
+from .base import is_loopback
 from .existing import ExistingConnectionServer
 from .multiplex import MultiplexServer
 from .onethread import LoopSettings
@@ -144,17 +146,23 @@ def make_server(service: Service, place: Place) -> Server:
 
     Raises:
         ValueError: The thread-pool sizes contradict each other.
+        SecurityError: Strangers could run code.
     """
     sock, keep_house = place.sock, service.keep_house
     try:
+        _check_serializers(service, place)
         if place.is_connected:
             make = partial(_make_connected_session, service)
             return ExistingConnectionServer(sock, make, keep_house, _take_loop_settings())
+        server: Server
         if config.SERVERTYPE == "multiplex":
             make_session = partial(make_patient_session, service, tls=place.tls)
-            return MultiplexServer(sock, make_session, keep_house, _take_loop_settings())
-        make_for_threads = partial(make_session_for_threads, service, tls=place.tls)
-        return ThreadPoolServer(sock, make_for_threads, keep_house, _take_pool_settings())
+            server = MultiplexServer(sock, make_session, keep_house, _take_loop_settings())
+        else:
+            make_for_threads = partial(make_session_for_threads, service, tls=place.tls)
+            server = ThreadPoolServer(sock, make_for_threads, keep_house, _take_pool_settings())
+        server.most_per_client = config.CONNECTIONS_PER_CLIENT
+        return server
     except BaseException:
         if place.file is not None:
             place.file.remove()
@@ -251,6 +259,38 @@ def _find_tls_context(wishes: Wishes) -> ssl.SSLContext | None:
             "ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)"
         )
     return context
+
+
+def _check_serializers(service: Service, place: Place) -> None:
+    """Refuse serializers that run code where strangers may use them.
+
+    Raises:
+        SecurityError: So it is, and PICKLE_WITHOUT_AUTHENTICATION is off.
+    """
+    unsafe = service.accepted & RUNNING_CODE
+    if not unsafe or config.PICKLE_WITHOUT_AUTHENTICATION or _is_local(place):
+        return
+    tls = place.sock.context if isinstance(place.sock, ssl.SSLSocket) else place.tls
+    if tls is not None and tls.verify_mode == ssl.CERT_REQUIRED:
+        return
+    if service.checks_clients and not place.is_connected:
+        return
+    raise SecurityError(
+        f"SERIALIZERS_ACCEPTED has {', '.join(sorted(unsafe))}, with which whoever reaches "
+        f"{place.nat_location or place.location} could run any code here: give the daemon an "
+        "authenticator or a validateHandshake, let TLS require client certificates, or listen on "
+        "localhost. If you know that nobody else can reach it, set "
+        "config.PICKLE_WITHOUT_AUTHENTICATION"
+    )
+
+
+def _is_local(place: Place) -> bool:
+    """Whether only programs on this machine can come: over loopback, or a Unix socket."""
+    name = place.sock.getsockname()
+    if not isinstance(name, tuple):
+        return True
+    nat_host = place.nat_location.rpartition(":")[0] if place.nat_location else None
+    return is_loopback(name[0]) and (nat_host is None or is_loopback(nat_host.strip("[]")))
 
 
 def _find_nat_address(wishes: Wishes) -> tuple[Host, int] | None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
     from types import TracebackType
 
+    from pyrolike.authentication import Authenticator
     from pyrolike.transport import SocketConnection
 
     from .base import Server
@@ -61,8 +62,11 @@ class Daemon:
             no handshake. All other arguments but *interface* are ignored then. It may be an
             `ssl.SSLSocket`, and must be one if the setting SSL is on.
         ssl: Serve with TLS, by this context, whatever the setting SSL says.
+        authenticator: Lets in only whom it knows; see `pyrolike.authentication`.
 
     Raises:
+        SecurityError: A serializer that runs code would be accepted from strangers; see the setting
+            PICKLE_WITHOUT_AUTHENTICATION.
         OSError: The address cannot be listened on: in use, not ours, not allowed; or
             *connected_socket* is not connected; or a file that TLS needs is missing or wrong.
         ValueError: The arguments or the thread-pool sizes contradict each other, or TLS is wanted
@@ -92,13 +96,18 @@ class Daemon:
         connected_socket: socket.socket | None = None,
         *,
         ssl: SSLContext | None = None,
+        authenticator: Authenticator | None = None,
     ) -> None:
+        if authenticator is not None and connected_socket is not None:
+            raise ValueError(
+                "a connected_socket has no handshake: an authenticator would never be asked"
+            )
         self._pyroIsInherited = False  # in a forked child, from the parent
         # Until when calls may go on because of a signal that has ended the request loop.
         self._pyroSignalEnd: float | None = None
         wishes = Wishes(host, port, unixsocket, nathost, natport, connected_socket, ssl)
         check_wishes(wishes)
-        self._pyroService = Service(self, Daemon.annotations)
+        self._pyroService = Service(self, Daemon, authenticator)
         # Held while the daemon closes; re-entrant, because what is closed may close the daemon.
         self._pyroClosing = threading.RLock()
         self.methodcall_error_handler: Callable[..., None] = default_methodcall_error_handler
@@ -438,7 +447,8 @@ class Daemon:
         """Look at a new client before it may call anything. Override it.
 
         Called for each new connection, with `current_context` describing it: in a worker thread,
-        or with the multiplex server in the request loop. Never on a connected socket.
+        or with the multiplex server in the request loop. Never on a connected socket. If the daemon
+        has an *authenticator*, that was asked before: ``conn.user`` is who it has found.
 
         Args:
             conn: The client's connection.
@@ -450,6 +460,27 @@ class Daemon:
         Raise anything to refuse the client; it gets the exception's text as the reason.
         """
         return "hello"
+
+    def permit_call(self, conn: SocketConnection, objectId: str, member: str, access: str) -> bool:
+        """Say whether a client may use a member of an object. Override it.
+
+        Called before each call, for each call of a batch before the first is made, and before an
+        attribute is read or written: in the thread that serves the request, and before it is known
+        whether there is such an object or member. What proxies need of the object ``Pyro.Daemon``
+        (``ping``, metadata, items of the client's own streams) is not asked for; the rest of it,
+        such as ``registered``, is. As long as nobody overrides it, it is not called.
+
+        Args:
+            conn: The client's connection; ``conn.user`` is who the *authenticator* has found.
+            objectId: The object.
+            member: The name of the method or attribute.
+            access: ``"call"``, ``"read"`` or ``"write"``.
+
+        Returns:
+            True to permit it. Anything false is a SecurityError at the client; so is whatever you
+            raise, as itself.
+        """
+        return True
 
     def clientDisconnect(self, conn: SocketConnection) -> None:
         """Take note that a client is gone. Override it.

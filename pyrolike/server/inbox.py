@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pyrolike.protocol import Dialect, Message
     from pyrolike.transport import SocketConnection
 
-HANDSHAKE_SIZE = 1024 * 1024
-"""Most bytes of a CONNECT message: the peer may be anybody, and has no need for more."""
+HANDSHAKE_SIZE = 128 * 1024
+"""Most bytes of a CONNECT message, annotations included: the peer may be anybody."""
 
 PATIENCE = 0.25
 """Seconds a worker goes on receiving one message; after that the rest is awaited in parking."""

@@ -26,7 +26,11 @@ log = logging.getLogger("pyrolike.server")
 LONGEST = 1000
 """Calls of one client that may wait. Beyond that nothing more is read from it until one has run."""
 
-Job: TypeAlias = "tuple[ContextState, Callable[[], object]]"
+MOST_BYTES = 64 * 1024 * 1024
+"""Bytes that the requests of one client's waiting calls may have had; as above. One call waits
+however large it is."""
+
+Job: TypeAlias = "tuple[ContextState, Callable[[], object], int]"
 
 
 class Backlog:
@@ -94,16 +98,17 @@ class OnewayQueue:
         thread: Identity of the thread that runs its calls; None as long as there is none.
     """
 
-    __slots__ = ("_backlog", "_has_room", "_is_running", "_jobs", "_start", "thread")
+    __slots__ = ("_backlog", "_has_room", "_is_running", "_jobs", "_size", "_start", "thread")
 
     def __init__(
         self, start: Callable[[Callable[[], None]], bool], backlog: Backlog | None = None
     ) -> None:
         self._start = start
         self._backlog = Backlog() if backlog is None else backlog
-        # Guards the two below. Re-entrant for the same reason as the backlog's.
+        # Guards the three below. Re-entrant for the same reason as the backlog's.
         self._has_room = threading.Condition()
         self._jobs: deque[Job] = deque()
+        self._size = 0  # bytes of what waits
         self._is_running = False
         self.thread: int | None = None
 
@@ -114,18 +119,25 @@ class OnewayQueue:
     @property
     def is_full(self) -> bool:
         """Whether `run` would wait."""
-        return len(self._jobs) >= LONGEST
+        return len(self._jobs) >= LONGEST or self._size >= MOST_BYTES
 
     @property
     def is_at_work(self) -> bool:
         """Whether a call runs or waits."""
         return self._is_running
 
-    def run(self, state: ContextState, call: Callable[[], object]) -> None:
-        """Run *call* soon in a thread whose context shows *state*; here and now if none is free."""
+    def run(self, state: ContextState, call: Callable[[], object], size: int = 0) -> None:
+        """Run *call* soon in a thread whose context shows *state*; here and now if none is free.
+
+        Args:
+            state: See above.
+            call: See above.
+            size: Bytes that its request has taken.
+        """
         with self._has_room:
             self._has_room.wait_for(lambda: not self.is_full)
-            self._jobs.append((state, call))
+            self._jobs.append((state, call, size))
+            self._size += size
             if self._backlog.is_closed:
                 log.warning("%d one-way calls came too late: the daemon closes", self.drop())
             if self._is_running or not self._jobs:
@@ -146,13 +158,14 @@ class OnewayQueue:
         with self._has_room:
             count = len(self._jobs)
             self._jobs.clear()
+            self._size = 0
             self._has_room.notify_all()
         return count
 
     def _work(self) -> None:
         self.thread = threading.get_ident()
         while (job := self._take_job()) is not None:
-            state, call = job
+            state, call, _ = job
             before = get_state()
             set_state(state)
             try:
@@ -171,4 +184,6 @@ class OnewayQueue:
                 self._backlog.leave(self)
                 return None
             self._has_room.notify()
-            return self._jobs.popleft()
+            job = self._jobs.popleft()
+            self._size -= job[2]
+            return job

@@ -12,11 +12,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from pyrolike._forking import tell_of_forks
+from pyrolike.authentication import RefusedError
 from pyrolike.callcontext import get_state
 from pyrolike.configure import config
+from pyrolike.constants import DAEMON_NAME
+from pyrolike.errors import SecurityError
 from pyrolike.objects import Dispatcher, ObjectTable, StreamTable
 from pyrolike.protocol import DIALECTS, V48, Pyro4Dialect
 
+from .base import is_loopback
 from .oneway import Backlog
 from .settings import ServingSettings
 from .stats import DaemonStats, ThreadCount
@@ -24,6 +28,7 @@ from .stats import DaemonStats, ThreadCount
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pyrolike.authentication import Authenticator
     from pyrolike.protocol import Dialect
     from pyrolike.transport import SocketConnection
 
@@ -33,16 +38,39 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pyrolike.server")
 
+HARMLESS = frozenset(
+    {"ping", "get_metadata", "get_next_stream_item", "get_stream_items", "close_stream"}
+)
+"""What of the daemon's own object needs no permission: proxies need it, and a stream is its
+client's alone."""
+
+
+def is_known_client() -> bool:
+    """Whether the client that is being served is no stranger.
+
+    It is on this machine, has a certificate that TLS has verified, or has logged in.
+    """
+    state = get_state()
+    connection, address = state.client, state.client_sock_addr
+    if connection is None:
+        return False
+    if connection.user is not None or connection.peer_names:
+        return True
+    return not isinstance(address, tuple) or is_loopback(address[0])
+
 
 class Service:
     """The inner side of a daemon.
 
     Args:
         daemon: Whose hooks are called.
-        plain_annotations: The hook for annotations that does nothing: if the daemon has that one,
-            it is not called for each reply.
+        plain: The class whose hooks do nothing: those that the daemon has from it are not called
+            for each request.
+        authenticator: Finds out who a client is, or None.
 
     Attributes:
+        accepted: Names of the serializers that clients may use.
+        checks_clients: Whether a client must pass something before it may call.
         table: The registered objects.
         streams: Iterators that clients fetch from.
         dispatcher: Answers calls.
@@ -53,25 +81,37 @@ class Service:
         dialects: What new clients may speak, by version.
     """
 
-    def __init__(self, daemon: Daemon, plain_annotations: Any) -> None:
+    def __init__(
+        self, daemon: Daemon, plain: type[Any], authenticator: Authenticator | None = None
+    ) -> None:
         self._daemon = daemon
         self._hmac_key: bytes | None = None
         self.dialects: Mapping[int, Dialect] = DIALECTS
+        self._authenticator = authenticator
+        own = type(daemon)
+        self.checks_clients = (
+            authenticator is not None or own.validateHandshake is not plain.validateHandshake
+        )
         self.table = ObjectTable()
         self.streams = StreamTable(monotonic)
         self._failures = 0
         self._counting = threading.Lock()  # guards it
         self.dispatcher = Dispatcher(
-            self.table, self.streams, self._report_error, self.count_failure
+            self.table,
+            self.streams,
+            self._report_error,
+            self.count_failure,
+            self._permit if own.permit_call is not plain.permit_call else None,
+            is_known_client,
         )
         self.backlog = Backlog(self.count_failure)
         self._begin = monotonic()
         self.server: Server | None = None
         self.get_annotations: Callable[[], Mapping[str, Any]] | None = None
-        if type(daemon).annotations is not plain_annotations:
+        if own.annotations is not plain.annotations:
             self.get_annotations = daemon.annotations
-        self._accepted = frozenset(config.SERIALIZERS_ACCEPTED)
-        self.settings = ServingSettings.take(config, self._accepted)
+        self.accepted = frozenset(config.SERIALIZERS_ACCEPTED)
+        self.settings = ServingSettings.take(config, self.accepted)
         self.dispatcher.policy = self.settings.policy
         tell_of_forks(self)
 
@@ -111,7 +151,7 @@ class Service:
         """Return the settings as they are now."""
         settings = self.settings
         if settings.revision != config.revision:
-            fresh = ServingSettings.take(config, self._accepted)
+            fresh = ServingSettings.take(config, self.accepted)
             if fresh.policy.require_expose != settings.policy.require_expose:
                 self.table.forget_members()
             self.dispatcher.policy = fresh.policy
@@ -128,11 +168,31 @@ class Service:
             handshake: What it says.
             object_id: The object it asks about; None if it does not.
         """
+        login = None
+        if self._authenticator is not None:
+            try:
+                login = self._authenticator.authenticate(connection, handshake)
+            except SecurityError as fault:
+                reason = fault.reason if isinstance(fault, RefusedError) else fault
+                log.warning("a client at %s was refused: %s", get_state().client_sock_addr, reason)
+                raise
+            connection.user = login.user
         answer = self._daemon.validateHandshake(connection, handshake)
-        if object_id is None:
-            return answer, None
-        members = self.table.get(object_id).get_members(self.require_expose)
-        return answer, members.as_metadata()
+        meta = None
+        if object_id is not None:
+            members = self.table.get(object_id).get_members(self.require_expose)
+            meta = members.as_metadata()
+        return answer if login is None else login.complete(answer), meta
+
+    def _permit(
+        self, connection: SocketConnection, object_id: str, member: str, access: str
+    ) -> None:
+        """Ask the daemon's hook; what it raises is told to the client."""
+        if object_id == DAEMON_NAME and member in HARMLESS:
+            return
+        if not self._daemon.permit_call(connection, object_id, member, access):
+            user = "" if connection.user is None else f" to {connection.user!r:.100}"
+            raise SecurityError(f"not permitted{user}: {access} {member!r:.100}")
 
     def start_task(self, task: Callable[[], None]) -> bool:
         """Run *task* in another thread if one is free; say whether that is so."""

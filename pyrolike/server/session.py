@@ -91,6 +91,7 @@ class Session(Inbox):
         is_closing: The daemon closes: the call that is running is the last one.
         state: What `current_context` shows to the calls of this client.
         calls: How many it has made.
+        objection: Why the client is not welcome, which its handshake is answered with; or None.
         rest: What is not sent yet of a reply, and waits for the client to read; not to be changed.
         thread: Identity of the thread that serves it just now; only the thread-pool server tells.
     """
@@ -106,6 +107,7 @@ class Session(Inbox):
         "is_busy",
         "is_closing",
         "is_open",
+        "objection",
         "rest",
         "state",
         "thread",
@@ -129,6 +131,7 @@ class Session(Inbox):
         self.state = ContextState(connection, address)
         self.state.reader = self._reader
         self.thread: int | None = None
+        self.objection: str | None = None
         self.calls = 0
         self._is_ended = False
         self._service = service
@@ -261,10 +264,13 @@ class Session(Inbox):
             return
         if self._oneway is None:
             self._oneway = OnewayQueue(self._service.start_task, self._service.backlog)
-        self._oneway.run(self.state.copy(), job)
+        self._oneway.run(self.state.copy(), job, len(message.payload))
 
     def _answer_connect(self, settings: ServingSettings, message: Message) -> None:
         """Shake hands, or refuse with the reason."""
+        if self.objection is not None:
+            self._refuse_connect(settings, message, serializers["marshal"], self.objection)
+            return
         codec = settings.codecs[self.dialect.tags].get(message.serializer_id)
         if codec is None:
             self._refuse_serializer(settings, message)
@@ -272,7 +278,8 @@ class Session(Inbox):
         try:
             if message.flags & Flag.COMPRESSED:
                 inflate(message, HANDSHAKE_SIZE)
-            flags, answer = self._shake_hands(codec.loads(message.payload), message.flags)
+            content = codec.loads_plain(message.payload)  # nobody knows yet who it is
+            flags, answer = self._shake_hands(content, message.flags)
             payload = codec.dumps(answer)
             response = self.state.response
             self._reply(settings, MessageType.CONNECTOK, message, flags, payload, response)

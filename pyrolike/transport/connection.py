@@ -22,11 +22,15 @@ from pyrolike._forking import tell_of_forks
 
 from .faults import transfer_fault
 from .sockets import family_str, receive_data
+from .tls import get_certified_names
 from .tls_socket import TlsSocket
+from .unix import get_peer_credentials
 from .waiting import send_available, wait_readable, wait_writable
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from pyrolike.authentication import PeerCredentials
 
 log = logging.getLogger("pyrolike.transport")
 
@@ -52,6 +56,7 @@ class SocketConnection:
         pyroInstances: Class to instance, for classes registered with instance mode "session".
         tracked_resources: Closed when the connection ends; held weakly.
         dialect: How a client and its daemon speak on it; None where that is not known.
+        user: Who the daemon's authenticator has found the client to be; None where it has none.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class SocketConnection:
         self.pyroInstances: dict[type, Any] = {}
         self.tracked_resources: weakref.WeakSet[Any] = weakref.WeakSet()
         self.dialect: Any = None
+        self.user: str | None = None
         self.is_closed = False
         tell_of_forks(self)
 
@@ -275,6 +281,16 @@ class SocketConnection:
         """Return the peer's certificate as `ssl.SSLSocket.getpeercert` does; None without TLS."""
         has_tls = isinstance(self.sock, (TlsSocket, ssl.SSLSocket))
         return self.sock.getpeercert() if has_tls else None
+
+    @property
+    def peer_names(self) -> tuple[str, ...]:
+        """The names in the peer's certificate, if TLS has verified it; else none."""
+        return get_certified_names(self.getpeercert())
+
+    @property
+    def peer_credentials(self) -> PeerCredentials | None:
+        """Process, user and group at the other end of a Unix socket, on Linux; else None."""
+        return get_peer_credentials(self.sock)
 
 
 def _time_value(seconds: float) -> Any:

@@ -12,7 +12,7 @@ import os
 import ssl
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Stamp: TypeAlias = "tuple[tuple[int, int], ...]"
 """When the files of a context were changed, and their sizes."""
@@ -134,6 +134,21 @@ def _make(settings: TlsSettings, stamp: Stamp) -> ssl.SSLContext:
     if settings.cacerts:
         _load_authorities(context, settings.cacerts)
     return context
+
+
+def get_certified_names(certificate: Any) -> tuple[str, ...]:
+    """Return the names in a certificate: hosts, mail addresses and uris, then its common names.
+
+    Args:
+        certificate: As `ssl.SSLSocket.getpeercert` gives it: what was not verified is empty or
+            None, and gives no names.
+    """
+    if not certificate:
+        return ()
+    names = [str(name) for _, name in certificate.get("subjectAltName", ())]
+    for parts in certificate.get("subject", ()):
+        names += [str(value) for key, value in parts if key == "commonName"]
+    return tuple(dict.fromkeys(names))
 
 
 def _load_cert(context: ssl.SSLContext, settings: TlsSettings) -> None:

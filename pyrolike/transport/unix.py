@@ -14,15 +14,21 @@ import errno
 import os
 import socket
 import stat
+import struct
 import time
 from dataclasses import dataclass
+from typing import Any
 
+from pyrolike.authentication import PeerCredentials
 from pyrolike.uri import UNIX_PREFIX
 
 from .faults import listen_fault
 from .sockets import BACKLOG, unix_family
 
 PRIVATE = stat.S_IRUSR | stat.S_IWUSR
+
+CREDENTIALS = struct.Struct("@iII")
+"""How Linux writes process, user and group."""
 
 PROBE_SECONDS = 1.0
 """How long the attempt to connect may take that shows whether a server is there."""
@@ -90,6 +96,21 @@ def find_socket_file(path: str) -> SocketFile | None:
     if path.startswith("\0"):
         return None
     return SocketFile(os.path.abspath(path), _identify(os.lstat(path)))
+
+
+def get_peer_credentials(sock: Any) -> PeerCredentials | None:
+    """Return who is at the other end of a Unix socket; None for others, and where nobody knows.
+
+    It is who connected, or made the pair of sockets; the socket may have been passed on since.
+    """
+    option = getattr(socket, "SO_PEERCRED", None)  # Linux only
+    if option is None or sock.family != unix_family():
+        return None
+    try:
+        data = sock.getsockopt(socket.SOL_SOCKET, option, CREDENTIALS.size)
+    except OSError:
+        return None  # it is closed
+    return PeerCredentials(*CREDENTIALS.unpack(data))
 
 
 class _TakenError(Exception):

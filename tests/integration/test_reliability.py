@@ -418,9 +418,12 @@ def test_callbacks_within_callbacks_are_answered() -> None:
 
 
 def test_no_deadline_hangs_on_the_clock_on_the_wall() -> None:
-    """Whoever sets the clock must not end a call: `time.time` and its like are used nowhere."""
+    """Whoever sets the clock must not end a call: `time.time` and its like are used nowhere.
+
+    But in one place, where two machines have to know when something was written.
+    """
     package = Path(pyrolike.__file__).parent
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted({*package.rglob("*.py")} - {package / "authentication.py"}):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module == "time":
                 assert {name.name for name in node.names} <= {"monotonic", "sleep"}, path

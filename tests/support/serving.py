@@ -46,6 +46,9 @@ class Hooks:
     def annotations(self) -> Mapping[str, Any]:
         return {}
 
+    def permit_call(self, conn: Any, objectId: str, member: str, access: str) -> bool:
+        return True
+
     def housekeeping(self) -> None:
         self.houses_kept += 1
 
@@ -53,7 +56,7 @@ class Hooks:
 def make_service(objects: Mapping[str, object] | None = None, daemon: Any = None) -> Service:
     """Return the inner side of a daemon that has *objects* and the hooks of *daemon*."""
     hooks: Any = daemon or Hooks()
-    service = Service(hooks, Hooks.annotations)
+    service = Service(hooks, Hooks)
     for object_id, thing in (objects or {}).items():
         service.table.add(thing, object_id, None, force=False, weak=False)
     return service

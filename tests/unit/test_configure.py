@@ -77,11 +77,14 @@ PYRO_DEFAULTS = {
 
 OUR_DEFAULTS = {
     "CONNECT_TIMEOUT": 20.0,
+    "CONNECTIONS_PER_CLIENT": 5000,
     "HANDSHAKE_TIMEOUT": 10.0,
     "KEEPALIVE_SECONDS": 60.0,
+    "INERT_PROXIES": False,
     "ITER_STREAM_LIMIT": 1000,
     "ITER_STREAM_WINDOW": 1,
-    "REMOTE_TRACEBACKS": True,
+    "PICKLE_WITHOUT_AUTHENTICATION": False,
+    "REMOTE_TRACEBACKS": "known",
     "SHUTDOWN_GRACE": 5.0,
     "SIGNAL_GRACE": 0.5,
     "THREADPOOL_LINGER": 0.02,
@@ -216,6 +219,8 @@ def test_reset_obeys_the_environment_or_not_in_both_spellings(
         ("BROADCAST_ADDRS", "10.0.0.255, ''", ["10.0.0.255", ""]),
         ("LOGLEVEL", "DEBUG", "DEBUG"),
         ("LOGFILE", "{stderr}", "{stderr}"),
+        ("REMOTE_TRACEBACKS", "known", "known"),
+        ("REMOTE_TRACEBACKS", "off", False),
     ],
 )
 def test_environment_variables_are_read_as_the_kind_of_the_setting(

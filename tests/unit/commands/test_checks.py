@@ -96,7 +96,8 @@ def test_pickle_on_this_machine_only_is_worth_a_note() -> None:
 
 
 def test_what_tells_strangers_too_much_is_wrong_only_where_they_come() -> None:
-    with changed_settings(REQUIRE_EXPOSE=False, DETAILED_TRACEBACK=True):
+    wrong_ones = {"REQUIRE_EXPOSE": False, "DETAILED_TRACEBACK": True, "REMOTE_TRACEBACKS": True}
+    with changed_settings(**wrong_ones):
         assert len(wrong(checks.check_exposure(is_public=True))) == 2
         assert list(checks.check_exposure(is_public=False)) == []
 

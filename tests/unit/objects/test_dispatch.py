@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from pyrolike.errors import CommunicationError, MessageTooLargeError, ProtocolError, PyroError
+from pyrolike.errors import (
+    CommunicationError,
+    MessageTooLargeError,
+    ProtocolError,
+    PyroError,
+    SecurityError,
+)
 from pyrolike.objects import (
     CallPolicy,
     Dispatcher,
@@ -773,3 +779,71 @@ def test_many_threads_use_one_dispatcher_while_the_policy_changes(house: House) 
     for thread in threads:
         thread.join(20)
     assert not failures
+
+
+# -- permissions, and who may see tracebacks
+
+
+def ask(house: House, *refused: tuple[str, str]) -> list[tuple[Any, ...]]:
+    """Let the house ask for permission; return the list of what it has asked for."""
+    asked: list[tuple[Any, ...]] = []
+
+    def permit(client: Any, object_id: str, member: str, access: str) -> None:
+        asked.append((client, object_id, member, access))
+        if (member, access) in refused:
+            raise SecurityError(f"no {access} of {member}")
+
+    house.dispatcher._permit = permit
+    return asked
+
+
+def test_each_way_to_a_member_is_asked_for_before_anything_is_made(house: House) -> None:
+    asked = ask(house)
+    assert house.call("add", 1, 2) == 3
+    house.call("__getattr__", "size")
+    house.call("__setattr__", "size", 5)
+    house.batch(("add", (1, 2), {}), ("nothing", (), {}))
+    house.call("add", object_id="missing")
+    assert [tuple(question[1:]) for question in asked] == [
+        ("calc", "add", "call"),
+        ("calc", "size", "read"),
+        ("calc", "size", "write"),
+        ("calc", "add", "call"),
+        ("calc", "nothing", "call"),
+        ("missing", "add", "call"),
+    ]
+    assert {question[0] for question in asked} == {house.client}
+
+
+def test_what_is_refused_is_not_done(house: House) -> None:
+    ask(house, ("add", "call"), ("size", "write"))
+    assert str(house.call("add", 1, 2)) == "no call of add"
+    assert str(house.call("__setattr__", "size", 5)) == "no write of size"
+    assert house.call("__getattr__", "size") == 7
+    flags, answer = house.batch(("nothing", (), {}), ("add", (1, 2), {}))
+    assert flags == Flag.EXCEPTION
+    assert str(answer) == "no call of add"
+
+
+@pytest.mark.parametrize("name", ["__getattr__", "__setattr__", None, 5])
+def test_what_names_nothing_is_not_asked_for(house: House, name: Any) -> None:
+    asked = ask(house)
+    assert isinstance(house.call(name), Exception)
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("is_known", "send", "expected"),
+    [
+        (True, "known", True),
+        (False, "known", False),
+        (True, False, False),
+        (False, True, True),
+    ],
+)
+def test_tracebacks_go_to_whom_the_policy_means(
+    house: House, is_known: bool, send: Any, expected: bool
+) -> None:
+    house.dispatcher._is_known = lambda: is_known
+    house.dispatcher.policy = replace(house.dispatcher.policy, send_tracebacks=send)
+    assert bool(lines_of(house.call("add", 1, "2"))) is expected

@@ -1,4 +1,6 @@
+import copyreg
 import pickle
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -55,3 +57,91 @@ def test_damaged_data_is_a_serialize_error(codec: PickleSerializer, data: bytes)
 def test_what_is_no_call_is_a_serialize_error(codec: PickleSerializer, value: Any) -> None:
     with pytest.raises(SerializeError, match="not a call"):
         codec.loadsCall(pickle.dumps(value))
+
+
+PLAIN = [
+    {"handshake": "hello", "object": "x"},
+    [1, -5, 1 << 100, 1.5, True, None, b"bytes", "text", (), (1, 2, 3, 4), [], {}],
+    {1: [2, {3: (4,)}]},
+]
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_plain_values_can_be_read_without_trust(codec: PickleSerializer, protocol: int) -> None:
+    for value in PLAIN:
+        if protocol > 2 or b"bytes" not in value:  # which older ones make by a function
+            assert codec.loads_plain(pickle.dumps(value, protocol)) == value
+
+
+class Running:
+    """Runs what it is told, where it is read."""
+
+    ran: list[str] = []  # noqa: RUF012
+
+    def __init__(self, function: Any, *args: Any) -> None:
+        self.told = function, args
+
+    def __reduce__(self) -> Any:
+        return self.told
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_nothing_of_a_stranger_is_run(codec: PickleSerializer, protocol: int) -> None:
+    for bad in (
+        Running(Running.ran.append, "ran"),
+        Running(eval, "Running.ran.append('ran')"),
+        Running(getattr, "text", "upper"),
+        things.Point(1, 2),
+        things.Colour.RED,
+        URI("PYRO:a@h:1"),
+        len,
+        dict,
+    ):
+        with pytest.raises(SerializeError, match="plain values only"):
+            codec.loads_plain(pickle.dumps({"handshake": bad}, protocol))
+    assert Running.ran == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x80\x04",
+        b"cos\nsystem\n(S'true'\ntR.",
+        b"(ios\nsystem\n.",
+        b"(S'abc'\no.",
+        b"(S'abc'\n)o.",
+        b"\x82\x01.",  # an extension, by its number
+        b"Psomething\n.",
+        b"\x80\x02]}U\x01aK\x01sb.",
+        b"\x80\x02]N}U\x06appendK\x01s\x86b.",
+        b"\x80\x02U\x01a)\x81.",
+        b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f",
+        b"\x80\x05\x97.",
+    ],
+)
+def test_what_is_no_plain_pickle_is_refused(codec: PickleSerializer, data: bytes) -> None:
+    with pytest.raises(SerializeError, match="plain values only"):
+        codec.loads_plain(data)
+
+
+def test_extensions_are_not_known_even_if_the_program_knows_them(codec: PickleSerializer) -> None:
+    copyreg.add_extension("builtins", "eval", 240)
+    try:
+        data = pickle.dumps(eval, 2)
+        assert pickle.loads(data) is eval  # it is in the cache now
+        with pytest.raises(SerializeError, match="extension"):
+            codec.loads_plain(data)
+    finally:
+        copyreg.remove_extension("builtins", "eval", 240)
+        copyreg.clear_extension_cache()
+
+
+def test_a_few_bytes_do_not_reserve_much_memory(codec: PickleSerializer) -> None:
+    data = b"\x80\x02Nr\xff\xff\xff\x7f."  # remember something at a very high number
+    tracemalloc.start()
+    try:
+        assert codec.loads_plain(data) is None
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pyrolike.server import base as base_module
-from pyrolike.server.base import SHORTEST_POLL, Acceptor, get_tick_seconds
+from pyrolike.server.base import SHORTEST_POLL, Acceptor, get_tick_seconds, is_loopback
 
 WAITING = 3
 
@@ -39,6 +39,27 @@ def test_housekeeping_is_due_every_few_seconds(
     poll: float, idle: float | None, expected: float
 ) -> None:
     assert get_tick_seconds(poll, idle) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.7", False),
+        ("fe80::1%eth0", False),
+        ("::ffff:192.0.2.7", False),
+        ("localhost.example.org", False),
+        ("", False),
+    ],
+)
+def test_only_what_never_leaves_this_machine_is_loopback(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
 
 
 def test_all_that_wait_are_accepted(listener: socket.socket) -> None:

@@ -31,6 +31,10 @@ class Correspondence:
         self.connection.limit_waiting(LINGER, PATIENCE)
         self.inbox = Inbox(self.connection)
 
+    def admit(self) -> None:
+        """Take larger messages, as after the handshake."""
+        self.inbox._reader.max_size = 1024 * 1024
+
     def send(self, data: bytes) -> None:
         self.client.sendall(data)
 
@@ -75,6 +79,7 @@ LARGE = message(bytes(300_000))
 
 @pytest.mark.parametrize("size", [0, 10, 300_000])
 def test_what_follows_a_message_can_be_left_for_others(mail: Correspondence, size: int) -> None:
+    mail.admit()
     mail.inbox.reads_exactly = True
     sender = mail.send_aside(message(bytes(size)) + b"for somebody else")
     assert not mail.inbox.has_message
@@ -131,6 +136,7 @@ def test_several_messages_at_once_come_out_one_by_one(mail: Correspondence) -> N
 
 
 def test_a_large_message_is_received_piece_by_piece(mail: Correspondence) -> None:
+    mail.admit()
     sender = mail.send_aside(LARGE)
     mail.park()
     sender.join(PATIENCE)
@@ -146,12 +152,14 @@ def test_a_worker_lingers_a_moment_and_no_longer(mail: Correspondence) -> None:
 
 
 def test_a_worker_takes_a_large_message_as_it_comes(mail: Correspondence) -> None:
+    mail.admit()
     sender = mail.send_aside(LARGE)
     assert len(mail.take().payload) == 300_000
     sender.join(PATIENCE)
 
 
 def test_what_one_has_begun_another_finishes(mail: Correspondence) -> None:
+    mail.admit()
     mail.send(LARGE[:30])
     assert mail.inbox.take_message() is None
     mail.send(LARGE[30:70])
@@ -167,6 +175,7 @@ def test_what_one_has_begun_another_finishes(mail: Correspondence) -> None:
 def test_a_worker_does_not_wait_for_ever_for_who_sends_byte_by_byte(
     mail: Correspondence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    mail.admit()
     monkeypatch.setattr(inbox_module, "PATIENCE", 0.0)
     mail.send(LARGE[:150_000])
     assert mail.inbox.take_message() is None

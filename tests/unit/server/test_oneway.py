@@ -129,6 +129,27 @@ def test_who_makes_too_many_calls_waits_until_one_has_run(monkeypatch: pytest.Mo
     assert order == [0, 1, 2, 3, 4, 5]
 
 
+def test_what_waits_may_not_take_too_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["pyrolike.server.oneway"], "MOST_BYTES", 1000)
+    start, held, order = Starter(), HeldTask(), []
+    queue = OnewayQueue(start)
+    queue.run(STATE, held, 5000)  # one goes, whatever its size
+    assert held.is_running.wait(PATIENCE)
+    assert not queue.is_full
+    for number, size in enumerate([999, 2000]):
+        assert not queue.is_full
+        queue.run(STATE, lambda number=number: order.append(number), size)  # type: ignore[misc]
+    assert queue.is_full
+    assert queue.drop() == 2
+    assert not queue.is_full
+    queue.run(STATE, lambda: order.append(2), 2000)
+    assert queue.is_full
+    held.may_end.set()
+    start.join()
+    assert order == [2]
+    assert not queue.is_full
+
+
 def test_a_start_that_fails_does_not_stop_the_calls_that_follow() -> None:
     attempts: list[bool] = []
     ran: list[str] = []

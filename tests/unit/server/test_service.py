@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -11,6 +12,7 @@ from pyrolike.configure import config
 from pyrolike.errors import DaemonError
 from pyrolike.objects import expose
 from pyrolike.protocol import DIALECTS
+from pyrolike.server.service import is_known_client
 from pyrolike.server.session import Session
 from tests.support.daemon import changed_settings
 from tests.support.serving import Hooks, make_service, serving
@@ -291,3 +293,30 @@ def test_a_handler_of_errors_that_fails_itself_hides_nothing(
     with caplog.at_level(logging.ERROR, "pyrolike.server"):
         call_broken(Failing(KeyError("handler")))
     assert "methodcall_error_handler failed" in caplog.text
+
+
+# -- who is there
+
+
+@pytest.mark.parametrize(
+    ("address", "user", "names", "expected"),
+    [
+        (None, None, (), True),  # a Unix socket
+        (("127.0.0.1", 5), None, (), True),
+        (("::1", 5, 0, 0), None, (), True),
+        (("192.0.2.7", 5), None, (), False),
+        (("192.0.2.7", 5), "", (), True),
+        (("192.0.2.7", 5), None, ("ada",), True),
+    ],
+)
+def test_who_is_no_stranger(address: Any, user: Any, names: Any, expected: bool) -> None:
+    before = get_state()
+    set_state(ContextState(SimpleNamespace(user=user, peer_names=names), address))
+    try:
+        assert is_known_client() is expected
+    finally:
+        set_state(before)
+
+
+def test_nobody_is_a_stranger() -> None:
+    assert not is_known_client()

@@ -24,7 +24,7 @@ from pyrolike.transport.sockets import (
     set_reuseaddr,
     tune_keepalive,
 )
-from pyrolike.transport.unix import listen_unix_socket
+from pyrolike.transport.unix import get_peer_credentials, listen_unix_socket
 from pyrolike.uri import URI
 
 unix_only = pytest.mark.skipif(
@@ -632,3 +632,16 @@ def test_one_address_of_ipv6_is_only_that():
         socket.create_connection(("127.0.0.1", listener.getsockname()[1])),
     ):
         pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who is there")
+def test_a_unix_socket_knows_who_is_at_its_other_end(pair, listener, monkeypatch):
+    credentials = get_peer_credentials(pair[0])
+    assert credentials is not None
+    assert (credentials.pid, credentials.uid) == (os.getpid(), os.getuid())
+    assert credentials.gid == os.getgid()
+    assert get_peer_credentials(listener) is None  # over TCP nobody knows
+    pair[0].close()
+    assert get_peer_credentials(pair[0]) is None
+    monkeypatch.delattr(socket, "SO_PEERCRED")
+    assert get_peer_credentials(pair[1]) is None

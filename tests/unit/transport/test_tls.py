@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pyrolike.transport import TlsSettings, get_ssl_context, make_tls_context
+from pyrolike.transport.tls import get_certified_names
 from tests.support.certificates import PASSWORD, Certificates, make_certificates
 
 
@@ -118,3 +119,16 @@ def test_get_ssl_context_says_whose_key_is_missing(files: Certificates) -> None:
         get_ssl_context(servercert=files.server, serverkey="/nowhere")
     with pytest.raises(OSError, match="client key file not found"):
         get_ssl_context(clientcert=files.client, clientkey="/nowhere")
+
+
+def test_the_names_in_a_certificate_come_once_and_only_if_it_was_verified() -> None:
+    certificate = {
+        "subject": (
+            (("organizationName", "Acme"),),
+            (("commonName", "Ada"), ("commonName", "a.b")),
+        ),
+        "subjectAltName": (("DNS", "a.b"), ("email", "ada@example.org")),
+    }
+    assert get_certified_names(certificate) == ("a.b", "ada@example.org", "Ada")
+    for nothing in None, {}, {"subject": ()}:
+        assert get_certified_names(nothing) == ()
