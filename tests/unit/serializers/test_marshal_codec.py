@@ -11,6 +11,7 @@ from pyrolike.serializers import ExceptionWrapper, MarshalSerializer, load_marsh
 from pyrolike.serializers.classes import register_class_to_dict, register_type_replacement
 from pyrolike.uri import URI
 from tests.support import things
+from tests.support.names import shown
 from tests.support.things import text_array
 
 ID = uuid.UUID("11112222-3333-4444-5555-666677778888")
@@ -27,7 +28,7 @@ PLAIN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", PLAIN, ids=repr)
+@pytest.mark.parametrize("value", PLAIN, ids=shown)
 def test_plain_values_arrive_as_they_are(codec: MarshalSerializer, value: object) -> None:
     arrived = codec.loads(codec.dumps(value))
     assert (arrived, type(arrived)) == (value, type(value))
@@ -45,7 +46,7 @@ def test_plain_values_arrive_as_they_are(codec: MarshalSerializer, value: object
         (ID, str(ID)),
         (URI("PYRO:a@h:1"), URI("PYRO:a@h:1")),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_some_arguments_are_converted(
     codec: MarshalSerializer, value: object, arrives: object
@@ -100,7 +101,7 @@ def test_the_exceptions_of_a_batch_may_be_unserializable(codec: MarshalSerialize
         (things.Text("x"), "unmarshallable"),
         (things.Number.ONE, "unmarshallable"),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_what_is_inside_of_others_must_be_plain(
     codec: MarshalSerializer, value: object, reason: str
@@ -111,7 +112,7 @@ def test_what_is_inside_of_others_must_be_plain(
     assert caught.value.where == "args[1]['a'][0]"
 
 
-@pytest.mark.parametrize("value", [datetime.time(1), range(3), object(), len, ...], ids=repr)
+@pytest.mark.parametrize("value", [datetime.time(1), range(3), object(), len, ...], ids=shown)
 def test_an_argument_that_cannot_be_sent_is_named(codec: MarshalSerializer, value: object) -> None:
     with pytest.raises(SerializeError, match="at the value"):
         codec.dumps(value)

@@ -18,6 +18,7 @@ from pyrolike.serializers.classes import (
 )
 from pyrolike.uri import URI
 from tests.support import things
+from tests.support.names import shown
 from tests.support.things import text_array
 
 WHEN = datetime.datetime(2020, 1, 2, 3, 4, 5, 678)
@@ -51,7 +52,7 @@ def codec() -> MsgpackSerializer:
         (things.Number.ONE, "01"),
         (2**64, "c7 14 31" + b"18446744073709551616".hex()),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_a_value_is_written_as_pyro_writes_it(
     codec: MsgpackSerializer, value: object, data: str
@@ -60,7 +61,7 @@ def test_a_value_is_written_as_pyro_writes_it(
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-@pytest.mark.parametrize("value", [2**80, -(2**80), 1 + 2j, WHEN, WHEN.date()], ids=repr)
+@pytest.mark.parametrize("value", [2**80, -(2**80), 1 + 2j, WHEN, WHEN.date()], ids=shown)
 def test_extension_types_arrive_in_results_and_in_calls(
     codec: MsgpackSerializer, value: object, kind: Any
 ) -> None:
@@ -96,7 +97,7 @@ def test_a_number_without_a_form_of_its_own_is_an_object(codec: MsgpackSerialize
         object(),
         range(3),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_what_msgpack_cannot_send_is_named(codec: MsgpackSerializer, value: object) -> None:
     with pytest.raises(SerializeError) as caught:
@@ -121,7 +122,7 @@ def test_replacements_and_converters_are_used_everywhere(codec: MsgpackSerialize
 
 
 @pytest.mark.parametrize(
-    "value", [URI("PYRO:a@h:1"), WHEN, 2**80, 3, None, {"a": URI("PYRO:a@h:1")}, {1}], ids=repr
+    "value", [URI("PYRO:a@h:1"), WHEN, 2**80, 3, None, {"a": URI("PYRO:a@h:1")}, {1}], ids=shown
 )
 def test_what_they_return_is_converted_as_well(codec: MsgpackSerializer, value: object) -> None:
     register_type_replacement(things.Special, lambda obj: value)

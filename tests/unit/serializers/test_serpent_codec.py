@@ -22,6 +22,7 @@ from pyrolike.serializers.classes import (
 from pyrolike.serializers.serpent_text import HEADER
 from pyrolike.uri import URI
 from tests.support import things
+from tests.support.names import shown
 from tests.support.things import text_array
 
 URI_TEXT = "{'__class__':'Pyro5.core.URI','state':('PYRO','obj',None,'host',1234)}"
@@ -86,7 +87,7 @@ WHEN = datetime.datetime(2020, 1, 2, 3, 4, 5, 678)
             "'builtins.KeyError','__exception__':True,'args':(1,),'attributes':{}}}",
         ),
     ],
-    ids=lambda value: repr(value)[:40],
+    ids=lambda value: shown(value)[:40],
 )
 def test_a_value_is_written_as_pyro_writes_it(
     codec: SerpentSerializer, value: object, text: str | None
@@ -133,7 +134,7 @@ def test_nan_arrives_everywhere(codec: SerpentSerializer) -> None:
             "{'__class__':'Pyro5.errors.PyroError','__exception__':True,'args':(),'attributes':{}}",
         ),
     ],
-    ids=lambda value: repr(value)[:20],
+    ids=lambda value: shown(value)[:20],
 )
 def test_objects_are_converted_wherever_they_are(
     codec: SerpentSerializer, value: object, text: str
@@ -198,7 +199,7 @@ def test_a_class_announced_later_is_known_as_well(codec: SerpentSerializer) -> N
         ({None: 1}, "NoneType cannot be a key"),
         ({b"a": 1}, "SERPENT_BYTES_REPR"),
     ],
-    ids=lambda value: str(value)[:30],
+    ids=lambda value: shown(value)[:30],
 )
 def test_what_serpent_cannot_send_is_named(
     codec: SerpentSerializer, value: object, reason: str

@@ -7,6 +7,7 @@ import serpent
 
 from pyrolike.serializers.serpent_text import HEADER, MAX_DEPTH
 from pyrolike.serializers.serpent_writer import LiteralWriter
+from tests.support.names import shown
 
 
 def write_other(value: object) -> str:
@@ -44,7 +45,7 @@ BYTES = [b"", b"\x00\xffab", bytearray(b"it's"), memoryview(b"x")]
 
 
 @pytest.mark.parametrize("wrap", [lambda v: v, lambda v: [v], lambda v: [*LONG, {"a": [v]}]])
-@pytest.mark.parametrize("value", BYTES, ids=repr)
+@pytest.mark.parametrize("value", BYTES, ids=shown)
 def test_bytes_are_written_as_the_library_writes_them(
     wrap: Callable[[object], object], value: object
 ) -> None:
@@ -63,7 +64,7 @@ def test_bytes_may_be_keys_if_they_are_written_as_bytes() -> None:
 @pytest.mark.parametrize(
     "keys",
     [{None: 1}, {None}, {frozenset(): 1}, {range(3)}, {len: 1}, {**dict.fromkeys(LONG), None: 1}],
-    ids=repr,
+    ids=shown,
 )
 def test_keys_that_the_library_refuses_are_refused(keys: object) -> None:
     with pytest.raises(TypeError):
