@@ -149,7 +149,7 @@ def no_parser(monkeypatch: pytest.MonkeyPatch) -> None:
 
 SHORT = [
     7, -3.5, None, True, "text", "é", [1, "a"], {"a": [None, {"b": (1, ())}]}, {1: "x", -2: "y"},
-    {1, 2}, {"methods": {"a", "b"}, "oneway": ()}, ["it's", 'say "x"', "a\nb\\"], 2**80,
+    {1, 2}, {"methods": {"a"}, "oneway": ()}, ["it's", 'say "x"', "a\nb\\"], 2**80,
     float("inf"), ("calc", "add", (3, 4), {}), ("calc", "m", ("a", None, 1.5), {"k": True}),
     ("a", "__getattr__", ("b",), None), ("calc", "m", ([1, {"x": "y"}], (1,)), {"k": [1]}),
     {"__class__": "builtins.E", "args": ("x",), "attributes": {"_p": ["a\n", '  "b"\n']}},
