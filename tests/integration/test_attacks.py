@@ -197,9 +197,10 @@ def test_annotations_of_very_many_chunks(siege: Siege) -> None:
             peer.send(head + same + payload)
             with contextlib.suppress(EOFError, OSError):  # twice the same may end the connection
                 peer.read_message()
-        with siege.silent() as peer:
+        # A stranger has less room: the connection may be gone before all of it is sent.
+        with siege.silent() as peer, contextlib.suppress(EOFError, OSError):
             peer.send(wire.message(wire.CONNECT, HELLO[40:], annotations=many))
-            assert peer.read_message().type in (wire.CONNECTOK, wire.CONNECTFAIL)
+            assert peer.read_message().type == wire.CONNECTFAIL
 
     withstand(siege, attack, memory=60 * LIMIT)
 

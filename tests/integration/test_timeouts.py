@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -190,12 +191,12 @@ def test_without_any_timeout_connecting_is_limited_and_calling_is_not() -> None:
 
 def test_a_late_answer_is_given_to_nobody() -> None:
     """Ten calls in a row time out, and each answer comes after its call was given up."""
-    given_up = threading.Semaphore(0)
+    given_up = [threading.Event() for _ in range(10)]
 
-    def script(peer: RawPeer) -> None:
+    def script(given_up: threading.Event, peer: RawPeer) -> None:
         peer.accept_handshake()
         request = peer.read_message()
-        assert given_up.acquire(timeout=PATIENCE)
+        assert given_up.wait(PATIENCE)
         try:
             peer.answer(request, "late")
         except OSError:
@@ -205,14 +206,15 @@ def test_a_late_answer_is_given_to_nobody() -> None:
         peer.accept_handshake()
         peer.answer(peer.read_message(), "the right one")
 
-    with scripted_server(*[script] * 10, serve) as location, proxy_to(location) as proxy:
-        for _ in range(10):
+    scripts = [partial(script, event) for event in given_up]
+    with scripted_server(*scripts, serve) as location, proxy_to(location) as proxy:
+        for event in given_up:
             proxy._pyroTimeout = PATIENCE
             proxy._pyroBind()  # it is the call that shall take too long, not the connecting
             proxy._pyroTimeout = 0.05
             with pytest.raises(TimeoutError):
                 proxy.call()
-            given_up.release()
+            event.set()
         proxy._pyroTimeout = PATIENCE
         assert proxy.call() == "the right one"
 
