@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -31,6 +31,7 @@ from tests.support.servertypes import (
     served,
 )
 from tests.support.serving import count_descriptors, run_bounded, settle, settle_descriptors
+from tests.support.waiting import wait_until
 
 HUGE = 30_000_000
 """Characters of a reply that no system takes in before somebody reads."""
@@ -52,14 +53,6 @@ def _nothing_is_left() -> Iterator[None]:
     yield
     assert settle(threads) == []
     assert settle_descriptors(descriptors) <= descriptors
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until *condition*, which tells nobody, has become true."""
-    end = monotonic() + PATIENCE
-    while not condition():
-        assert monotonic() < end
-        sleep(0.001)
 
 
 def oneway_message(method: str, *args: Any) -> bytes:

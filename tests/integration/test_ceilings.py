@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from pyrolike.authentication import TokenCheck
 from pyrolike.errors import CommunicationError
 from pyrolike.server import base, service
 from tests.support.daemon import PATIENCE, RunningDaemon, changed_settings, running_daemon
+from tests.support.waiting import wait_until
 
 TOKEN = "a token that nobody can guess"
 
@@ -25,13 +25,6 @@ class Service:
 
     def fail(self) -> None:
         raise ValueError("no")
-
-
-def until(condition: Any) -> None:
-    end = monotonic() + PATIENCE
-    while not condition():
-        assert monotonic() < end
-        sleep(0.005)
 
 
 def count(running: RunningDaemon) -> int:
@@ -51,9 +44,9 @@ def test_an_address_may_have_so_many_connections_and_is_told() -> None:
                 third.add(1, 2)
             assert first.add(1, 2) == 3
             second._pyroRelease()
-            until(lambda: count(running) == 1)
+            wait_until(lambda: count(running) == 1)
             assert third.add(1, 2) == 3
-        until(lambda: count(running) == 0)
+        wait_until(lambda: count(running) == 0)
         server = running.daemon.transportServer
         assert server is not None
         assert (server._hosts, server._per_host) == ({}, {})
@@ -79,7 +72,7 @@ def test_far_too_many_are_closed_and_the_others_do_not_stay(
             with contextlib.suppress(ConnectionResetError):
                 assert sock.recv(1000) == b""
         assert proxy.add(1, 2) == 3
-        until(lambda: count(running) == 1)
+        wait_until(lambda: count(running) == 1)
 
 
 def test_no_limit_is_none_and_unix_sockets_have_no_address(tmp_path: Any) -> None:

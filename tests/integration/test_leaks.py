@@ -15,7 +15,6 @@ import tracemalloc
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from pyrolike.api import BatchProxy, Daemon, Proxy, expose, oneway
 from pyrolike.errors import CommunicationError, TimeoutError
 from tests.support.daemon import PATIENCE, RunningDaemon, changed_settings, running_daemon
 from tests.support.processes import ROOT, pinned_environment
+from tests.support.waiting import wait_until
 
 ROUNDS = int(os.environ.get("PYROLIKE_LEAK_ROUNDS", "60"))
 EXITS = max(5, ROUNDS // 60)
@@ -200,16 +200,6 @@ def count_descriptors() -> int:
     return len(os.listdir(DESCRIPTORS))
 
 
-def wait_for(condition: Callable[[], bool]) -> bool:
-    """Wait until the server has noticed too; the clock only bounds a failure."""
-    end = monotonic() + PATIENCE
-    while not condition():
-        if monotonic() > end:
-            return False
-        sleep(0.005)
-    return True
-
-
 def is_quiet(running: RunningDaemon) -> bool:
     """Whether the server has nothing to do any more, and has closed what clients have left."""
     server: Any = running.daemon.transportServer
@@ -224,7 +214,7 @@ def test_nothing_is_left_over(running: RunningDaemon, way: Callable[[RunningDaem
     with changed_settings(ITER_STREAM_LINGER=0.0):
         for _ in range(10):  # caches are filled, threads are started
             way(running)
-        assert wait_for(lambda: is_quiet(running))
+        wait_until(lambda: is_quiet(running))
         gc.collect()
         descriptors, threads = count_descriptors(), threading.active_count()
         objects = len(running.daemon.objectsById)
@@ -233,16 +223,16 @@ def test_nothing_is_left_over(running: RunningDaemon, way: Callable[[RunningDaem
             before, _ = tracemalloc.get_traced_memory()
             for _ in range(ROUNDS):
                 way(running)
-            assert wait_for(lambda: is_quiet(running))
+            wait_until(lambda: is_quiet(running))
             gc.collect()
             after, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
         assert after - before < SPARE_BYTES
-        assert wait_for(lambda: count_descriptors() <= descriptors)
+        wait_until(lambda: count_descriptors() <= descriptors)
         assert threading.active_count() <= threads + 8  # as many as had to run at once
         assert len(running.daemon.objectsById) == objects
-        assert wait_for(lambda: not running.daemon.streaming_responses)
+        wait_until(lambda: not running.daemon.streaming_responses)
 
 
 @needs_proc
@@ -251,7 +241,7 @@ def test_timeouts_leave_nothing_over(running: RunningDaemon) -> None:
         pytest.skip("a method that waits stops everybody there")
     service = running.daemon.objectsById["service"]
     connect_call_close(running)  # its loop has begun then, and has what it needs
-    assert wait_for(lambda: is_quiet(running))
+    wait_until(lambda: is_quiet(running))
     descriptors = count_descriptors()
     for _ in range(10):
         service.may_end.clear()
@@ -260,8 +250,8 @@ def test_timeouts_leave_nothing_over(running: RunningDaemon) -> None:
             with contextlib.suppress(TimeoutError):
                 proxy.wait()
         service.may_end.set()
-        assert wait_for(lambda: is_quiet(running))
-    assert wait_for(lambda: count_descriptors() <= descriptors)
+        wait_until(lambda: is_quiet(running))
+    wait_until(lambda: count_descriptors() <= descriptors)
 
 
 # -- without the collector
@@ -397,7 +387,7 @@ def test_what_a_factory_has_made_is_gone_when_nobody_holds_it(running: RunningDa
         for _ in range(20):
             proxy.make_part()
         assert proxy.echo(1) == 1
-    assert wait_for(lambda: set(running.daemon.objectsById) == before)
+    wait_until(lambda: set(running.daemon.objectsById) == before)
 
 
 # -- the end of a program

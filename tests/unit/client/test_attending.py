@@ -6,7 +6,6 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from pyrolike.errors import ConnectionClosedError, ProtocolError, TimeoutError
 from tests.support import wire
 from tests.support.channels import PATIENCE, Line, WatchedChannel, line, reply
 from tests.support.serving import HeldTask, settle
+from tests.support.waiting import wait_until
 
 SOON = 0.05
 LATE = 3600.0
@@ -75,12 +75,6 @@ class Desk:
 def desk() -> Iterator[Desk]:
     with line() as opened:
         yield Desk(opened)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = monotonic() + PATIENCE
-    while not condition():
-        assert monotonic() < end
 
 
 def test_a_reply_comes_without_anybody_waiting(desk: Desk) -> None:

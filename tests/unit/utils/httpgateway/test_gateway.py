@@ -19,7 +19,8 @@ from pyrolike.utils.httpgateway import (
 )
 from pyrolike.utils.httpgateway.names import Names
 from tests.support.daemon import PATIENCE, Threads
-from tests.support.gateways import Answer, Place, wait_until
+from tests.support.gateways import Answer, Place
+from tests.support.waiting import wait_until
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -15,8 +15,9 @@ import pytest
 from pyrolike.utils.httpgateway import server as server_module
 from pyrolike.utils.httpgateway.server import GatewayServer
 from tests.support.daemon import PATIENCE
-from tests.support.gateways import Clock, running_server, wait_until
+from tests.support.gateways import Clock, running_server
 from tests.support.serving import settle
+from tests.support.waiting import wait_until
 
 HEAD = b"HTTP/1.1\r\nHost: localhost\r\n"
 
