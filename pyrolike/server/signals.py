@@ -52,7 +52,7 @@ def until_interrupted(
         if not is_left:
             raise Interrupted(_tell("Ctrl-C"))
 
-    with _handling(signal.SIGINT, signal.default_int_handler, end) as is_handled:
+    with handling(signal.SIGINT, signal.default_int_handler, end) as is_handled:
         try:
             yield (lambda: not is_over and condition()) if is_handled else condition
         finally:
@@ -87,7 +87,7 @@ def until_terminated(
         elif not is_left and _is_looping(daemon):
             raise Interrupted(_tell("SIGTERM"))
 
-    with _handling(signal.SIGTERM, signal.SIG_DFL, end) as is_handled:
+    with handling(signal.SIGTERM, signal.SIG_DFL, end) as is_handled:
         try:
             yield (lambda: not is_over and condition()) if is_handled else condition
         finally:
@@ -115,7 +115,7 @@ def _tell(cause: str) -> str:
 
 
 @contextlib.contextmanager
-def _handling(
+def handling(
     number: signal.Signals, default: Any, handler: Callable[[int, object], None]
 ) -> Iterator[bool]:
     """Have *handler* called for a signal while the block runs; gives whether that is so.

@@ -31,7 +31,8 @@ from .sockets import (
 )
 from .tls import TlsSettings, get_ssl_context, make_tls_context
 from .tls_faults import explain_to_server
-from .tls_socket import BorrowedTlsSocket, TlsSocket, wrap_client_side, wrap_server_side
+from .tls_socket import BorrowedTlsSocket, TlsSocket
+from .tls_wrapping import wrap_client_side, wrap_server_side
 from .unix import SocketFile, find_socket_file, listen_unix_socket
 from .waiting import DONT_WAIT, send_available, wait_readable, wait_writable
 

@@ -1,7 +1,7 @@
 """TLS contexts: whose certificates hold, and whom to trust.
 
 They are made from values, once for the same values and unchanged files, and then shared. Nothing
-here reads the settings; what a context is used on is in `tls_socket`.
+here reads the settings; what a context is used on is in `tls_wrapping`.
 
 Source: servers.md 6.1.
 """

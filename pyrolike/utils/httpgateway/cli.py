@@ -13,7 +13,6 @@ import os
 import re
 import signal
 import socket
-import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from pyrolike._terminal import (
@@ -26,13 +25,14 @@ from pyrolike._terminal import (
     show,
 )
 from pyrolike.configure import config
+from pyrolike.server.signals import handling
 
 from .gateway import Gateway, pyro_app
 from .names import NoNameServerError
 from .server import GatewayServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 KEY_VARIABLE = "PYRO_HTTPGATEWAY_KEY"
 
@@ -58,7 +58,8 @@ def main(args: Sequence[str] | None = None, *, prog: str = "pyrolike-httpgateway
 
 
 def _serve(app: Gateway, host: str, port: int) -> None:
-    with contextlib.suppress(KeyboardInterrupt), until_terminated():
+    ending = handling(signal.SIGTERM, signal.SIG_DFL, _interrupt)  # as Ctrl-C does
+    with contextlib.suppress(KeyboardInterrupt), ending:
         server = GatewayServer(app, host, port)
         try:
             _allow_own_names(app, host)
@@ -113,23 +114,9 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-@contextlib.contextmanager
-def until_terminated() -> Iterator[None]:
-    """Have SIGTERM do what Ctrl-C does while the block runs, unless the program minds it itself."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield
-        return
-
-    def interrupt(number: int, frame: object) -> NoReturn:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends the process at once
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def _interrupt(number: int, frame: object) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends the process at once
+    raise KeyboardInterrupt
 
 
 def _make_parser(prog: str) -> argparse.ArgumentParser:

@@ -237,27 +237,6 @@ def test_a_handshake_goes_in_steps(
         server.close()
 
 
-@pytest.mark.parametrize(
-    ("host", "seconds", "error", "sentence"),
-    [
-        ("localhost", 0.01, errors.TimeoutError, "not answered in time"),
-        (None, PATIENCE, errors.CommunicationError, "check_hostname is False"),
-        ("." * 300, PATIENCE, errors.CommunicationError, "TLS handshake failed"),
-    ],
-)
-def test_a_handshake_that_fails_leaves_nothing_open(
-    ends: tuple[socket.socket, socket.socket],
-    host: str | None,
-    seconds: float,
-    error: type[Exception],
-    sentence: str,
-) -> None:
-    with pytest.raises(error, match=sentence):
-        wrap_client_side(ends[1], ssl.create_default_context(), host, "here", seconds)
-    assert ends[0].recv(10_000) is not None
-    assert ends[1].fileno() == -1
-
-
 def test_after_a_fork_the_copy_can_be_closed(pair: Pair) -> None:
     client: Any = pair[1]
     held = threading.Event()

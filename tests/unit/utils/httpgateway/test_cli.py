@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -169,22 +167,11 @@ def test_dangerous_choices_are_told(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
-def test_sigterm_is_ctrl_c_for_a_while() -> None:
-    with contextlib.suppress(KeyboardInterrupt), cli.until_terminated():
-        assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
-        signal.raise_signal(signal.SIGTERM)
-        raise AssertionError("the signal was not heard")
+def test_sigterm_ends_it_as_ctrl_c_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Server, "serve_forever", lambda _: signal.raise_signal(signal.SIGTERM))
+    assert main([]) == 0
+    assert SERVED["closed"]
+    assert "shut down" in capsys.readouterr().out
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-
-
-def test_sigterm_is_left_alone_where_it_is_not_ours() -> None:
-    seen: list[Any] = []
-
-    def look() -> None:
-        with cli.until_terminated():
-            seen.append(signal.getsignal(signal.SIGTERM))
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    thread.join()
-    assert seen == [signal.SIG_DFL]
