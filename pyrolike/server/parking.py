@@ -183,7 +183,7 @@ class Parking:
     def _expire(self, now: float) -> None:
         """Dispatch the sessions whose time is over: a worker ends them."""
         for session in self._watch.find_expired(now):
-            session.expire()
+            self._guard(session.expire)
             self._hand_over(session)
 
     def _sweep(self) -> None:

@@ -101,10 +101,11 @@ class Watch(Generic[S]):
     def follow(self, session: S) -> None:
         """Watch a session for what it awaits now: a TLS handshake may want to write.
 
-        Nothing happens if it is not watched.
+        Nothing happens if it is not watched, or if its connection has just been closed: then its
+        deadline ends it.
         """
         sock = session.connection.sock
-        with contextlib.suppress(KeyError, ValueError):
+        with contextlib.suppress(KeyError, ValueError, OSError):
             if self.selector.get_key(sock).events != session.awaited:
                 self.selector.modify(sock, session.awaited, session)
 

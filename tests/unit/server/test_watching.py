@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator
+from selectors import EVENT_WRITE
 from time import monotonic
 from typing import Any
 
@@ -138,3 +140,18 @@ def test_what_is_closed_cannot_be_watched(watch: Watch[Session], one: Serving) -
     one.session.connection.close()
     with pytest.raises(ValueError, match="descriptor"):
         watch.add(one.session)
+
+
+def test_what_is_closed_while_it_is_followed_does_no_harm(
+    watch: Watch[Session], one: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch.add(one.session)
+    number = one.session.connection.sock.fileno()
+    kept = os.dup(number)
+    os.close(number)  # under the socket, which knows its number still: as in the midst of a close
+    try:
+        monkeypatch.setattr(type(one.session), "awaited", EVENT_WRITE, raising=False)
+        watch.follow(one.session)
+    finally:
+        os.dup2(kept, number)
+        os.close(kept)
