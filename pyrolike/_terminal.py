@@ -25,6 +25,9 @@ INTERRUPTED = 130
 NO_READER = 141
 """Exit status when who reads our output has gone, as ``head`` does; likewise."""
 
+KEY_VARIABLE = "PYRO_HMAC_KEY"
+"""Environment variable for the key that signs messages, as Pyro4's tools have it."""
+
 STATUS_HELP = """\
 exit status:
   0  it is done
@@ -89,6 +92,30 @@ def add_name_server_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--host", default="", help="host of the name server; default: search")
     parser.add_argument("-p", "--port", type=port, help="its port")
     parser.add_argument("-u", "--unixsocket", metavar="NAME", help="its Unix socket, instead")
+
+
+def add_key_option(parser: argparse.ArgumentParser) -> None:
+    """Let ``-k`` give the key with which Pyro4's messages are signed; see `take_key`."""
+    parser.add_argument(
+        "-k",
+        "--key",
+        help="key with which all messages are signed, in Pyro4's protocol; better set the variable "
+        f"{KEY_VARIABLE}, which others on this machine cannot see",
+    )
+
+
+def take_key(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str | None:
+    """Return the key that the option of `add_key_option` or the environment gives, or None.
+
+    Ends the process with status 2 if both do: one of them would not be what the person thinks.
+    """
+    given: str | None = options.key
+    in_environment = os.environ.get(KEY_VARIABLE)
+    if given is not None and in_environment:
+        parser.error(f"the key is given twice: by -k and by {KEY_VARIABLE}")
+    if given == "":
+        parser.error("the key is empty")
+    return given or in_environment or None
 
 
 def where(options: argparse.Namespace) -> str:

@@ -51,7 +51,7 @@ from pyrolike.constants import PROTOCOL_VERSION
 PREFIX = "PYRO_"
 """How the environment variable of a setting begins."""
 
-ELSEWHERE = frozenset({"HTTPGATEWAY_KEY"})
+ELSEWHERE = frozenset({"HMAC_KEY", "HTTPGATEWAY_KEY"})
 """Variables that begin so, and are no settings: programs around the library read them."""
 
 AT_IMPORT = "when pyrolike is imported"

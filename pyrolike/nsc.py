@@ -15,6 +15,7 @@ from typing import Any
 from pyrolike._terminal import (
     CommandError,
     add_json_option,
+    add_key_option,
     add_name_server_options,
     complain,
     is_remote,
@@ -23,6 +24,7 @@ from pyrolike._terminal import (
     run,
     show,
     show_json,
+    take_key,
     where,
 )
 from pyrolike.client import Proxy
@@ -82,13 +84,14 @@ def main(args: Sequence[str] | None = None, *, prog: str = "pyrolike-nsc") -> in
     number = len(options.arguments)
     if number < command.fewest or (command.most is not None and number > command.most):
         parser.error(f"{options.command} {command.complaint}")
+    options.key = take_key(parser, options)
     return run(partial(_do, command, options), verbose=options.verbose)
 
 
 def _do(command: Command, options: argparse.Namespace) -> int:
     talk = partial(show, file=sys.stderr if options.json else None) if options.verbose else _nothing
     talk("Locating name server...")
-    with locate_ns(where(options), options.port) as names:
+    with locate_ns(where(options), options.port, hmac_key=options.key) as names:
         talk(f"Name server found: {names._pyroUri}")
         try:
             answer = command.run(names, options.arguments, options)
@@ -272,6 +275,7 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
         "commands:\n" + "\n".join(lines) + "\n",
     )
     add_name_server_options(parser)
+    add_key_option(parser)
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="tell what is done, and the whole of an error"
     )

@@ -26,13 +26,15 @@ def locate_uri(
     host: str | ipaddress.IPv4Address | ipaddress.IPv6Address = "",
     port: int | None = None,
     broadcast: bool = True,
+    *,
+    hmac_key: bytes | None = None,
 ) -> URI:
     """Return the uri of a name server that was just seen alive. Arguments as `find_name_server`.
 
     Raises:
         NamingError: None answers.
     """
-    line = find_name_server(host, port, broadcast=broadcast)
+    line = find_name_server(host, port, broadcast=broadcast, hmac_key=hmac_key)
     line.close()
     return line.uri
 

@@ -7,7 +7,7 @@ import argparse
 import contextlib
 from collections.abc import Sequence
 
-from pyrolike._terminal import SERVER_STATUS_HELP, make_parser, port, run
+from pyrolike._terminal import SERVER_STATUS_HELP, add_key_option, make_parser, port, run, take_key
 
 from .daemon import start_ns_loop
 
@@ -23,8 +23,11 @@ def main(args: Sequence[str] | None = None, *, prog: str = "pyrolike-ns") -> int
         The exit status: 0 after Ctrl-C, 1 if the name server cannot start. A wrong command line
         ends the process with status 2, as `argparse` does it.
     """
-    options = vars(_make_parser(prog).parse_args(args))
+    parser = _make_parser(prog)
+    given = parser.parse_args(args)
+    options = vars(given) | {"hmac_key": take_key(parser, given)}
     verbose: bool = options.pop("verbose")
+    del options["key"]
 
     def serve() -> None:
         with contextlib.suppress(KeyboardInterrupt):  # before anything was started
@@ -63,5 +66,6 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     add("--bcport", metavar="PORT", type=port, help="their UDP port; default 9091")
     add("--nathost", help="host name to publish, if clients reach us by another one")
     add("--natport", type=port, help="port to publish, 0 for the real one")
+    add_key_option(parser)
     add("-v", "--verbose", action="store_true", help="show the traceback of an error")
     return parser

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 from pyrolike.configure import config
 from pyrolike.constants import NAMESERVER_NAME
+from pyrolike.protocol import key_bytes
 from pyrolike.server import Daemon
 from pyrolike.server.signals import until_terminated
 from pyrolike.uri import URI
@@ -91,6 +92,8 @@ def start_ns(
     nathost: str | None = None,
     natport: int | None = None,
     storage: Storage | str | None = None,
+    *,
+    hmac_key: bytes | str | None = None,
 ) -> tuple[URI, NameServerDaemon, BroadcastServer | None]:
     """Make a name server, without serving it yet: that is the caller's `requestLoop`.
 
@@ -107,6 +110,8 @@ def start_ns(
         nathost: See there.
         natport: See there.
         storage: See there.
+        hmac_key: Signs its messages, and must sign those of its clients: of Pyro4's peers, and of
+            ours that have the key. A str is taken as UTF-8.
 
     Returns:
         The published uri, the daemon, and the broadcast server; None instead of that if it is not
@@ -114,16 +119,18 @@ def start_ns(
 
     Raises:
         OSError: As `NameServerDaemon`, like ValueError and NamingError.
+        TypeError, ValueError: *hmac_key* is no key.
     """
+    key = key_bytes(hmac_key)
     daemon = NameServerDaemon(host, port, unixsocket, nathost, natport, storage)
     broadcaster = None
-    if enableBroadcast and _why_no_broadcast(daemon, ipv6_too=True) is None:
-        try:
+    with ExitStack() as undo:
+        undo.callback(daemon.close)
+        daemon._pyroHmacKey = key
+        if enableBroadcast and _why_no_broadcast(daemon, ipv6_too=True) is None:
             internal = daemon.uriFor(daemon.nameserver, nat=False)
             broadcaster = BroadcastServer(internal, bchost, bcport)
-        except BaseException:
-            daemon.close()
-            raise
+        undo.pop_all()
     return daemon.uriFor(daemon.nameserver), daemon, broadcaster
 
 
@@ -138,13 +145,15 @@ def start_ns_loop(
     natport: int | None = None,
     storage: Storage | str | None = None,
     loopCondition: Callable[[], bool] = lambda: True,
+    *,
+    hmac_key: bytes | str | None = None,
 ) -> None:
     """Make a name server, print where it is, and serve it until it is told to end.
 
     That is Ctrl-C, SIGTERM in the main thread, or *loopCondition*.
 
     Args:
-        host: As for `start_ns`, like all others but the last.
+        host: As for `start_ns`, like all others but *loopCondition*.
         port: See there.
         enableBroadcast: See there; not with IPv6.
         bchost: See there.
@@ -154,13 +163,13 @@ def start_ns_loop(
         natport: See there.
         storage: See there.
         loopCondition: Asked every ``config.POLLTIMEOUT`` seconds; False ends the loop.
+        hmac_key: See there.
 
     Raises:
-        OSError: As `start_ns`, like ValueError and NamingError; nothing is printed then.
+        OSError: As `start_ns`, like TypeError, ValueError and NamingError; nothing is printed then.
     """
-    _, daemon, broadcaster = start_ns(
-        host, port, enableBroadcast, bchost, bcport, unixsocket, nathost, natport, storage
-    )
+    where = host, port, enableBroadcast, bchost, bcport, unixsocket, nathost, natport
+    _, daemon, broadcaster = start_ns(*where, storage, hmac_key=hmac_key)
     with daemon, ExitStack() as closing:
         if broadcaster is not None:
             closing.callback(broadcaster.close)

@@ -12,6 +12,7 @@ from pyrolike.client import Proxy
 from pyrolike.client.locating import locate_uri, patiently, resolve_uri
 from pyrolike.configure import config
 from pyrolike.errors import CommunicationError, NamingError
+from pyrolike.protocol import key_bytes
 from pyrolike.uri import URI
 
 
@@ -19,6 +20,8 @@ def locate_ns(
     host: str | IPv4Address | IPv6Address | None = "",
     port: int | None = None,
     broadcast: bool = True,
+    *,
+    hmac_key: bytes | str | None = None,
 ) -> Proxy:
     """Find a name server and return a connected proxy for it.
 
@@ -31,13 +34,18 @@ def locate_ns(
         broadcast: Whether to ask the network, by UDP and at ``config.BROADCAST_ADDRS``, when no
             host is given and none of ``config.NS_HOST`` answers. Who answers has to prove to be a
             name server; but anybody in the network can run one. An empty list never asks.
+        hmac_key: The key of a name server whose messages are signed, which is one that speaks
+            Pyro4's protocol; the proxy gets it too. A str is taken as UTF-8.
 
     Raises:
         NamingError: None was found; the text says what was tried, and the cause why the first
             place did not do.
+        TypeError, ValueError: *hmac_key* is no key.
     """
-    uri = locate_uri(host or "", port, broadcast)
+    key = key_bytes(hmac_key)
+    uri = locate_uri(host or "", port, broadcast, hmac_key=key)
     proxy = Proxy(uri)
+    proxy._pyroHmacKey = key
     try:
         proxy._pyroBind()
     except CommunicationError as error:

@@ -43,6 +43,10 @@ class Dialect(ABC):
     serializer_names: ClassVar[Mapping[int, str]]
     compression_level: ClassVar[int]
 
+    def __str__(self) -> str:
+        """Return what a peer is told that speaks another."""
+        return str(self.version)
+
     @abstractmethod
     def read_header(self, data: Bytes) -> tuple[Message, int, int]:
         """Read the header at the start of *data*, which has at least `header_size` bytes.

@@ -67,7 +67,7 @@ def recognise(start: Bytes, dialects: Mapping[int, Dialect] = DIALECTS) -> Diale
         raise ProtocolError("invalid data: this does not begin like a Pyro message")
     version = int.from_bytes(start[4:6], "big")
     if version not in dialects:
-        spoken = ", ".join(map(str, sorted(dialects)))
+        spoken = ", ".join(str(dialects[one]) for one in sorted(dialects))
         raise ProtocolError(
             f"protocol version {version} is not spoken here; this end speaks {spoken}"
         )

@@ -108,6 +108,9 @@ class Pyro4Dialect(Dialect):
     def __init__(self, key: bytes | None = None) -> None:
         self._key = key
 
+    def __str__(self) -> str:
+        return super().__str__() + ("" if self._key is None else " signed with a key")
+
     def read_header(self, data: Bytes) -> tuple[Message, int, int]:
         tag, version, type, flags, seq, size, serializer_id, chunks, _, checksum = (
             _HEADER.unpack_from(data)

@@ -12,7 +12,7 @@ from tests.support.processes import Program
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
-NSC = {"pyro5": "Pyro5.nsc", "pyrolike": "pyrolike.nsc"}
+NSC = {"pyro5": "Pyro5.nsc", "pyro4": "Pyro4.nsc", "pyrolike": "pyrolike.nsc"}
 ECHO = {"pyro5": "Pyro5.utils.echoserver", "pyrolike": "pyrolike.utils.echoserver"}
 PAIRS = [("pyrolike", "pyro5"), ("pyro5", "pyrolike"), ("pyro5", "pyro5")]
 """Client and server. The last pair keeps the expectations honest."""
@@ -29,8 +29,10 @@ def places() -> Iterator[dict[str, str]]:
 def control(library: str, place: str, *words: str, stdin: str | None = None) -> Outcome:
     """Run an nsc of *library* on the name server at *place*."""
     host, _, port = place.rpartition(":")
-    # Stock tools warn of things that are theirs.
-    return run_command("-n", host, "-p", port, *words, module=NSC[library], stdin=stdin)
+    # Pyro4's tools warn of every key.
+    warnings = "ignore" if library == "pyro4" else "error"
+    where = "-n", host, "-p", port
+    return run_command(*where, *words, module=NSC[library], stdin=stdin, warnings=warnings)
 
 
 @pytest.mark.parametrize(("client", "server"), PAIRS)
@@ -63,6 +65,19 @@ def test_a_name_server_is_controlled(places: dict[str, str], client: str, server
     assert says("lookup", name) == f"{uri}\n"
     assert says("removematching", name, stdin="y\n").endswith("1 items removed.\n")
     assert says("remove", name) == "Nothing removed\n"
+
+
+@pytest.mark.parametrize(
+    ("client", "server"), [("pyrolike", "pyro4"), ("pyro4", "pyrolike"), ("pyro4", "pyro4")]
+)
+def test_a_name_server_with_a_key_is_controlled_by_who_has_it(client: str, server: str) -> None:
+    with name_server_peer(server, "-n", "127.0.0.1", "-x", "-k", "sesame") as place:
+        outcome = control(client, place, "-k", "sesame", "register", "one", "PYRO:x@h:1")
+        assert (outcome.status, outcome.out) == (0, "Registered one\n")
+        for key in ["-k", "wrong"], []:
+            refused = control(client, place, *key, "remove", "one")
+            assert "removed" not in refused.out
+        assert "PYRO:x@h:1" in control(client, place, "-k", "sesame", "lookup", "one").out
 
 
 CLIENT = """

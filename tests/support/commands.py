@@ -52,6 +52,7 @@ def run_command(
     stdin: str | None = None,
     folder: Path = ROOT,
     environment: Mapping[str, str] | None = None,
+    warnings: str = "error",
 ) -> Outcome:
     """Run ``python -m module words`` to its end.
 
@@ -61,9 +62,10 @@ def run_command(
         stdin: What it can read; None is a closed input.
         folder: Where it runs.
         environment: Variables on top of the pinned ones.
+        warnings: What becomes of them, as for Python's ``-W``.
     """
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", module, *words],
+        [sys.executable, "-W", warnings, "-m", module, *words],
         stdin=subprocess.DEVNULL if stdin is None else None,
         input=stdin,
         capture_output=True,

@@ -123,6 +123,46 @@ def test_a_name_server_is_meant_by_its_host_or_its_socket(words: list[str], host
     assert terminal.where(parser.parse_args(words)) == host
 
 
+@pytest.mark.parametrize(
+    ("words", "variable", "key"),
+    [
+        ([], None, None),
+        ([], "", None),
+        ([], "sesame", "sesame"),
+        (["-k", "sesame"], None, "sesame"),
+        (["--key=sesame"], "", "sesame"),
+    ],
+)
+def test_a_key_comes_from_the_command_line_or_the_environment(
+    words: list[str], variable: str | None, key: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv(terminal.KEY_VARIABLE, variable)
+    parser = terminal.make_parser("x", "does x", [""])
+    terminal.add_key_option(parser)
+    assert terminal.take_key(parser, parser.parse_args(words)) == key
+
+
+@pytest.mark.parametrize(
+    ("word", "variable", "sentence"),
+    [("one", "two", "given twice"), ("", "two", "given twice"), ("", "", "the key is empty")],
+)
+def test_a_key_in_doubt_is_none(
+    word: str,
+    variable: str,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(terminal.KEY_VARIABLE, variable)
+    parser = terminal.make_parser("x", "does x", [""])
+    terminal.add_key_option(parser)
+    with pytest.raises(SystemExit) as ended:
+        terminal.take_key(parser, parser.parse_args([f"--key={word}"]))
+    assert ended.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
 def test_help_ends_with_examples_and_the_exit_status() -> None:
     text = terminal.make_parser("x", "does x", ["", "--one"], "a note\n").format_help()
     assert "a note\n\nexamples:\n  x\n  x --one\n\nexit status:\n  0  it is done" in text

@@ -247,13 +247,13 @@ def test_a_bad_environment_variable_is_named_with_its_value_and_changes_nothing(
 def test_foreign_environment_variables_are_ignored_with_one_logged_hint(
     settings: Configuration, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("PYRO_HMAC_KEY", "k")
+    monkeypatch.setenv("PYRO_COLOUR", "k")
     monkeypatch.setenv("PYRO_NS_PROT", "1")
     monkeypatch.setenv("PYRO_HTTPGATEWAY_KEY", "k")  # the gateway's
     with caplog.at_level(logging.WARNING, logger="pyrolike.configure"):
         settings.reset()
     (record,) = caplog.records
-    assert "PYRO_HMAC_KEY" in record.getMessage()
+    assert "PYRO_COLOUR" in record.getMessage()
     assert "did you mean NS_PORT?" in record.getMessage()
     assert "GATEWAY" not in record.getMessage()
     assert settings.as_dict() == PYRO_DEFAULTS | OUR_DEFAULTS

@@ -1,17 +1,13 @@
 """The module ``Pyro4.naming``: finding and running name servers, with Pyro4's arguments.
 
-The one thing that is not ours under another name is the key with which messages are signed.
+The one thing that has another name here is the key with which messages are signed.
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pyrolike.client import Proxy
 from pyrolike.client.locating import resolve_uri
-from pyrolike.client.searching import find_name_server
-from pyrolike.errors import CommunicationError, NamingError
 from pyrolike.naming import (
     AutoCleaner,
     BroadcastServer,
@@ -24,13 +20,13 @@ from pyrolike.naming import (
     type_meta,
 )
 from pyrolike.naming.cli import main
-from pyrolike.naming.daemon import introduction
 from pyrolike.protocol import key_bytes
-from pyrolike.server.signals import until_terminated
 from pyrolike.uri import URI
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
+
+    from pyrolike.client import Proxy
 
 __all__ = [
     "AutoCleaner",
@@ -64,20 +60,7 @@ def locateNS(
     Raises:
         NamingError: None was found that has this key.
     """
-    if hmac_key is None:
-        return locate_ns(host or "", port, broadcast)
-    key = key_bytes(hmac_key)
-    line = find_name_server(host or "", port, broadcast=broadcast, hmac_key=key)
-    line.close()
-    proxy = Proxy(line.uri)
-    proxy._pyroHmacKey = key
-    try:
-        proxy._pyroBind()
-    except CommunicationError as error:
-        raise NamingError(
-            f"the name server at {line.uri.location} has just gone: {error}"
-        ) from error
-    return proxy
+    return locate_ns(host, port, broadcast, hmac_key=hmac_key)
 
 
 def resolve(uri: str | URI, hmac_key: str | bytes | None = None) -> URI:
@@ -119,16 +102,8 @@ def startNS(
         storage: See there.
         hmac: The key with which its messages are signed, and those of its clients must be.
     """
-    uri, daemon, broadcaster = start_ns(
-        host, port, enableBroadcast, bchost, bcport, unixsocket, nathost, natport, storage
-    )
-    if hmac is not None:
-        try:
-            daemon._pyroHmacKey = hmac
-        except BaseException:
-            daemon.close()
-            raise
-    return uri, daemon, broadcaster
+    where = host, port, enableBroadcast, bchost, bcport, unixsocket, nathost, natport
+    return start_ns(*where, storage, hmac_key=hmac)
 
 
 def startNSloop(
@@ -147,19 +122,5 @@ def startNSloop(
 
     See `pyrolike.start_ns_loop`, and for the arguments `startNS`.
     """
-    wishes = (
-        host, port, enableBroadcast, bchost, bcport, unixsocket, nathost, natport, storage,
-    )  # fmt: skip
-    if hmac is None:
-        start_ns_loop(*wishes)
-        return
-    _, daemon, broadcaster = startNS(*wishes, hmac=hmac)
-    with daemon, ExitStack() as closing:
-        if broadcaster is not None:
-            closing.callback(broadcaster.close)
-            broadcaster.runInThread()
-        with until_terminated(daemon) as condition:
-            for line in introduction(daemon, broadcaster, enableBroadcast):
-                print(line, flush=True)
-            daemon.requestLoop(condition)
-    print("NS shut down.", flush=True)
+    where = host, port, enableBroadcast, bchost, bcport, unixsocket, nathost, natport
+    start_ns_loop(*where, storage, hmac_key=hmac)

@@ -26,11 +26,11 @@ def texts(findings: Iterable[Finding]) -> str:
 
 def test_variables_that_are_no_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYRO_NS_PRT", "1")
-    monkeypatch.setenv("PYRO_HMAC_KEY", "1")
+    monkeypatch.setenv("PYRO_COLOUR", "1")
     monkeypatch.setenv("PYRO_NS_PORT", "1")
     monkeypatch.setenv("PYRO_HTTPGATEWAY_KEY", "1")  # the gateway's
     assert wrong(checks.check_environment({})) == [
-        "The variable PYRO_HMAC_KEY is no setting of pyrolike and is ignored.",
+        "The variable PYRO_COLOUR is no setting of pyrolike and is ignored.",
         "The variable PYRO_NS_PRT is no setting of pyrolike and is ignored (PYRO_NS_PORT is one).",
     ]
 

@@ -17,6 +17,7 @@ NOTHING_GIVEN = {
     "enableBroadcast": True,
     "bchost": None,
     "bcport": None,
+    "hmac_key": None,
 }
 
 
@@ -62,6 +63,8 @@ def test_without_options_everything_has_its_default(loop: Loop) -> None:
         (["--nobc"], "enableBroadcast", False),
         (["--bchost", "192.168.1.5"], "bchost", "192.168.1.5"),
         (["--bcport", "0"], "bcport", 0),
+        (["-k", "sesame"], "hmac_key", "sesame"),
+        (["--key", "sesame"], "hmac_key", "sesame"),
     ],
 )
 def test_each_option_becomes_one_argument(

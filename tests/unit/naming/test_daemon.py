@@ -190,6 +190,10 @@ class TestTheIntroduction:
 
 
 class TestStarting:
+    def test_what_is_no_key_leaves_nothing_open(self) -> None:
+        with pytest.raises(ValueError, match="empty key"):
+            start_ns("127.0.0.1", 0, hmac_key="")
+
     def test_start_ns_gives_the_uri_the_daemon_and_no_broadcast_server(self) -> None:
         uri, daemon, broadcast_server = start_ns("127.0.0.1", 0)
         with daemon:

@@ -99,6 +99,6 @@ def test_a_name_server_that_goes_away_right_after_it_was_found_is_a_naming_error
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed_again:
         gone = URI(f"PYRO:Pyro.NameServer@127.0.0.1:{closed_again.getsockname()[1]}")
-    monkeypatch.setattr(lookup_module, "locate_uri", lambda host, port, broadcast: gone)
+    monkeypatch.setattr(lookup_module, "locate_uri", lambda *_, hmac_key: gone)
     with pytest.raises(errors.NamingError, match="has just gone"):
         locate_ns()

@@ -1,10 +1,9 @@
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from pyrolike.api import config, start_ns
+from pyrolike.api import config
 from pyrolike.compat.pyro4 import naming
 from pyrolike.compat.pyro4.naming import locateNS, resolve, startNS
 from pyrolike.errors import NamingError
@@ -37,22 +36,6 @@ def test_names_are_resolved(names: NameServerDaemon) -> None:
     assert resolve("PYRONAME:one") == URI("PYRO:a@h:1")
     with pytest.raises(NamingError):
         resolve("PYRONAME:two")
-
-
-def test_a_name_server_that_cannot_have_its_key_is_not_left_open(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    made: list[NameServerDaemon] = []
-
-    def start(*arguments: Any) -> Any:
-        started = start_ns(*arguments)
-        made.append(started[1])
-        return started
-
-    monkeypatch.setattr(naming, "start_ns", start)
-    with pytest.raises(ValueError, match="empty key"):
-        startNS("127.0.0.1", 0, enableBroadcast=False, hmac=b"")
-    assert made[0].transportServer is None
 
 
 def test_a_name_server_with_a_key_talks_to_those_who_have_it(names: NameServerDaemon) -> None:
