@@ -62,7 +62,7 @@ def test_a_page_runs_twice_keeps_its_promises_and_closes_everything(
     threads = set(threading.enumerate())
     for _ in range(2):
         namespace.clear()
-        assert run_page(page, namespace) > 30
+        assert run_page(page, namespace) >= 3
         daemons = [value for value in namespace.values() if isinstance(value, Daemon)]
         assert [daemon for daemon in daemons if daemon.transportServer is not None] == []
         assert config.as_dict() == settings
