@@ -40,11 +40,12 @@ autodoc_use_type_comments = False
 python_maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
 add_module_names = False
-default_role = "site-name"
+default_role = "py:obj"  # so names in docstrings lead somewhere, if they are on a page
 nitpicky = True
 # The site is built without network: what is not ours has no page to lead to. Ours must have one,
 # but for what is behind the public names.
 nitpick_ignore_regex = [
+    (r"py:obj", r".*"),
     (r"py:.*", r"(?!pyrolike\.).*"),
     (r"py:class", r".*\.(AnyProxy|ClassT|Connection|Marked|ServingDaemon|TlsSocket)"),
 ]
@@ -54,6 +55,7 @@ nitpick_ignore_regex = [
 html_theme = "furo"
 html_title = f"pyrolike {release}"
 html_static_path = ["_site/static"]
+html_favicon = "../pyrolike/utils/httpgateway/static/gateway.svg"
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False

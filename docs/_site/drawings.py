@@ -215,7 +215,7 @@ STREAM = Drawing(
         Arrow(
             [(125, 104), (310, 230)],
             ["no more items, an exception,", "close_stream,", "ITER_STREAM_LIFETIME is over"],
-            (215, 140),
+            (240, 135),
         ),
         Arrow(
             [(585, 104), (410, 230)],

@@ -7,7 +7,7 @@ test compares them; ``python -m docs._site.generated`` writes them anew.
 import argparse
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from pyrolike.commands.main import TABLE
 from pyrolike.configure import ITEMS, Item
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
+
+OURS = tuple(ITEMS)[tuple(ITEMS).index("USE_MSG_WAITALL") + 1 :]
+"""Settings that no other Pyro knows: the end of the table in `pyrolike.configure`."""
 
 NOT_IN_PYRO5 = {
     "AUTOPROXY": "always on in Pyro5",
@@ -85,9 +88,7 @@ def _replace(path: Path, name: str, lines: list[str]) -> str:
 
 
 def _settings() -> Iterator[str]:
-    names = list(ITEMS)
-    ours = names[names.index("USE_MSG_WAITALL") + 1 :]
-    pyros = names[: -len(ours)]
+    pyros = [name for name in ITEMS if name not in OURS]
     yield "## Pyro's settings"
     yield ""
     yield "Names, meanings and defaults are Pyro5's, but for what is in parentheses."
@@ -98,10 +99,10 @@ def _settings() -> Iterator[str]:
     yield ""
     yield "No other Pyro knows these."
     yield ""
-    yield from _table(ours)
+    yield from _table(OURS)
 
 
-def _table(names: list[str]) -> Iterator[str]:
+def _table(names: Iterable[str]) -> Iterator[str]:
     yield "| setting | default | meaning | accepted | read |"
     yield "| --- | --- | --- | --- | --- |"
     for name in sorted(names):

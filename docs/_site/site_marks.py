@@ -12,7 +12,6 @@ HTML comment, where nobody else sees it::
 
 import re
 
-from docutils import nodes
 from sphinx.application import Sphinx
 
 FOR_THE_SITE = re.compile(r"^<!-- site:\n(.*?)^-->$", re.MULTILINE | re.DOTALL)
@@ -36,14 +35,8 @@ def drop_sources(
     lines[:] = kept
 
 
-def name_role(name, rawtext, text, lineno, inliner, options=None, content=None):  # type: ignore[no-untyped-def]
-    """Set what stands in single backquotes as code, as our docstrings mean it."""
-    return [nodes.literal(rawtext, text)], []
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Tell Sphinx."""
-    app.add_role("site-name", name_role)
     app.connect("source-read", open_marks)
     app.connect("autodoc-process-docstring", drop_sources)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -37,7 +37,9 @@ def test_an_example_says_what_it_shows_and_its_command(folder: Path) -> None:
 
 @each_example
 def test_an_example_is_in_the_table(folder: Path) -> None:
-    assert f"](../examples/{folder.name}/README.md)" in (ROOT / "docs/examples.md").read_text("utf-8")
+    assert f"](../examples/{folder.name}/README.md)" in (ROOT / "docs/examples.md").read_text(
+        "utf-8"
+    )
 
 
 @each_example
