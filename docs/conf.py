@@ -68,5 +68,6 @@ copybutton_only_copy_prompt_lines = True
 
 # -- links to the world: by `sphinx -b linkcheck`, which needs a network
 
+linkcheck_ignore = [r"http://localhost\b.*"]
 linkcheck_timeout = 20
 linkcheck_workers = 2
