@@ -18,7 +18,7 @@ import pyrolike.api
 from docs._site.drawings import HEADERS, make_drawings
 from docs._site.generated import NOT_IN_PYRO5, OTHER_DEFAULTS, OURS, PAGES, make_pages
 from pyrolike import errors
-from pyrolike.configure import ITEMS
+from pyrolike.configure import ELSEWHERE, ITEMS
 from pyrolike.protocol import V48, V502, Dialect, Flag, MessageType, annotations, v48, v502
 from pyrolike.server.inbox import HANDSHAKE_SIZE
 from tests.support.documents import ROOT
@@ -90,6 +90,11 @@ def test_every_pyro_name_of_a_proxy_with_a_docstring_is_described() -> None:
 
 
 # -- settings -------------------------------------------------------------------------------------
+
+
+def test_variables_that_are_no_settings_are_told() -> None:
+    text = (REFERENCE / "settings.md").read_text("utf-8")
+    assert {name for name in ELSEWHERE if f"`PYRO_{name}`" in text} == ELSEWHERE
 
 
 def ask_for_settings(name: str, method: str) -> dict[str, object]:
