@@ -34,7 +34,7 @@ suppress_warnings = ["myst.header"]  # headings may skip a level
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True}
+autodoc_default_options = {"members": True, "exclude-members": "after_fork, bring, run_chain"}
 autodoc_preserve_defaults = True
 autodoc_use_type_comments = False
 python_maximum_signature_line_length = 80

@@ -15,7 +15,9 @@ import re
 from sphinx.application import Sphinx
 
 FOR_THE_SITE = re.compile(r"^<!-- site:\n(.*?)^-->$", re.MULTILINE | re.DOTALL)
-FOR_THE_PROJECT = re.compile(r"^Source: ")
+RESULT = re.compile(r"\s*(Returns|Yields):$")
+HIDDEN = "\ue000"
+ABOUT_PYRO = re.compile(r"^Pyro: ")
 
 
 def open_marks(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -23,20 +25,43 @@ def open_marks(app: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = FOR_THE_SITE.sub(r"\1", source[0])
 
 
-def drop_sources(
+def say_for_users(
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
-    """Drop the paragraphs that name where a rule comes from; readers of the code need them."""
+    """Drop the paragraphs that name where a rule comes from, which readers of the code need.
+
+    Those that begin with ``Pyro:`` tell what is different there.
+    """
     kept, dropping = [], False
     for line in lines:
-        dropping = bool(FOR_THE_PROJECT.match(line)) or (dropping and line.strip() != "")
+        dropping = line.startswith("Source: ") or (dropping and line.strip() != "")
         if not dropping:
-            kept.append(line)
+            kept.append(ABOUT_PYRO.sub("*In Pyro it is different:* ", line))
     lines[:] = kept
+
+
+def hide_colons(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Hide colons where Google's style has a type before them: we leave types to annotations."""
+    is_value = what in ("attribute", "data", "property")
+    for number, line in enumerate(lines):
+        follows = number > 0 and RESULT.match(lines[number - 1])
+        if follows or (is_value and number == 0):
+            lines[number] = line.replace(": ", f"{HIDDEN} ")
+
+
+def show_colons(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Show them again, when napoleon has read the docstring."""
+    lines[:] = [line.replace(HIDDEN, ":") for line in lines]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Tell Sphinx."""
     app.connect("source-read", open_marks)
-    app.connect("autodoc-process-docstring", drop_sources)
+    app.connect("autodoc-process-docstring", say_for_users)
+    app.connect("autodoc-process-docstring", hide_colons, priority=400)  # before napoleon
+    app.connect("autodoc-process-docstring", show_colons, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

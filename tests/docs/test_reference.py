@@ -78,7 +78,9 @@ def test_every_public_name_of_the_api_is_described() -> None:
     )
     for page, names in PAGES.items():
         text = (REFERENCE / "api" / f"{page}.md").read_text("utf-8")
-        described = set(re.findall(r"^\.\. auto\w+:: pyrolike\.api\.(\w+)$", text, re.MULTILINE))
+        described = set(
+            re.findall(r"^\.\. (?:auto|py:)\w+:: pyrolike\.api\.(\w+)$", text, re.MULTILINE)
+        )
         assert set(names) - described == set()
 
 

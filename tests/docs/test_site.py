@@ -60,6 +60,17 @@ def test_what_is_for_the_site_alone_is_read_there(site: Path) -> None:
 
 
 @pytest.mark.slow
+def test_docstrings_come_out_as_they_are_meant(site: Path) -> None:
+    text = "".join(
+        path.read_text("utf-8") for path in sorted((site / "docs/reference/api").glob("*.html"))
+    )
+    assert "Annotations: the request" in text  # not a type and what is of it
+    assert "In Pyro it is different:" in text
+    assert "Source:" not in text
+    assert 'href="naming.html#pyrolike.api.URI"' in text
+
+
+@pytest.mark.slow
 def test_in_a_browser_no_page_is_too_wide_and_the_search_finds(site: Path) -> None:
     with running_browser() as browser, serving(site) as address:
         for width in WIDTHS:
