@@ -82,6 +82,22 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_into_a_page_lead_to_a_heading(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", document.read_text("utf-8"))
+    assert [
+        f"{target}#{anchor}"
+        for target, anchor in links
+        if anchor not in anchors(document.parent / target if target else document)
+    ] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Return where links can lead on a page: its headings, as git hosts and the site have them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", name).lower().replace(" ", "-") for name in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_settings_that_are_mentioned_exist(document: Path) -> None:
     mentioned = re.findall(r"`(?:PYRO_|config\.)([A-Z][A-Z_]+)\b", document.read_text("utf-8"))
     unknown = {name for name in mentioned if name not in config.as_dict()}

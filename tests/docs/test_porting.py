@@ -97,12 +97,3 @@ def test_names_that_are_mentioned_are_there(page: str) -> None:
     mentioned.discard("Pyro5.compatibility.Pyro4")
     assert mentioned
     assert run("-m", "pyrolike.compat", "-c", PROBE, *sorted(mentioned)) == ""
-
-
-def test_links_into_a_page_lead_to_a_heading() -> None:
-    for page in PAGES:
-        for target, anchor in re.findall(r"\]\(([^)#]+)#([^)]+)\)", page.read_text("utf-8")):
-            headings = re.findall(
-                r"^#+ (.+)$", (page.parent / target).read_text("utf-8"), re.MULTILINE
-            )
-            assert anchor in {heading.lower().replace(" ", "-") for heading in headings}

@@ -19,6 +19,7 @@ from docs._site.drawings import HEADERS, make_drawings
 from docs._site.generated import NOT_IN_PYRO5, OTHER_DEFAULTS, OURS, PAGES, make_pages
 from pyrolike import errors
 from pyrolike.configure import ELSEWHERE, ITEMS
+from pyrolike.constants import NAMESERVER_QUESTION
 from pyrolike.protocol import V48, V502, Dialect, Flag, MessageType, annotations, v48, v502
 from pyrolike.server.inbox import HANDSHAKE_SIZE
 from tests.support.documents import ROOT
@@ -277,6 +278,12 @@ def test_the_annotations_that_are_taken_are_these() -> None:
 def test_the_handshake_is_limited_to_what_the_page_says() -> None:
     rows = {row["what"]: row["limit"] for row in read_table(WIRE, "Sizes and numbers")}
     assert rows["the same before the handshake is accepted"] == f"{HANDSHAKE_SIZE // 1024} KiB"
+
+
+def test_the_question_for_a_name_server_is_told() -> None:
+    text = NAMESERVER_QUESTION.decode()
+    assert f"the nine bytes `{text}` goes to UDP port {ITEMS['NS_BCPORT'].default}" in WIRE
+    assert len(text) == 9
 
 
 @pytest.mark.parametrize("protocol", ["502", "48"])
