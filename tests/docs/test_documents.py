@@ -32,7 +32,8 @@ def test_the_main_job_is_an_example() -> None:
 
 
 def test_the_commands_install_groups_that_exist() -> None:
-    groups = re.findall(r"--group (\S+)", named_blocks()["tests"])
+    commands = named_blocks()["tests"] + named_blocks(ROOT / "docs/index.md")["site"]
+    groups = re.findall(r"--group (\S+)", commands)
     known = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
     assert groups
     assert set(groups) <= known.keys()
