@@ -144,7 +144,8 @@ SESSION = Diagram(
         ),
         Change(
             ((350, 158), (350, 240)),
-            ("the client ends it, or sends", "what is no message, or is", "idle beyond COMMTIMEOUT"),
+            ("the client ends it, or sends", "what is no message, or is",
+             "idle beyond COMMTIMEOUT"),
             358, 190,
             ("server.inbox:Inbox.receive_available", "server.session:Session.expire"),
         ),
