@@ -51,6 +51,9 @@ OVERRIDABLE = (
 )
 """Methods on the way of a call that subclasses may override."""
 
+MOST_SHOWN = 30
+"""Names of members that an error lists."""
+
 KEY_PREFIX = "b64:"
 """What Pyro4 puts before a key in the state of a proxy."""
 
@@ -141,7 +144,8 @@ class Proxy:
             return self._pyroMakeMethod(name)
         if is_private_attribute(name) or name in NEVER_REMOTE:
             raise AttributeError(
-                f"{type(self).__name__!r} has no attribute {name!r}, and it is private"
+                f"{type(self).__name__!r} has no attribute {name!r}, and it is private: the remote "
+                "object is never asked for such a name"
             )
         if not link.has_metadata:
             if not config.METADATA:
@@ -153,7 +157,7 @@ class Proxy:
             return self.__getattr__(name)
         if name in link.attrs:
             return self._pyroInvoke(GET_ATTRIBUTE, (name,), None)
-        raise AttributeError(f"remote object at {link.uri} has no exposed attribute {name!r}")
+        raise AttributeError(_unexposed_text(link, name))
 
     def _pyroMakeMethod(self, name: str) -> RemoteMethod:
         """Return a method that is not called in the usual way."""
@@ -601,6 +605,15 @@ def _iterate_by_index(item_at: Callable[..., Any]) -> Iterator[Any]:
         except (IndexError, StopIteration):
             return
         yield item
+
+
+def _unexposed_text(link: Link, name: str) -> str:
+    """Say that a remote object has no member *name*, and what it has, if that is not too much."""
+    text = f"remote object at {link.uri} has no exposed attribute {name!r}"
+    names = [*link.methods, *link.attrs]
+    if name.startswith("__") or len(names) > MOST_SHOWN:
+        return text
+    return f"{text}; is @expose missing there? It exposes {', '.join(sorted(names))}"
 
 
 def _unknown_text(name: str) -> str:
