@@ -67,6 +67,38 @@ class Proxy:
     Creating a proxy does not connect; the first use does. Any thread may use it, and several may
     have calls in flight at once on its one connection. As a context manager it releases the
     connection at the end. A proxy can be passed to remote methods, copied, pickled and compared.
+    ``dir(proxy)`` has the names of the remote methods and attributes.
+
+    What the proxy itself can do has names that begin with ``_pyro``, and so hides from `help`; each
+    has a help of its own, such as ``help(Proxy._pyroTimeout)``.
+
+    To be assigned, before or between calls:
+
+    * ``_pyroTimeout``: seconds that a call may take; None, unless COMMTIMEOUT says otherwise, waits
+      for ever;
+    * ``_pyroMaxRetries``: how often a call is repeated after its connection was lost, or timed out;
+    * ``_pyroSerializer``: serpent, json, marshal, msgpack ...; None follows the setting SERIALIZER;
+    * ``_pyroStreamWindow``: how many items of a remote iterator come at once;
+    * ``_pyroHandshake``: what the daemon's ``validateHandshake`` gets, or a credential;
+    * ``_pyroOneway``: names of methods that are called without waiting;
+    * ``_pyroProtocolVersion`` (502 or 48), ``_pyroHmacKey`` (Pyro4's signatures),
+      ``_pyroRawWireResponse``.
+
+    To be called:
+
+    * ``_pyroBind()`` connects now, ``_pyroRelease()`` lets go of the connection,
+      ``_pyroReconnect(tries)`` tries until the daemon is back;
+    * ``_pyroBatch()`` records calls that go out together, ``_pyroAsync()`` has calls return at once
+      with a result that comes later;
+    * ``_pyroInvoke(name, args, kwargs)`` makes a call, ``_pyroInvokeBatch(calls)`` many;
+      ``_pyroGetMetadata()`` asks anew what the object exposes;
+    * ``_pyroClaimOwnership()`` does nothing, for programs written for Pyro5.
+
+    To be looked at: ``_pyroUri``, ``_pyroConnection``, ``_pyroLocalSocket``, ``_pyroMethods``,
+    ``_pyroAttrs``, ``_pyroSeq``.
+
+    To be overridden: ``_pyroInvoke``, ``_pyroValidateHandshake(response)``, ``_pyroAnnotations()``,
+    ``_pyroResponseAnnotations(annotations, msgtype)``.
 
     Args:
         uri: Where the object is: a text or a `URI`. With *connected_socket* only the object's id.
@@ -85,8 +117,9 @@ class Proxy:
         SerializeError: The setting SERIALIZER names an unknown serializer.
 
     Pyro: Pyro5 lets only the thread that owns a proxy use it; here nobody owns one.
-    Source: the API page of the reference, A4.1.
     """
+
+    # Source: the API page of the reference, A4.1.
 
     _pyroLink: Link
     _pyroIsPlain = True
@@ -515,7 +548,9 @@ class Proxy:
                 return
             except CommunicationError as fault:
                 failure = fault
-        raise ConnectionClosedError(f"failed to reconnect after {tries} attempts") from failure
+        raise ConnectionClosedError(
+            f"failed to reconnect after {tries} attempts: {failure or 'there was none'}"
+        ) from failure
 
     def _pyroInvoke(
         self,
