@@ -7,7 +7,7 @@ it. The search calls the users' converters once more, which should not have effe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from itertools import islice
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING
@@ -134,7 +134,7 @@ def _error(where: str, value: object, reason: str) -> UnserializableError:
     if cls.__module__ != "builtins":
         name = f"{cls.__module__}.{cls.__qualname__}"
     advice = "" if ";" in reason else _advice(value)  # it may bring its own
-    if isinstance(value, Iterator):
+    if isinstance(value, Iterator | Coroutine):
         reason = reason.partition(". Give it ")[0]  # serpent's advice, which is no use for these
     return UnserializableError(
         f"cannot serialize {name} at {where}: {reason}{advice}",
@@ -147,6 +147,8 @@ def _advice(value: object) -> str:
     """Return what can be done about a value that cannot be sent."""
     if isinstance(value, Iterator):
         return "; send its items in a list"
+    if isinstance(value, Coroutine):
+        return "; an async method cannot be remote: run what it does in an ordinary one"
     if isinstance(value, FunctionType | MethodType):
         return "; to be called back, register an object with a daemon of your own and send that"
     if type(value).__module__ == "builtins":

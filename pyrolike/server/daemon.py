@@ -407,7 +407,7 @@ class Daemon:
                     "this daemon cannot be served in a forked child, because its threads and "
                     "clients are the parent's: make a new daemon in the child, after the fork"
                 )
-            raise PyroError("this daemon is closed")
+            raise PyroError("this daemon is closed: make a new one to serve again")
         return self.transportServer
 
     def __enter__(self) -> Self:

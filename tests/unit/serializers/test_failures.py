@@ -89,6 +89,19 @@ def test_for_what_people_often_try_there_is_advice(value: object, advice: str) -
     assert f"no way{advice}" in text or text.endswith(advice)
 
 
+def test_an_async_method_is_told_to_be_none() -> None:
+    async def work() -> None:
+        """Do nothing, and not even that."""
+
+    coroutine = work()
+    try:
+        assert str(failure(coroutine)).endswith(
+            "no way; an async method cannot be remote: run what it does in an ordinary one"
+        )
+    finally:
+        coroutine.close()
+
+
 def test_serpents_advice_is_not_given_for_iterators() -> None:
     def fail(value: object) -> None:
         raise TypeError("don't know how. Give it vars() or so")
