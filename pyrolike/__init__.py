@@ -1,11 +1,38 @@
 """Remote objects for Python: call methods of objects that live in another process.
 
-The everyday names are here, ``pyrolike.Proxy``, ``pyrolike.Daemon``, ``pyrolike.expose`` and so on,
-and the modules too, ``pyrolike.errors`` for one. All of them load on first use: importing pyrolike
-is cheap and changes nothing in the process, unless ``PYRO_LOGLEVEL`` asks for a log.
+A server offers an object, and prints where it is::
 
-Each name stands here twice, for type checkers and for Python. A test compares the two lists.
+    from pyrolike.api import Daemon, expose
+
+    @expose
+    class Greeter:
+        def greet(self, name):
+            return f"Hello, {name}!"
+
+    daemon = Daemon()
+    print(daemon.register(Greeter), flush=True)
+    daemon.requestLoop()
+
+Another program, here or on another machine, calls it there::
+
+    from pyrolike.api import Proxy
+
+    greeter = Proxy(input("Where is the greeter? "))
+    print(greeter.greet("Ada"))
+
+Where to go on:
+
+* `pyrolike.api` has the everyday names, ``help(pyrolike.api)`` says which is for what;
+* ``help(pyrolike.Proxy)`` and ``help(pyrolike.Daemon)``: what clients and servers can do;
+* `pyrolike.errors`: what can be raised; ``help(pyrolike.config)``: the settings;
+* ``pyrolike --help``, or ``python -m pyrolike --help``: objects and names from the command line.
+
+The everyday names are here, too, as ``pyrolike.Proxy`` and so on, and the modules. All of them load
+on first use: importing pyrolike is cheap and changes nothing in the process, unless
+``PYRO_LOGLEVEL`` asks for a log.
 """
+
+# Each name stands here twice, for type checkers and for Python. A test compares the two lists.
 
 from typing import TYPE_CHECKING
 

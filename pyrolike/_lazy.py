@@ -10,6 +10,9 @@ from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from operator import attrgetter
 
+TOOLS = {"TYPE_CHECKING", "configure_logging", "lazy_attributes"}
+"""What a module imports to do this: nothing that a person looks for in it."""
+
 
 def lazy_attributes(
     package: str,
@@ -43,6 +46,6 @@ def lazy_attributes(
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     def list_names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *names, *submodules})
+        return sorted({*vars(sys.modules[package]), *names, *submodules} - TOOLS)
 
     return get, list_names

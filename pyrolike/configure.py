@@ -135,7 +135,15 @@ def _item(kind: Kind, default: object, meaning: str, read: str) -> Any:
 class Configuration:
     """All settings of pyrolike, as attributes to read and to assign.
 
-    There is one for the process, :data:`config`. It may be used from any thread.
+    There is one for the process, :data:`config`. It may be used from any thread. Each setting is
+    also read from the environment, as ``PYRO_COMMTIMEOUT`` and so on, when the settings are first
+    looked at; an assignment counts more. ``type(config).COMMTIMEOUT`` tells what a setting means,
+    which values it may have, and when it is read; ``print(config.dump())`` shows all that are in
+    force, and ``pyrolike config NAME`` explains one at the command line.
+
+    Raises:
+        AttributeError: There is no such setting; the text has the one that is spelt alike.
+        ValueError: A setting cannot have this value; the text says which it can.
 
     Attributes:
         revision: Rises with every assignment and every reset, and never falls: the same number

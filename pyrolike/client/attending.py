@@ -197,7 +197,7 @@ class Attendance:
                 channel._pending[seq] = ABANDONED
                 del channel._tickets[seq]
                 self.open.pop(ticket, None)
-                ticket.fault = TimeoutError("receiving: timeout")
+                ticket.fault = TimeoutError(channel._late_text())
                 late.append(ticket)
             if deadlines:
                 self._look_at(channel, min(deadlines))

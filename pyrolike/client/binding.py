@@ -20,6 +20,7 @@ from pyrolike._forking import tell_of_forks
 from pyrolike.callcontext import get_state
 from pyrolike.configure import config
 from pyrolike.errors import (
+    CommunicationError,
     ConnectionClosedError,
     ProtocolError,
     PyroError,
@@ -331,17 +332,21 @@ class Binding:
             self._last_seq = former.seq
             former.retire()  # not closed: other calls may still be in flight on it
         dialects = self._dialects
-        opened = open_channel(
-            uri,
-            self.handshake,
-            WireSettings.take(config, self._serializer_name, self._dialect),
-            deadline=deadline or get_deadline(config.CONNECT_TIMEOUT),
-            seq=self._last_seq,
-            annotations=self.get_annotations() if self.get_annotations is not None else None,
-            on_annotations=self.on_annotations,
-            tls=self.tls,
-            dialects=dialects,
-        )
+        try:
+            opened = open_channel(
+                uri,
+                self.handshake,
+                WireSettings.take(config, self._serializer_name, self._dialect),
+                deadline=deadline or get_deadline(config.CONNECT_TIMEOUT),
+                seq=self._last_seq,
+                annotations=self.get_annotations() if self.get_annotations is not None else None,
+                on_annotations=self.on_annotations,
+                tls=self.tls,
+                dialects=dialects,
+            )
+        except CommunicationError as fault:
+            _say_where(fault, uri)
+            raise
         channel, connection = opened.channel, opened.connection
         try:
             self._object_id = uri.object
@@ -380,6 +385,13 @@ def make_connected_uri(object_id: Any, sock: Any) -> URI:
     if not isinstance(object_id, str):
         raise TypeError(f"the id of an object is a text, not {type(object_id).__name__}")
     return URI(f"PYRO:{object_id}@{CONNECTED_SOCKET}:0")
+
+
+def _say_where(fault: CommunicationError, uri: URI) -> None:
+    """Put the place into the text of an error, if it does not say it itself."""
+    text = str(fault)
+    if str(uri.location) not in text:
+        fault.args = (f"cannot connect to {uri.location}: {text}", *fault.args[1:])
 
 
 def _why_unconnected(was_lost: bool) -> str:

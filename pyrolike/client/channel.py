@@ -435,7 +435,7 @@ class Channel:
 
     def _sleep(self, waiter: Waiter, deadline: float | None) -> None:
         if not waiter.wake.acquire(timeout=seconds_until(deadline)):
-            raise TimeoutError("receiving: timeout")
+            raise TimeoutError(self._late_text())
 
     def _receive(self, deadline: float | None) -> Message:
         """Return the next message. Only the leader calls this."""
@@ -486,7 +486,13 @@ class Channel:
                 return
         except (OSError, ValueError):  # another thread has closed the connection
             self._raise_lost(None)
-        raise TimeoutError("receiving: timeout")
+        raise TimeoutError(self._late_text())
+
+    def _late_text(self) -> str:
+        return (
+            f"receiving: timeout, object {self.connection.objectId!r} has not answered in time; "
+            "what a call may take is _pyroTimeout, or config.COMMTIMEOUT"
+        )
 
     def _check_fault(self, fault: OSError) -> None:
         """Raise for an error of receiving, unless it only says that nothing has come yet.
@@ -505,7 +511,10 @@ class Channel:
             self._raise_failure(self.failure)
         if fault is not None:
             raise transfer_fault(fault, "receiving") from fault
-        raise ConnectionClosedError("receiving: the other side closed the connection")
+        raise ConnectionClosedError(
+            f"receiving: the other side closed the connection, before it answered for object "
+            f"{self.connection.objectId!r}; has its server ended?"
+        )
 
     def _deliver(self, message: Message) -> None:
         """Give a reply to the call it belongs to."""

@@ -72,6 +72,14 @@ CHUNK_HEADER_SIZE = 8
 SAFE_SERIALIZERS = frozenset({"serpent", "json", "marshal", "msgpack"})
 """What a refusal may be written in, whatever the proxy itself uses."""
 
+UNKNOWN = "unknown object"
+"""A daemon's words for an id that it does not have; Pyro's."""
+
+UNKNOWN_HINT = (
+    "; nothing is registered there under this id (an id that a daemon makes up is another one each "
+    "time its program starts)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class WireSettings:
@@ -428,8 +436,9 @@ def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> tuple[Any
         log_received(answer)
     content = codec_of(answer, settings).loads(answer.payload)
     if answer.type == MessageType.CONNECTFAIL:
+        hint = UNKNOWN_HINT if content == UNKNOWN else ""
         raise CommunicationError(
-            f"connection to {uri.location} for object {uri.object!r} rejected: {content}"
+            f"connection to {uri.location} for object {uri.object!r} rejected: {content}{hint}"
         )
     if is_bare:
         return content, None

@@ -104,6 +104,10 @@ class _Question:
         try:
             look = _look_up_tags if uri.protocol == "PYROMETA" else _look_up_name
             return look(self._line, uri)
+        except NamingError as fault:
+            asked = f"{fault} (the name server at {self._line.uri.location} was asked)"
+            fault.args = (asked, *fault.args[1:])  # it may have come from there, with its traceback
+            raise
         except CommunicationError:
             self.close()
             raise

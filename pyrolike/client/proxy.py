@@ -51,6 +51,9 @@ OVERRIDABLE = (
 )
 """Methods on the way of a call that subclasses may override."""
 
+MOST_SHOWN = 30
+"""Names of members that an error lists."""
+
 KEY_PREFIX = "b64:"
 """What Pyro4 puts before a key in the state of a proxy."""
 
@@ -64,6 +67,38 @@ class Proxy:
     Creating a proxy does not connect; the first use does. Any thread may use it, and several may
     have calls in flight at once on its one connection. As a context manager it releases the
     connection at the end. A proxy can be passed to remote methods, copied, pickled and compared.
+    ``dir(proxy)`` has the names of the remote methods and attributes.
+
+    What the proxy itself can do has names that begin with ``_pyro``, and so hides from `help`; each
+    has a help of its own, such as ``help(Proxy._pyroTimeout)``.
+
+    To be assigned, before or between calls:
+
+    * ``_pyroTimeout``: seconds that a call may take; None, unless COMMTIMEOUT says otherwise, waits
+      for ever;
+    * ``_pyroMaxRetries``: how often a call is repeated after its connection was lost, or timed out;
+    * ``_pyroSerializer``: serpent, json, marshal, msgpack ...; None follows the setting SERIALIZER;
+    * ``_pyroStreamWindow``: how many items of a remote iterator come at once;
+    * ``_pyroHandshake``: what the daemon's ``validateHandshake`` gets, or a credential;
+    * ``_pyroOneway``: names of methods that are called without waiting;
+    * ``_pyroProtocolVersion`` (502 or 48), ``_pyroHmacKey`` (Pyro4's signatures),
+      ``_pyroRawWireResponse``.
+
+    To be called:
+
+    * ``_pyroBind()`` connects now, ``_pyroRelease()`` lets go of the connection,
+      ``_pyroReconnect(tries)`` tries until the daemon is back;
+    * ``_pyroBatch()`` records calls that go out together, ``_pyroAsync()`` has calls return at once
+      with a result that comes later;
+    * ``_pyroInvoke(name, args, kwargs)`` makes a call, ``_pyroInvokeBatch(calls)`` many;
+      ``_pyroGetMetadata()`` asks anew what the object exposes;
+    * ``_pyroClaimOwnership()`` does nothing, for programs written for Pyro5.
+
+    To be looked at: ``_pyroUri``, ``_pyroConnection``, ``_pyroLocalSocket``, ``_pyroMethods``,
+    ``_pyroAttrs``, ``_pyroSeq``.
+
+    To be overridden: ``_pyroInvoke``, ``_pyroValidateHandshake(response)``, ``_pyroAnnotations()``,
+    ``_pyroResponseAnnotations(annotations, msgtype)``.
 
     Args:
         uri: Where the object is: a text or a `URI`. With *connected_socket* only the object's id.
@@ -82,8 +117,9 @@ class Proxy:
         SerializeError: The setting SERIALIZER names an unknown serializer.
 
     Pyro: Pyro5 lets only the thread that owns a proxy use it; here nobody owns one.
-    Source: the API page of the reference, A4.1.
     """
+
+    # Source: the API page of the reference, A4.1.
 
     _pyroLink: Link
     _pyroIsPlain = True
@@ -141,7 +177,8 @@ class Proxy:
             return self._pyroMakeMethod(name)
         if is_private_attribute(name) or name in NEVER_REMOTE:
             raise AttributeError(
-                f"{type(self).__name__!r} has no attribute {name!r}, and it is private"
+                f"{type(self).__name__!r} has no attribute {name!r}, and it is private: the remote "
+                "object is never asked for such a name"
             )
         if not link.has_metadata:
             if not config.METADATA:
@@ -153,7 +190,7 @@ class Proxy:
             return self.__getattr__(name)
         if name in link.attrs:
             return self._pyroInvoke(GET_ATTRIBUTE, (name,), None)
-        raise AttributeError(f"remote object at {link.uri} has no exposed attribute {name!r}")
+        raise AttributeError(_unexposed_text(link, name))
 
     def _pyroMakeMethod(self, name: str) -> RemoteMethod:
         """Return a method that is not called in the usual way."""
@@ -511,7 +548,9 @@ class Proxy:
                 return
             except CommunicationError as fault:
                 failure = fault
-        raise ConnectionClosedError(f"failed to reconnect after {tries} attempts") from failure
+        raise ConnectionClosedError(
+            f"failed to reconnect after {tries} attempts: {failure or 'there was none'}"
+        ) from failure
 
     def _pyroInvoke(
         self,
@@ -601,6 +640,15 @@ def _iterate_by_index(item_at: Callable[..., Any]) -> Iterator[Any]:
         except (IndexError, StopIteration):
             return
         yield item
+
+
+def _unexposed_text(link: Link, name: str) -> str:
+    """Say that a remote object has no member *name*, and what it has, if that is not too much."""
+    text = f"remote object at {link.uri} has no exposed attribute {name!r}"
+    names = [*link.methods, *link.attrs]
+    if name.startswith("__") or len(names) > MOST_SHOWN:
+        return text
+    return f"{text}; is @expose missing there? It exposes {', '.join(sorted(names))}"
 
 
 def _unknown_text(name: str) -> str:

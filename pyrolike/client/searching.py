@@ -330,9 +330,19 @@ def name_server_places(port: int | None) -> list[URI]:
 
 
 def name_server_uri(host: str, port: int) -> URI:
-    """Return the uri that a name server at *host* has; "./u:path" is one on a Unix socket."""
+    """Return the uri that a name server at *host* has; "./u:path" is one on a Unix socket.
+
+    Raises:
+        PyroError: That is no host.
+    """
     if host.startswith("./u:"):
         return URI(f"PYRO:{NAMESERVER_NAME}@{host}")
+    name, colon, number = host.rpartition(":")
+    if colon and ":" not in name:  # an IPv6 address has more of them
+        raise PyroError(
+            f"{host!r} is no host; the name server's port is an argument of its own, as in "
+            f"locate_ns({name!r}, {number})"
+        )
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"
     return URI(f"PYRO:{NAMESERVER_NAME}@{host}:{port}")

@@ -106,14 +106,16 @@ def take_over(module_name: str) -> None:
     sys.modules[module_name] = sys.modules[name]
 
 
-def add_to_environment(*names: str, environ: MutableMapping[str, str] = os.environ) -> None:
+def add_to_environment(*names: str, environ: MutableMapping[str, str] | None = None) -> None:
     """Have Python programs that are started with this environment run on pyrolike.
 
     Args:
         names: "Pyro4", "Pyro5", or both.
-        environ: Its ``PYTHONPATH`` is changed; that of this process unless told otherwise. Programs
+        environ: Its ``PYTHONPATH`` is changed; None is that of this process. Programs
             that ignore it (``python -E`` and ``-I``) are not reached.
     """
+    if environ is None:
+        environ = os.environ
     old = environ.get("PYTHONPATH")
     ours = [
         text for text in map(shim_directory, names) if text not in (old or "").split(os.pathsep)

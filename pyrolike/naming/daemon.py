@@ -12,6 +12,7 @@ from pyrolike.configure import config
 from pyrolike.constants import NAMESERVER_NAME
 from pyrolike.protocol import key_bytes
 from pyrolike.server import Daemon
+from pyrolike.server.daemon import always
 from pyrolike.server.signals import until_terminated
 from pyrolike.uri import URI
 
@@ -144,7 +145,7 @@ def start_ns_loop(
     nathost: str | None = None,
     natport: int | None = None,
     storage: Storage | str | None = None,
-    loopCondition: Callable[[], bool] = lambda: True,
+    loopCondition: Callable[[], bool] = always,
     *,
     hmac_key: bytes | str | None = None,
 ) -> None:

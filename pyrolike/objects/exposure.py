@@ -74,9 +74,10 @@ def expose(method_or_class: Marked) -> Marked:
         AttributeError: The name is private, the decorators are in the wrong order, or the argument
             is nothing that can carry a mark (a builtin, a ``partial``, a value).
 
-    Source: api.md A5.1. *Pyro:* a ``cached_property`` is a readable remote attribute here; in Pyro
-    it is listed as a method that cannot be called.
+    *Pyro:* a ``cached_property`` is a readable remote attribute here; in Pyro it is listed as a
+    method that cannot be called.
     """
+    # Source: api.md A5.1.
     if isinstance(method_or_class, type):
         _refuse_private(method_or_class.__name__)
         _expose_class(method_or_class)
@@ -104,9 +105,8 @@ def oneway(method: Marked) -> Marked:
 
     Raises:
         AttributeError: The argument is no method.
-
-    Source: api.md A5.1.
     """
+    # Source: api.md A5.1.
     _set_mark(_method_function(method), ONEWAY, True)
     return method
 
@@ -119,8 +119,9 @@ def callback(method: Marked) -> Marked:
     Raises:
         AttributeError: The argument is no method.
 
-    Source: api.md A5.1. *Pyro:* the connection stays open here (conflicts.md 9.3, number 36).
+    *Pyro:* closes the connection behind the exception; here it stays open.
     """
+    # Source: api.md A5.1; conflicts.md 9.3, number 36.
     _set_mark(_method_function(method), CALLBACK, True)
     return method
 
@@ -142,9 +143,8 @@ def behavior(
         SyntaxError: Used without parentheses.
         ValueError: There is no such mode.
         TypeError: The creator cannot be called, or the decorated thing is not a class.
-
-    Source: api.md A5.1.
     """
+    # Source: api.md A5.1.
     if not isinstance(instance_mode, str):
         raise SyntaxError('behavior needs arguments: write @behavior(instance_mode="session")')
     if instance_mode not in get_args(InstanceMode):

@@ -44,6 +44,14 @@ MOST_GROWTH = 16 * 1024 * 1024
 TLS_RECORDS = (b"\x16\x03", b"\x15\x03")
 """How TLS begins: a client's first words, and a server's complaint about somebody else's."""
 
+STRANGERS = {
+    b"HTTP": "a web server answers like that, perhaps on another port than the daemon's",
+    b"GET ": "a web browser, or another client for HTTP, has called; it wants the HTTP gateway",
+    b"POST": "a client for HTTP has called; it wants the HTTP gateway",
+    b"SSH-": "an SSH server answers like that, perhaps on another port than the daemon's",
+}
+"""What to say of those who begin like this."""
+
 DIALECTS: Mapping[int, Dialect] = {dialect.version: dialect for dialect in (V502, V48)}
 """What is spoken unless somebody says otherwise, by version."""
 
@@ -64,7 +72,11 @@ def recognise(start: Bytes, dialects: Mapping[int, Dialect] = DIALECTS) -> Diale
                 "invalid data: the other side speaks TLS, which is not spoken here; "
                 "set config.SSL on both sides, or on none"
             )
-        raise ProtocolError("invalid data: this does not begin like a Pyro message")
+        found = bytes(start[:6])
+        guess = STRANGERS.get(found[:4], "is a Pyro program at the other end?")
+        raise ProtocolError(
+            f"invalid data: this does not begin like a Pyro message, but with {found!r}; {guess}"
+        )
     version = int.from_bytes(start[4:6], "big")
     if version not in dialects:
         spoken = ", ".join(str(dialects[one]) for one in sorted(dialects))

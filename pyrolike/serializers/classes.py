@@ -320,7 +320,11 @@ def _slot_values(obj: object) -> Iterator[tuple[str, object]]:
     """Yield the slots that are set, those of base classes included."""
     owners = [cls for cls in reversed(type(obj).__mro__) if "__slots__" in vars(cls)]
     if not owners:
-        raise SerializeError("it has no attributes to send")
+        raise SerializeError(
+            "this serializer does not know its class, and it has no attributes to send in its "
+            "place; perhaps another serializer knows it, or register a converter with "
+            "register_class_to_dict"
+        )
     for cls in owners:
         slots = vars(cls)["__slots__"]
         for name in [slots] if isinstance(slots, str) else slots:

@@ -7,7 +7,9 @@ it. The search calls the users' converters once more, which should not have effe
 
 from __future__ import annotations
 
+from collections.abc import Coroutine, Iterator
 from itertools import islice
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING
 
 from pyrolike.errors import SerializeError
@@ -15,7 +17,7 @@ from pyrolike.errors import SerializeError
 from .classes import class_to_dict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     Attempt = Callable[[object], object]
 
@@ -128,16 +130,30 @@ def _why_not(attempt: Attempt, value: object) -> str | None:
 
 def _error(where: str, value: object, reason: str) -> UnserializableError:
     cls = type(value)
-    name, advice = cls.__name__, ""
+    name = cls.__name__
     if cls.__module__ != "builtins":
         name = f"{cls.__module__}.{cls.__qualname__}"
-        if ";" not in reason:  # it brings no advice of its own
-            advice = "; register a converter with register_class_to_dict, or send plain values"
+    advice = "" if ";" in reason else _advice(value)  # it may bring its own
+    if isinstance(value, Iterator | Coroutine):
+        reason = reason.partition(". Give it ")[0]  # serpent's advice, which is no use for these
     return UnserializableError(
         f"cannot serialize {name} at {where}: {reason}{advice}",
         class_name=name,
         where=where,
     )
+
+
+def _advice(value: object) -> str:
+    """Return what can be done about a value that cannot be sent."""
+    if isinstance(value, Iterator):
+        return "; send its items in a list"
+    if isinstance(value, Coroutine):
+        return "; an async method cannot be remote: run what it does in an ordinary one"
+    if isinstance(value, FunctionType | MethodType):
+        return "; to be called back, register an object with a daemon of your own and send that"
+    if type(value).__module__ == "builtins":
+        return ""
+    return "; register a converter with register_class_to_dict, or send plain values"
 
 
 def _reason(problem: BaseException) -> str:

@@ -65,7 +65,8 @@ def dict_to_class(data: dict[str, Any]) -> Any:
     if "__" in name:
         refusal = SecurityError(
             f"refused to create {_short(name)}; its name has two underscores, so that only a "
-            "converter for exactly this name (register_dict_to_class) can allow it"
+            "converter for exactly this name can allow it: register one with "
+            "register_dict_to_class in the program that receives it, or send plain values"
         )
         raise _with_traceback(refusal, data)
     try:
@@ -99,7 +100,8 @@ def _create(name: str, data: dict[str, Any]) -> object:
     exception_class = find_exception_class(name, data)
     if exception_class is None:
         unknown = SerializeError(
-            f"unknown class {_short(name)}; register a converter with register_dict_to_class",
+            f"unknown class {_short(name)}; register a converter with register_dict_to_class in "
+            "the program that receives it, or send plain values",
             class_name=_short(name),
         )
         raise _with_traceback(unknown, data)

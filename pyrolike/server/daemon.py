@@ -45,6 +45,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("pyrolike.server")
 
 
+def always() -> bool:
+    """Say that a request loop is to go on: the condition of who has none."""
+    return True
+
+
 class Daemon:
     """Offers objects to remote callers.
 
@@ -81,9 +86,9 @@ class Daemon:
         transportServer: The server type, None after `close`.
         methodcall_error_handler: Called with (daemon, client address, method, args, kwargs,
             exception) when a remote method raised, before the reply.
-
-    Source: the API page of the reference, A5.3.
     """
+
+    # Source: the API page of the reference, A5.3.
 
     def __init__(
         self,
@@ -238,7 +243,7 @@ class Daemon:
 
     # -- serving ----------------------------------------------------------------------------------
 
-    def requestLoop(self, loopCondition: Callable[[], bool] = lambda: True) -> None:
+    def requestLoop(self, loopCondition: Callable[[], bool] = always) -> None:
         """Serve until *loopCondition* is false, `shutdown` is called, or Ctrl-C is pressed.
 
         The condition is looked at every POLLTIMEOUT seconds at least. When it ends the loop,
@@ -402,7 +407,7 @@ class Daemon:
                     "this daemon cannot be served in a forked child, because its threads and "
                     "clients are the parent's: make a new daemon in the child, after the fork"
                 )
-            raise PyroError("this daemon is closed")
+            raise PyroError("this daemon is closed: make a new one to serve again")
         return self.transportServer
 
     def __enter__(self) -> Self:

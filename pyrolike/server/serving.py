@@ -42,10 +42,16 @@ def serve(
         ns: The older name of *use_ns*.
 
     Raises:
+        TypeError: *objects* is no dictionary.
         NamingError: There is no name server.
         DaemonError: Without a name server: two objects have the same name.
         OSError: The address cannot be listened on.
     """
+    if not hasattr(objects, "items"):
+        raise TypeError(
+            "what is to be served is a dictionary of objects or classes and their names, such as "
+            f"{{Greeter: 'example.greeter'}}, not {objects!r:.100}"
+        )
     with daemon or Daemon(host, port) as daemon:
         name_server = Proxy(locate_uri()) if (use_ns if ns is None else ns) else None
         for obj, name in objects.items():

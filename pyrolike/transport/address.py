@@ -9,7 +9,7 @@ import contextlib
 import ipaddress
 import socket
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
-from typing import cast
+from typing import Any, cast
 
 from pyrolike.configure import config
 
@@ -83,9 +83,13 @@ def resolve_tcp(
         ip_version: 4 or 6 to insist on that kind, 0 for what the system prefers.
 
     Raises:
+        TypeError: The port is no whole number.
         ValueError: There is no such version, or no such port.
         OSError: The name is unknown, or has no address of that version.
     """
+    given: Any = port
+    if not isinstance(given, int):
+        raise TypeError(f"a port is a whole number, not {given!r}")
     if not 0 <= port <= 65535:
         # The resolver of some systems would silently take the port modulo 65536.
         raise ValueError(f"a port is between 0 and 65535, not {port}")

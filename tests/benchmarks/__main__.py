@@ -23,7 +23,7 @@ from typing import Any
 
 from tests.scale.clients import allow_open_files
 
-from . import budget, growth, page, plots, report
+from . import budget, growth, page, pictures, plots, report
 from .contestants import (
     API_MODULES,
     PEERS,
@@ -58,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     if options.renew:
         page.renew(name, "\n".join(said))
+        pictures.draw_all(plots_in=options.plots)
     if options.json:
         print(json.dumps(found, indent=1))
     return 0
@@ -158,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, help="windows of each contestant (default 5)")
     add("--json", action="store_true", help="print JSON instead of the tables")
     add("--plots", type=Path, default=page.PLOTS, help="folder for the plots; default: the docs'")
-    add("--renew", action="store_true", help="put what is printed into the documentation")
+    add("--renew", action="store_true", help="put what is printed into the docs, and draw it")
     return parser
 
 

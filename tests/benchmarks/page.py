@@ -15,6 +15,9 @@ PAGE = ROOT / "docs" / "explanation" / "performance.md"
 PLOTS = PAGE.with_name("growth")
 """Folder of the plots that the page shows."""
 
+Table = tuple[list[str], list[list[str]]]
+"""Headings, and the cells of each row, as texts."""
+
 START, END = "<!-- figures: {name} -->", "<!-- end of figures -->"
 
 
@@ -30,3 +33,15 @@ def renew(name: str, text: str, page: Path = PAGE) -> None:
     if count != 1:
         raise ValueError(f"{page.name} has {count} places {start!r}, and should have one")
     page.write_text(renewed, "utf-8")
+
+
+def tables(name: str, page: Path = PAGE) -> list[Table]:
+    """Return the tables among the figures called *name*; none if there is no such place."""
+    _, found, text = page.read_text("utf-8").partition(START.format(name=name))
+    blocks = re.findall(r"(?:^\|.*\n)+", text.partition(END)[0], re.MULTILINE) if found else []
+    rows = [[_cells(line) for line in block.splitlines()] for block in blocks]
+    return [(block[0], block[2:]) for block in rows]
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]

@@ -1,8 +1,8 @@
 """Draws the plots of the documentation: lines on two logarithmic axes, as SVG.
 
 Both axes count orders of magnitude, so that a flat line means "does not matter" and a falling one
-"costs in proportion". The colours follow the reader's choice of light or dark; a library has a
-colour, and a serializer a kind of line.
+"costs in proportion". The colours follow the reader's choice of light or dark, on a card of their
+own for pages that do not; a library has a colour, and a serializer a kind of line.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ WIDTH, HEIGHT = 660, 360
 LEFT, RIGHT, TOP, BOTTOM = 70, 150, 34, 46
 
 STYLE = """
+.card { fill: #fff; stroke: #d0d7de }
 text { font: 12px system-ui, sans-serif; fill: #333 }
 .title { font-weight: 600 }
 .grid { stroke: #ddd } .frame { stroke: #888 }
 .pyrolike { stroke: #0b62c4 } .Pyro5 { stroke: #c2570c } .raw { stroke: #777 }
 path { fill: none; stroke-width: 2 } .msgpack { stroke-dasharray: 6 4 }
 @media (prefers-color-scheme: dark) {
+  .card { fill: #15181c; stroke: #3a424b }
   text { fill: #ddd } .grid { stroke: #444 } .frame { stroke: #888 }
   .pyrolike { stroke: #6cb0ff } .Pyro5 { stroke: #ffa05c } .raw { stroke: #aaa }
 }
@@ -84,6 +86,7 @@ def draw(title: str, series: Series) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
         f"<title>Calls per second by {title}</title>",
         f"<style>{STYLE}</style>",
+        f'<rect class="card" x="0.5" y="0.5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="8"/>',
         *_grid(across, upward),
         f'<text class="title" x="{LEFT}" y="20">calls per second</text>',
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 10}" text-anchor="middle">'

@@ -127,7 +127,8 @@ def test_without_converters_the_receiver_says_which_class_and_where(safe: Serial
         safe.loadsCall(data)
     assert str(caught.value) == (
         "unknown class tests.support.things.Point at args[1]; "
-        "register a converter with register_dict_to_class"
+        "register a converter with register_dict_to_class in the program that receives it, or "
+        "send plain values"
     )
 
 

@@ -25,6 +25,7 @@ from pyrolike.errors import (
     ProtocolError,
     PyroError,
     SerializeError,
+    TimeoutError,
     get_pyro_traceback,
 )
 from tests.support.daemon import (
@@ -224,7 +225,7 @@ def test_something_that_cannot_be_a_uri_at_all_is_told() -> None:
 
 
 def test_an_unknown_object_is_named(running: RunningDaemon) -> None:
-    with pytest.raises(CommunicationError, match=r"rejected.*unknown object") as caught:
+    with pytest.raises(CommunicationError, match=r"rejected.*unknown object.*this id") as caught:
         running.proxy("nobody").add(1, 2)
     assert running.location in str(caught.value)
 
@@ -288,6 +289,34 @@ def test_a_method_that_does_not_exist_is_named(calc: Proxy) -> None:
         calc.multiply(3, 4)
     with pytest.raises(AttributeError, match=r"multiply"):
         calc._pyroInvoke("multiply", (3, 4), {})
+
+
+def test_a_name_that_is_misspelt_is_told_with_the_right_ones(calc: Proxy) -> None:
+    with pytest.raises(AttributeError, match=r"'ad'; .* It exposes add, divide, lock, repeat, s"):
+        calc.ad(3, 4)
+    with pytest.raises(AttributeError, match=r"'__getitem__'$"):
+        _ = calc[0]
+
+
+def test_a_long_list_of_names_is_not_told(calc: Proxy) -> None:
+    calc._pyroMethods = {f"method{number}" for number in range(100)}
+    with pytest.raises(AttributeError, match=r"'ad'$"):
+        calc.ad(3, 4)
+
+
+def test_a_timeout_is_told_with_the_object_and_what_to_set() -> None:
+    def silent(peer: RawPeer) -> None:
+        peer.accept_handshake()
+        peer.read_message()
+        peer.wait_closed()
+
+    with (
+        scripted_server(silent) as location,
+        Proxy(f"PYRO:calc@{location}") as proxy,
+    ):
+        proxy._pyroTimeout = 0.1
+        with pytest.raises(TimeoutError, match=r"object 'calc' .*_pyroTimeout.*COMMTIMEOUT"):
+            proxy.call(1)
 
 
 def test_a_private_name_is_told_to_be_private(calc: Proxy) -> None:

@@ -94,6 +94,11 @@ class Block:
         """Whether it shows what the program's block before it prints."""
         return self.remark == "prints"
 
+    @property
+    def is_error(self) -> bool:
+        """Whether it shows the error in which the program's block before it ends."""
+        return self.remark == "raises"
+
 
 def find_blocks(document: Path) -> list[Block]:
     """Return the code blocks of *document* in order.
@@ -106,7 +111,7 @@ def find_blocks(document: Path) -> list[Block]:
     for match in BLOCK.finditer(text):
         line = text.count("\n", 0, match.start("code")) + 1
         remark = match["remark"]
-        if remark is not None and not re.match(r"run: |not run: \S|prints$", remark):
+        if remark is not None and not re.match(r"run: |not run: \S|(prints|raises)$", remark):
             raise PageError(f"{_place(document, line - 2)}: what is <!-- {remark} -->?")
         blocks.append(Block(line, match["language"], remark, match["code"]))
     return blocks
@@ -115,7 +120,7 @@ def find_blocks(document: Path) -> list[Block]:
 def run_page(document: Path, namespace: dict[str, Any]) -> int:
     """Run the Python blocks of *document* from top to bottom, as one program.
 
-    Three things in it are promises, and checked:
+    Four things in it are promises, and checked:
 
     * ``expression  # -> text``: the expression's ``repr`` is the text. Three dots in it stand for
       anything.
@@ -123,6 +128,9 @@ def run_page(document: Path, namespace: dict[str, Any]) -> int:
       raised, or of one derived from it, with that part in its text. The part may be left out.
     * ``<!-- prints -->`` above a block: this is what the Python block before it prints, to either
       of the two standard files; three dots stand for anything. A block that prints needs one.
+
+    * ``<!-- raises -->`` above a block: this is the error in which the Python block before it ends,
+      its class, a colon and its text; lines may be broken anywhere, and a port is any port.
 
     The first two may stand at any depth. A block under ``<!-- not run: reason -->``, or in another
     language, is left alone.
@@ -145,8 +153,17 @@ def run_page(document: Path, namespace: dict[str, Any]) -> int:
         if not block.is_run:
             continue
         printed = io.StringIO()
+        is_doomed = following is not None and following.is_error
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            _run_block(document, block, promises, namespace)
+            try:
+                _run_block(document, block, promises, namespace)
+            except PageError as fault:
+                if not (is_doomed and fault.__cause__):
+                    raise
+                promises.check_error(following, fault.__cause__)
+            else:
+                if is_doomed:
+                    raise promises.broken(block.line, "nothing is raised")
         if following is not None and following.is_output:
             promises.check_output(following, printed.getvalue())
         elif printed.getvalue():
@@ -209,13 +226,13 @@ class _Promises(ast.NodeTransformer):
             match = EXPECTATION.fullmatch(comment)
             if match is None:
                 if EXPECTATION_START.match(comment):
-                    raise self._broken(line, f"this promises nothing that is understood: {comment}")
+                    raise self.broken(line, f"this promises nothing that is understood: {comment}")
                 continue
             around = [node for node in statements if _first_line(node) <= line <= _last_line(node)]
             # The innermost; of those that are equally long the last, which is the deepest.
             owner = min(reversed(around), key=lambda node: _last_line(node) - _first_line(node))
             if match["shown"] and not isinstance(owner, ast.Expr):
-                raise self._broken(line, "only the value of an expression can be shown")
+                raise self.broken(line, "only the value of an expression can be shown")
             self._found[owner] = line, match
         return ast.fix_missing_locations(self.visit(tree))
 
@@ -235,7 +252,7 @@ class _Promises(ast.NodeTransformer):
     def shows(self, line: int, text: str, value: object) -> None:
         """Check that *value* looks like *text*."""
         if not is_like(text, repr(value)):
-            raise self._broken(line, f"the value is\n    {value!r}, not\n    {text}")
+            raise self.broken(line, f"the value is\n    {value!r}, not\n    {text}")
         self.kept += 1
 
     @contextlib.contextmanager
@@ -247,20 +264,28 @@ class _Promises(ast.NodeTransformer):
             names = {base.__name__ for base in type(fault).__mro__}
             if name not in names or part not in str(fault):
                 found = f"{type(fault).__name__}: {fault}"
-                raise self._broken(
+                raise self.broken(
                     line, f"what is raised is\n    {found}, not\n    {name}: {part}"
                 ) from fault
             self.kept += 1
         else:
-            raise self._broken(line, f"nothing is raised, expected was {name}")
+            raise self.broken(line, f"nothing is raised, expected was {name}")
 
     def check_output(self, block: Block, printed: str) -> None:
         """Check that *block* shows what was printed."""
         if not is_like(block.code, printed):
-            raise self._broken(block.line, f"what is printed is\n{printed}")
+            raise self.broken(block.line, f"what is printed is\n{printed}")
         self.kept += 1
 
-    def _broken(self, line: int, what: str) -> PageError:
+    def check_error(self, block: Block, fault: BaseException) -> None:
+        """Check that *block* shows what was raised."""
+        found = f"{type(fault).__name__}: {fault}"
+        if not is_like(_one_line(block.code), _one_line(found)):
+            raise self.broken(block.line, f"what is raised is\n{found}") from fault
+        self.kept += 1
+
+    def broken(self, line: int, what: str) -> PageError:
+        """Return the error for a promise on *line*."""
         return PageError(f"{_place(self._document, line)}: {what}")
 
 
@@ -277,6 +302,10 @@ def _first_line(node: ast.stmt) -> int:
 
 def _last_line(node: ast.stmt) -> int:
     return node.end_lineno or node.lineno
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r":\d{4,5}\b", ":port", " ".join(text.split()))
 
 
 def _call(method: str, *args: Any) -> ast.Call:

@@ -21,6 +21,10 @@ from pyrolike.api import (
     expose,
     locate_ns,
     oneway,
+    resolve,
+    serve,
+    start_ns,
+    type_meta,
 )
 from pyrolike.errors import CommunicationError, PyroError
 
@@ -82,6 +86,24 @@ def a_client() -> None:
         batch.measure("cellar")
         for value in batch():
             assert_type(value, Any)
+
+
+def names_and_servers_have_types() -> None:
+    assert_type(resolve("PYRONAME:example.thermometer", delay_time=2.5), URI)
+    assert_type(type_meta(Thermometer), set[str])
+    uri, daemon, _ = start_ns(host="localhost", port=0, enableBroadcast=False)
+    assert_type(uri, URI)
+    daemon.close(grace=1.5)
+    serve({Thermometer: "example.thermometer"}, host="localhost", use_ns=False)
+
+
+def options_of_a_proxy_have_types(proxy: Proxy) -> None:
+    assert_type(proxy._pyroTimeout, float | None)
+    assert_type(proxy._pyroMaxRetries, int)
+    assert_type(proxy._pyroUri, URI)
+    assert_type(proxy._pyroBind(), bool)
+    assert_type(proxy._pyroBatch(), BatchProxy)
+    assert_type(dir(proxy), list[str])
 
 
 def settings_have_types() -> None:

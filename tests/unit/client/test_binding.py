@@ -657,3 +657,21 @@ def test_names_can_be_set_beforehand() -> None:
     names: Collection[str] = {"method"}
     binding.methods = set(names)
     assert binding.has_metadata
+
+
+def test_what_goes_wrong_while_connecting_says_where() -> None:
+    def web_server(peer: RawPeer) -> None:
+        peer.receive(10)
+        peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with (
+        scripted_server(web_server) as location,
+        pytest.raises(ProtocolError, match=f"^cannot connect to {location}: invalid data: .*web"),
+    ):
+        binding_to(location).connect()
+
+
+def test_what_says_it_already_does_not_say_it_twice() -> None:
+    with pytest.raises(CommunicationError) as caught:
+        Binding(URI(NOWHERE)).connect()
+    assert str(caught.value).count("127.0.0.1:1") == 1

@@ -83,6 +83,14 @@ def test_an_unknown_name_is_an_error(running: RunningDaemon) -> None:
         resolve_uri(uri_for("PYRONAME:no.such", running))
 
 
+def test_an_unknown_name_is_told_with_the_name_server_that_was_asked(
+    running: RunningDaemon,
+) -> None:
+    for text in ("PYRONAME:nothing", "PYROMETA:nothing"):
+        with pytest.raises(NamingError, match=rf"name server at {running.location} was asked"):
+            resolve_uri(uri_for(text, running))
+
+
 def test_all_tags_must_fit(running: RunningDaemon) -> None:
     assert resolve_uri(uri_for("PYROMETA:fast,number", running)) == URI(CALC)
     found = {str(resolve_uri(uri_for("PYROMETA:fast", running))) for _ in range(40)}

@@ -446,3 +446,10 @@ def test_what_an_answer_tells(answer: str, sender: str, location: str | None) ->
 )
 def test_the_uri_of_a_name_server(host: str, location: str) -> None:
     assert str(name_server_uri(host, 1)) == f"PYRO:{NAMESERVER_NAME}@{location}"
+
+
+@pytest.mark.parametrize("host", ["localhost:9090", "PYRO:Pyro.NameServer"])
+def test_a_port_belongs_into_its_own_argument(host: str) -> None:
+    name, _, port = host.partition(":")
+    with pytest.raises(PyroError, match=rf"{host}.*locate_ns\('{name}', {port}\)"):
+        name_server_uri(host, 9090)

@@ -421,5 +421,20 @@ def test_recognise_wants_tag_and_version() -> None:
         recognise(b"PYRO\x00\x2f")
     with pytest.raises(ProtocolError, match="version 48 is not spoken here; this end speaks 502"):
         recognise(b"PYRO\x00\x30", {502: V502})
-    with pytest.raises(ProtocolError, match="invalid data"):
+    with pytest.raises(ProtocolError, match=r"invalid data: .*b'PYRA.*Pyro program at the other"):
         recognise(b"PYRA\x01\xf6")
+
+
+@pytest.mark.parametrize(
+    ("start", "guess"),
+    [
+        (b"HTTP/1.1 400", "web server"),
+        (b"GET / HTTP", "web browser"),
+        (b"POST /", "HTTP gateway"),
+        (b"SSH-2.0", "SSH server"),
+    ],
+)
+def test_who_begins_like_a_known_stranger_is_named(start: bytes, guess: str) -> None:
+    for given in (start, bytearray(start), memoryview(start)):
+        with pytest.raises(ProtocolError, match=f"b'{start[:6].decode()}'; .*{guess}"):
+            recognise(given)

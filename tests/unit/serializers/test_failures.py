@@ -68,6 +68,48 @@ def test_for_a_users_class_there_is_advice() -> None:
     )
 
 
+class Drawer:
+    def open(self) -> None:
+        """Stand for any method."""
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        ((item for item in [1]), "; send its items in a list"),
+        (iter([1]), "; send its items in a list"),
+        (attempt, "; to be called back, register an object"),
+        (Drawer().open, "; to be called back, register an object"),
+        (3j, "no way"),
+    ],
+    ids=["generator", "iterator", "function", "method", "value"],
+)
+def test_for_what_people_often_try_there_is_advice(value: object, advice: str) -> None:
+    text = str(failure(value))
+    assert f"no way{advice}" in text or text.endswith(advice)
+
+
+def test_an_async_method_is_told_to_be_none() -> None:
+    async def work() -> None:
+        """Do nothing, and not even that."""
+
+    coroutine = work()
+    try:
+        assert str(failure(coroutine)).endswith(
+            "no way; an async method cannot be remote: run what it does in an ordinary one"
+        )
+    finally:
+        coroutine.close()
+
+
+def test_serpents_advice_is_not_given_for_iterators() -> None:
+    def fail(value: object) -> None:
+        raise TypeError("don't know how. Give it vars() or so")
+
+    error = explain([("args[0]", iter([1]))], fail, ValueError())
+    assert str(error).endswith("args[0]: don't know how; send its items in a list")
+
+
 def test_advice_of_the_encoders_own_is_enough() -> None:
     def stubborn(value: object) -> None:
         raise ValueError("no; use something else")

@@ -132,3 +132,9 @@ def test_a_daemon_is_made_where_none_is_given(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Daemon, "requestLoop", loop_once)
     serve({Thing(): "thing"}, "127.0.0.1", 0, use_ns=False, verbose=False)
     assert answers == ["hello"]
+
+
+@pytest.mark.parametrize("objects", [Daemon, [Daemon], None])
+def test_what_is_no_dictionary_is_told_with_what_it_should_be(objects: Any) -> None:
+    with pytest.raises(TypeError, match=r"dictionary of objects .*Greeter"):
+        serve(objects, use_ns=False)

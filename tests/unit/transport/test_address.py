@@ -160,3 +160,9 @@ def test_a_number_is_read_as_the_system_reads_it(host, number):
 def test_a_location_has_ipv6_addresses_in_brackets():
     assert location_str("localhost", 80) == "localhost:80"
     assert location_str("::1", 80) == "[::1]:80"
+
+
+@pytest.mark.parametrize("port", ["5000", None, 1.5])
+def test_a_port_that_is_no_number_is_told(port):
+    with pytest.raises(TypeError, match=f"a port is a whole number, not {port!r}"):
+        resolve_tcp("localhost", port)
