@@ -1,1 +1,1 @@
-"""What makes the site: the extension, the generated parts of the reference, its drawings."""
+"""What makes the site: the extension, and the parts of the reference that are generated."""

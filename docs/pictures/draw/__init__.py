@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from . import call, floors, states
+from . import call, floors, message, states
 
 FOLDER = Path(__file__).resolve().parents[1]
 """Where the pictures are."""
@@ -17,6 +17,7 @@ DRAWINGS: Mapping[str, Callable[[], str]] = {
     "client-connection": partial(states.draw, states.CONNECTION),
     "server-session": partial(states.draw, states.SESSION),
     "item-stream": partial(states.draw, states.STREAM),
+    "message": message.draw,
 }
 """What draws each picture, by the name of its file."""
 
