@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,27 @@ def test_a_page_of_errors_has_a_heading_for_each_mistake() -> None:
     headings = re.findall(r"^### (.+)$", PAGE.read_text("utf-8"), re.MULTILINE)
     assert len(headings) >= 35
     assert len(set(headings)) == len(headings)
+
+
+def index_of_errors() -> str:
+    """Return the rows of the table at the page's end: each error, and the mistake it is for."""
+    rows, heading = [], ""
+    part = r"^### ([^\n]+)$|^<!-- raises -->\n```text\n(.*?)^```$"
+    for match in re.finditer(part, PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+        if match[1]:
+            heading = match[1]
+            continue
+        kind, _, text = " ".join(match[2].split()).partition(": ")
+        anchor = re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+        begin = textwrap.shorten(text, 62, placeholder=" …")
+        rows.append(f"| `{kind}` | `{begin}` | [{heading}](#{anchor}) |\n")
+    return "".join(sorted(rows))
+
+
+def test_the_table_at_the_end_leads_from_each_error_to_its_mistake() -> None:
+    rows = index_of_errors()
+    assert rows.count("\n") >= 40
+    assert rows in PAGE.read_text("utf-8"), f"the table should be\n{rows}"
 
 
 # -- the harness
