@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,7 +24,7 @@ STEPS = [
     INDEX.with_name(f"{name}.md")
     for name in re.findall(r"^\d+\. \[.+?\]\((.+?)\.md\)", INDEX.read_text("utf-8"), re.MULTILINE)
 ]
-ON_TWO_MACHINES = INDEX.with_name("two-machines.md")
+ON_TWO_MACHINES = [INDEX.with_name("two-machines.md"), INDEX.with_name("certificates.md")]
 PORTS = ("9090", "50101")
 """Those that the pages show; the tests take others."""
 
@@ -52,7 +54,7 @@ def test_the_index_names_every_page_and_each_page_the_next_one() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "page", [page for page in STEPS if page != ON_TWO_MACHINES], ids=lambda page: page.stem
+    "page", [page for page in STEPS if page not in ON_TWO_MACHINES], ids=lambda page: page.stem
 )
 def test_a_step_comes_out_as_shown(page: Path, tmp_path: Path) -> None:
     work, copies = tmp_path / "work", tmp_path / "copies"
@@ -67,15 +69,32 @@ def test_a_step_comes_out_as_shown(page: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @needs_namespaces
-def test_two_machines_do_what_is_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ON_TWO_MACHINES, ids=lambda page: page.stem)
+def test_two_machines_do_what_is_shown(page: Path, tmp_path: Path) -> None:
     addresses = {"earth": "10.99.1.1", "mars": "10.99.1.2", "moon": "10.99.1.3"}
     with joined_machines(tmp_path, addresses) as machines:
-        for machine in machines.values():
-            for earlier in STEPS[: STEPS.index(ON_TWO_MACHINES)]:
-                write_files(earlier, machine.folder)
-            (machine.folder / "ada.key").write_text("known to both machines, and to nobody else")
+        earth, mars = machines["earth"].folder, machines["mars"].folder
+        for earlier in STEPS[: STEPS.index(page)]:
+            write_files(earlier, earth)
+        (earth / "ada.key").write_text("known to both machines, and to nobody else", "utf-8")
+        if page != ON_TWO_MACHINES[0]:
+            shutil.copytree(earth, mars, dirs_exist_ok=True)
         lose_packets(machines["earth"], addresses["moon"])
-        assert run_sessions(ON_TWO_MACHINES, tmp_path, {}, machines) > 10
+        path = f"{write_scp(tmp_path)}{os.pathsep}{os.environ['PATH']}"
+        assert run_sessions(page, tmp_path, {"PATH": path}, machines) > 5
+
+
+def write_scp(folder: Path) -> Path:
+    """Write an ``scp`` for machines whose folders are all in *folder*."""
+    program = folder / "bin" / "scp"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\nfor last in "$@"; do :; done\n'
+        f'for each in "$@"; do [ -f "$each" ] && cp "$each" "{folder}/${{last%:}}"; done; true\n',
+        "utf-8",
+    )
+    program.chmod(0o755)
+    return program.parent
 
 
 @pytest.mark.slow

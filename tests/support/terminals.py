@@ -88,10 +88,11 @@ class Sessions:
     """
 
     def __init__(self, machines: Mapping[str, Machine], environment: Mapping[str, str]) -> None:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         self.kept = 0
         self._machines = machines
-        self._variables = pinned_environment({"PATH": path, **environment})
+        self._variables = pinned_environment(environment)
+        path = self._variables.get("PATH", "")
+        self._variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{path}"
         self._running: dict[tuple[str, str], _Running] = {}
         self._python: subprocess.Popen[str] | None = None
 
