@@ -1,4 +1,4 @@
-"""The tutorial's programs run as it says, and all that they print is what it shows."""
+"""The programs of tutorial and tips run as told, and all that they print is what is shown."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ STEPS = [
     for name in re.findall(r"^\d+\. \[.+?\]\((.+?)\.md\)", INDEX.read_text("utf-8"), re.MULTILINE)
 ]
 ON_TWO_MACHINES = [INDEX.with_name("two-machines.md"), INDEX.with_name("certificates.md")]
+TIPS = ROOT / "docs/tips.md"
 PORTS = ("9090", "50101")
 """Those that the pages show; the tests take others."""
 
@@ -54,13 +55,15 @@ def test_the_index_names_every_page_and_each_page_the_next_one() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "page", [page for page in STEPS if page not in ON_TWO_MACHINES], ids=lambda page: page.stem
+    "page",
+    [*(page for page in STEPS if page not in ON_TWO_MACHINES), TIPS],
+    ids=lambda page: page.stem,
 )
-def test_a_step_comes_out_as_shown(page: Path, tmp_path: Path) -> None:
+def test_a_page_comes_out_as_shown(page: Path, tmp_path: Path) -> None:
     work, copies = tmp_path / "work", tmp_path / "copies"
     work.mkdir()
     copies.mkdir()
-    for earlier in STEPS[: STEPS.index(page)]:
+    for earlier in itertools.takewhile(lambda step: step != page, STEPS):
         write_files(earlier, work)
     ports = free_ports()
     where = {"PYRO_NS_PORT": ports["9090"], "PYRO_BROADCAST_ADDRS": ""}

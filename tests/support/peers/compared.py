@@ -120,16 +120,8 @@ def serve_grpc(module: Any) -> None:
 def ask_pyro(module: Any, address: str) -> dict[str, Any]:
     """Try one of the Pyros."""
     proxies = [module.Proxy(address) for _ in range(CROWD)]
-    work, values = module.Proxy(address), [1]
-    work.extend(values)
-    found = {
-        "error": class_of_error(work.fail),
-        "threads": share(work.meet),
-        "passed": "stay where they are" if values == [1, 2] else "copied",
-        "to the client": list(work.each()) == [1, 2, 3],
-        "to the server": succeeds(lambda: work.total(iter([1, 2]))),
-        "served": 0,
-    }
+    work = module.Proxy(address)
+    found = ask_with_values(work)
     drip = Drip(int(address.rpartition(":")[2]))
     slow = module.Proxy(f"{address.partition('@')[0]}@localhost:{drip.port}")
     slow._pyroTimeout = 0.5
@@ -138,6 +130,7 @@ def ask_pyro(module: Any, address: str) -> dict[str, Any]:
     work._pyroTimeout = 0.5
     found["times out"] = 0.4 < patience(lambda: work.sleep(2)) < 1.5
     work._pyroRelease()
+    found["served"] = 0
     with suppress(Exception):
         for proxy in proxies:
             proxy._pyroTimeout = 10
@@ -153,16 +146,9 @@ def ask_rpyc(module: Any, address: str) -> dict[str, Any]:
         settings = {"allow_public_attrs": True, "sync_request_timeout": timeout}
         return module.connect("localhost", port, config=settings)
 
-    work, values = connect().root, [1]
+    work = connect().root
     before = work.threads()
-    work.extend(values)
-    found = {
-        "error": class_of_error(work.fail),
-        "threads": share(work.meet),
-        "passed": "stay where they are" if values == [1, 2] else "copied",
-        "to the client": list(work.each()) == [1, 2, 3],
-        "to the server": succeeds(lambda: work.total(iter([1, 2]))),
-    }
+    found = ask_with_values(work)
     hasty = connect(timeout=0.5).root
     found["times out"] = 0.4 < patience(lambda: hasty.sleep(2)) < 1.5
     drip = Drip(int(address))
@@ -202,6 +188,19 @@ def ask_grpc(module: Any, address: str) -> dict[str, Any]:
     both_ways = channel.stream_stream("/Work/echo")(iter([b"1", b"2"]))
     found["to the server"] = found["to the client"] = list(both_ways) == [b"1", b"2"]
     return found
+
+
+def ask_with_values(work: Any) -> dict[str, Any]:
+    """Pass Python values to a server's object, and see what becomes of them."""
+    values = [1]
+    work.extend(values)
+    return {
+        "error": class_of_error(work.fail),
+        "threads": share(work.meet),
+        "passed": "stay where they are" if values == [1, 2] else "copied",
+        "to the client": list(work.each()) == [1, 2, 3],
+        "to the server": succeeds(lambda: work.total(iter([1, 2]))),
+    }
 
 
 def class_of_error(call: Callable[[], object]) -> str:
