@@ -196,7 +196,7 @@ class Configuration:
         HOSTS, "localhost", "host of the name server, or several separated by commas", AT_LOOKUP
     )
     NS_LOOKUP_DELAY: float = _item(
-        SECONDS, 0.0, "longest wait in seconds for a name to appear", AT_LOOKUP
+        SECONDS, 0.0, "longest wait in seconds for a name, or a name server, to appear", AT_LOOKUP
     )
     NS_PORT: int = _item(
         PORT, 9090, "TCP port of the name server", f"{AT_SERVICE}, {AT_LOOKUP}, in each uri"

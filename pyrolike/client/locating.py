@@ -39,6 +39,16 @@ def locate_uri(
     return line.uri
 
 
+def await_name_server() -> URI:
+    """Return the uri of a name server; one that is just being started has NS_LOOKUP_DELAY seconds.
+
+    Raises:
+        NamingError: None answers.
+    """
+    found: URI = patiently(locate_uri, config.NS_LOOKUP_DELAY)
+    return found
+
+
 def resolve_uri(
     uri: URI,
     delay: float = 0.0,
@@ -131,7 +141,7 @@ def patiently(look_up: Callable[[], Any], delay: float) -> Any:
         CommunicationError: There never was an answer.
     """
     end = time.monotonic() + delay
-    pause = max(0.2, delay / 5)
+    pause = min(1.0, max(0.2, delay / 5))
     unknown: NamingError | None = None
     while True:
         try:

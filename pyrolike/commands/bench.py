@@ -31,7 +31,7 @@ from pyrolike.client import Proxy
 from pyrolike.configure import config
 from pyrolike.constants import DAEMON_NAME
 
-from .targets import TARGET_HELP, add_timeout_option, connect, target
+from .targets import TARGET_HELP, add_login_option, add_timeout_option, connect, target
 from .values import read_word
 
 PATIENCE = 5.0
@@ -130,6 +130,7 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     add("--threads", type=count, default=1, help="how many call at once; default 1")
     add("--serializer", help="serializer for the calls; default the setting SERIALIZER")
     add_timeout_option(parser, PATIENCE)
+    add_login_option(parser)
     add_json_option(parser)
     add_verbose_option(parser)
     return parser
@@ -137,12 +138,14 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
 
 def _bench(options: argparse.Namespace) -> None:
     started = time.perf_counter()
-    proxies = [connect(options.target, options.timeout, options.serializer)]
+    proxies = [connect(options.target, options.timeout, options.serializer, options.login)]
     connecting = time.perf_counter() - started
     try:
         calls = [_make_call(proxies[0], options)]
         for _ in range(1, options.threads):
-            proxies.append(connect(options.target, options.timeout, options.serializer))
+            proxies.append(
+                connect(options.target, options.timeout, options.serializer, options.login)
+            )
             calls.append(_make_call(proxies[-1], options))
         times, took = _measure(calls, options.seconds)
         what = f"{options.method or 'ping'} of {proxies[0]._pyroUri}"

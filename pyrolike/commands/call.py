@@ -23,7 +23,14 @@ from pyrolike.client.iterator import StreamResultIterator
 from pyrolike.objects.calls import GET_ATTRIBUTE, SET_ATTRIBUTE
 from pyrolike.tracebacks import is_remote_note
 
-from .targets import TARGET_HELP, add_timeout_option, connect, saying_who_is_late, target
+from .targets import (
+    TARGET_HELP,
+    add_login_option,
+    add_timeout_option,
+    connect,
+    saying_who_is_late,
+    target,
+)
 from .values import read_word, to_json
 
 _NOTES = f"""\
@@ -80,6 +87,7 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     add("--set", metavar="JSON", help="give the attribute this value")
     add("--serializer", help="serializer for the call; default the setting SERIALIZER")
     add_timeout_option(parser, None)
+    add_login_option(parser)
     add("--traceback", action="store_true", help="show where the remote method raised its error")
     add_verbose_option(parser)
     return parser
@@ -107,7 +115,7 @@ def _read_arguments(options: argparse.Namespace) -> None:
 
 
 def _call(options: argparse.Namespace) -> int:
-    with connect(options.target, options.timeout, options.serializer) as proxy:
+    with connect(options.target, options.timeout, options.serializer, options.login) as proxy:
         request = _make_request(proxy, options)
         try:
             with saying_who_is_late(options.target):

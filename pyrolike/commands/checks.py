@@ -101,7 +101,7 @@ def check_serializers(is_public: bool) -> Findings:
             "note",
             "serializers",
             "msgpack, which is fast, is not installed.",
-            "pip install 'pyrolike[msgpack]' if your programs use it.",
+            "pip install msgpack if your programs use it.",
         )
     if config.SERIALIZER not in serializers:
         yield Finding(

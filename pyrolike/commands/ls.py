@@ -19,7 +19,7 @@ from pyrolike.client import Proxy
 from pyrolike.client.locating import locate_uri
 from pyrolike.constants import DAEMON_NAME
 
-from .targets import TARGET_HELP, add_timeout_option, connect, target
+from .targets import TARGET_HELP, add_login_option, add_timeout_option, connect, target
 
 PATIENCE = 10.0
 
@@ -52,6 +52,7 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     add("--prefix", default="", help="only names that begin so")
     add_name_server_options(parser)
     add_timeout_option(parser, PATIENCE)
+    add_login_option(parser)
     add_json_option(parser)
     add_verbose_option(parser)
     return parser
@@ -73,7 +74,7 @@ def _list_names(options: argparse.Namespace) -> None:
 
 
 def _list_members(options: argparse.Namespace) -> None:
-    with connect(options.target, options.timeout) as proxy:
+    with connect(options.target, options.timeout, login=options.login) as proxy:
         members = _members_of(proxy)
         if proxy._pyroUri.object == DAEMON_NAME:
             members |= {"info": proxy.info(), "objects": sorted(proxy.registered())}

@@ -26,7 +26,7 @@ from pyrolike.constants import DAEMON_NAME
 from pyrolike.errors import PyroError
 from pyrolike.uri import URI
 
-from .targets import TARGET_HELP, add_timeout_option, connect, target
+from .targets import TARGET_HELP, add_login_option, add_timeout_option, connect, target
 
 PATIENCE = 5.0
 
@@ -93,6 +93,7 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     add("-c", "--count", type=count, default=4, help="pings for each; default 4")
     add("-i", "--interval", type=seconds, default=1.0, help="seconds between them; default 1")
     add_timeout_option(parser, PATIENCE)
+    add_login_option(parser)
     add_json_option(parser)
     add_verbose_option(parser)
     return parser
@@ -143,7 +144,7 @@ def _ping(result: Findings, options: argparse.Namespace) -> None:
 def _connect(result: Findings, options: argparse.Namespace) -> Proxy:
     """Connect to the object itself: the daemon refuses who asks for one that it does not have."""
     started = time.perf_counter()
-    proxy = connect(result.uri, options.timeout)
+    proxy = connect(result.uri, options.timeout, login=options.login)
     if not options.json:
         took = 1000 * (time.perf_counter() - started)
         show(f"{result.uri}: connected to {proxy._pyroUri.location} in {took:.3f} ms")

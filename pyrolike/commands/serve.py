@@ -25,7 +25,7 @@ from pyrolike._terminal import (
     show,
     show_json,
 )
-from pyrolike.client.locating import locate_uri
+from pyrolike.client.locating import await_name_server
 from pyrolike.configure import config
 from pyrolike.errors import PyroError
 from pyrolike.objects import expose
@@ -114,7 +114,7 @@ def _serve(options: argparse.Namespace) -> None:
             contextlib.ExitStack() as leaving,
         ):
             if options.ns:
-                entry = registered(locate_uri(), options.name, uri, options.tag)
+                entry = registered(await_name_server(), options.name, uri, options.tag)
                 leaving.enter_context(entry)
             _introduce(daemon, uri, options)
             daemon.requestLoop(condition)

@@ -4,8 +4,10 @@ import argparse
 import contextlib
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from pyrolike._terminal import CommandError, is_remote, seconds
+from pyrolike.authentication import SharedKey
 from pyrolike.client import Proxy
 from pyrolike.constants import DAEMON_NAME
 from pyrolike.errors import PyroError, TimeoutError
@@ -43,13 +45,40 @@ def add_timeout_option(parser: argparse.ArgumentParser, default: float | None) -
     )
 
 
-def connect(uri: URI, timeout: float | None = None, serializer: str | None = None) -> Proxy:
+def add_login_option(parser: argparse.ArgumentParser) -> None:
+    """Let ``--login`` give the key that the object's daemon asks for."""
+    parser.add_argument(
+        "--login",
+        type=login,
+        metavar="USER:FILE",
+        help="whose shared key to show to the daemon, and the file with the key",
+    )
+
+
+def login(text: str) -> SharedKey:
+    """Return the key that is meant, for argparse; without a user it is nobody's in particular."""
+    user, colon, file = text.partition(":")
+    if not colon:
+        user, file = "", text
+    try:
+        return SharedKey(Path(file).read_text("utf-8").strip(), user)
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"no key can be had from {file!r}: {error}") from None
+
+
+def connect(
+    uri: URI,
+    timeout: float | None = None,
+    serializer: str | None = None,
+    login: SharedKey | None = None,
+) -> Proxy:
     """Return a connected proxy, which knows what the object exposes.
 
     Args:
         uri: Of the object. A name is looked up; the proxy has the uri that it stands for.
         timeout: Seconds for this and for each call; None leaves it to the settings.
         serializer: For the calls; None leaves it to the settings.
+        login: The key to show; None shows none.
 
     Raises:
         PyroError: The object cannot be found or reached, or the serializer is unknown.
@@ -60,6 +89,8 @@ def connect(uri: URI, timeout: float | None = None, serializer: str | None = Non
         proxy._pyroTimeout = timeout
     if serializer is not None:
         proxy._pyroSerializer = serializer
+    if login is not None:
+        proxy._pyroHandshake = login
     with saying_who_is_late(uri):
         proxy._pyroBind()
     return proxy

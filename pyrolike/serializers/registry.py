@@ -132,7 +132,7 @@ def get_serializer_by_id(number: int) -> SerializerBase:
 
 def _missing(name: str) -> str:
     if name in _EXTRAS:
-        return f"the {name} serializer needs a package: pip install 'pyrolike[{name}]'"
+        return f"the {name} serializer needs its package: pip install {name}"
     return f"there is no serializer {name!r}; known are {', '.join(serializers)}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.client import Proxy
-from pyrolike.client.locating import locate_uri
+from pyrolike.client.locating import await_name_server
 
 from .daemon import Daemon
 from .signals import until_terminated
@@ -37,7 +37,8 @@ def serve(
         host: Where to listen, as for `Daemon`; not looked at if *daemon* is given.
         port: Likewise.
         daemon: Use this one. It is closed at the end too.
-        use_ns: Register names with the name server.
+        use_ns: Register names with the name server; if that is not there yet, wait for it for
+            ``config.NS_LOOKUP_DELAY`` seconds.
         verbose: Print what is offered where.
         ns: The older name of *use_ns*.
 
@@ -53,7 +54,7 @@ def serve(
             f"{{Greeter: 'example.greeter'}}, not {objects!r:.100}"
         )
     with daemon or Daemon(host, port) as daemon:
-        name_server = Proxy(locate_uri()) if (use_ns if ns is None else ns) else None
+        name_server = Proxy(await_name_server()) if (use_ns if ns is None else ns) else None
         for obj, name in objects.items():
             uri = daemon.register(obj, None if name_server is not None else name)
             if name_server is not None and name:

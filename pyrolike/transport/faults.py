@@ -13,6 +13,7 @@ import sys
 
 from pyrolike import errors
 
+from .address import read_number
 from .tls_faults import explain_to_client
 
 _NO_UNIX = "this system has no Unix sockets"
@@ -24,7 +25,8 @@ _PATH_TOO_LONG = (
 )
 
 _CONNECTING = {
-    errno.ECONNREFUSED: "nobody is listening there (connection refused); is the server running?",
+    errno.ECONNREFUSED: "nobody is listening there (connection refused); is the server running, "
+    "and on more than its own localhost?",
     errno.ECONNRESET: "the connection was closed at once (connection reset)",
     errno.ENETUNREACH: "there is no way into that network from here (network unreachable)",
     errno.EHOSTUNREACH: "there is no way to that host from here (host unreachable); is it running?",
@@ -34,6 +36,12 @@ _CONNECTING = {
     errno.EPERM: "permission denied; does a firewall forbid it?",
     errno.EMFILE: _TOO_MANY_FILES + "; release the proxies that are not used any more",
 }
+
+_CONNECTING_HERE = _CONNECTING | {
+    errno.ECONNREFUSED: "nobody is listening there (connection refused); is the server running, "
+    "and on this machine?",
+}
+"""For addresses that mean another machine on each: a uri with them is of no use elsewhere."""
 
 _CONNECTING_UNIX = _CONNECTING | {
     errno.ENOENT: "there is no such socket file; is the server running?",
@@ -48,7 +56,8 @@ _CONNECTING_UNIX = _CONNECTING | {
 _LISTENING = {
     errno.EADDRINUSE: "the port is in use, by another program or by another copy of this one; "
     "end that, or take another port (0 takes any free one)",
-    errno.EADDRNOTAVAIL: "this machine has no such address; an empty host listens on all it has",
+    errno.EADDRNOTAVAIL: "this machine has no such address; an empty host listens on all it has, "
+    "and nathost is then what uris say",
     errno.EACCES: "permission denied; ports below 1024 need special rights",
     errno.EAFNOSUPPORT: "this system does not know this kind of address",
     errno.EMFILE: _TOO_MANY_FILES,
@@ -80,14 +89,13 @@ def connect_fault(
     Returns:
         A `TimeoutError` if the time was over, else a plain `CommunicationError`.
     """
-    is_unix = location.startswith("./u:")
     if isinstance(fault, builtins.TimeoutError):
-        within = f" within {timeout:g} seconds" if timeout else ""
+        within = f" within {timeout:.3g} seconds" if timeout else ""
         return errors.TimeoutError(
             f"cannot connect to {location}: no answer{within} (timeout); "
             "is the host running, and does no firewall stand in between?"
         )
-    reason = _reason(fault, _CONNECTING_UNIX if is_unix else _CONNECTING)
+    reason = _reason(fault, _connecting(location))
     return errors.CommunicationError(f"cannot connect to {location}: {reason}")
 
 
@@ -129,6 +137,18 @@ def transfer_fault(fault: OSError, doing: str) -> errors.CommunicationError:
     if isinstance(fault, ssl.SSLError):
         return errors.ConnectionClosedError(f"{doing}: {explain_to_client(fault)}")
     return errors.ConnectionClosedError(f"{doing}: connection lost: {fault}")
+
+
+def _connecting(location: str) -> dict[int, str]:
+    if location.startswith("./u:"):
+        return _CONNECTING_UNIX
+    host = location.rpartition(":")[0].strip("[]")
+    return _CONNECTING_HERE if host == "localhost" or _means_this_machine(host) else _CONNECTING
+
+
+def _means_this_machine(host: str) -> bool:
+    number = read_number(host)
+    return number is not None and (number.is_loopback or number.is_unspecified)
 
 
 def _reason(fault: OSError | ValueError, known: dict[int, str]) -> str:

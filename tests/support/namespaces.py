@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.support.peers.vanishing import NOWHERE
 from tests.support.processes import ROOT, pinned_environment
+from tests.support.terminals import Machine
 
 PATIENCE = 60.0
 TOOLS = ("ip", "unshare", "nsenter")
@@ -51,3 +56,54 @@ def run_alone(folder: Path, module: str, *arguments: str) -> tuple[int, str]:
         )
         said.seek(0)
         return run.returncode, said.read()
+
+
+@contextlib.contextmanager
+def joined_machines(folder: Path, addresses: Mapping[str, str]) -> Iterator[dict[str, Machine]]:
+    """Have machines of these names, in one network; each knows all names.
+
+    Args:
+        folder: Where each has a folder of its own, and what all have in ``/etc/hosts``.
+        addresses: Of each, all in the same 24 bits.
+    """
+    hosts = folder / "hosts"
+    lines = ["127.0.0.1 localhost", *(f"{addresses[name]} {name}" for name in addresses)]
+    hosts.write_text("\n".join([*lines, ""]), "ascii")
+    machines = {}
+    with contextlib.ExitStack() as running:
+        switch = running.enter_context(_running_machine("switch", hosts, folder))
+        _run_in(switch, "ip link add switch up type bridge")
+        for name, address in addresses.items():
+            (folder / name).mkdir()
+            machine = running.enter_context(_running_machine(name, hosts, folder / name))
+            holder = machine.inside[machine.inside.index("--target") + 1]
+            plug = f"ip link add {name} master switch up type veth peer eth0 netns {holder}"
+            _run_in(switch, plug)
+            _run_in(machine, f"ip addr add {address}/24 brd + dev eth0")
+            _run_in(machine, "ip link set eth0 up")
+            _run_in(machine, "ip route add default dev eth0")
+            machines[name] = machine
+        yield machines
+
+
+def lose_packets(machine: Machine, address: str) -> None:
+    """Have what *machine* sends to *address* vanish, as behind a firewall that says nothing."""
+    _run_in(machine, f"ip neigh replace {address} lladdr {NOWHERE} dev eth0 nud permanent")
+
+
+@contextlib.contextmanager
+def _running_machine(name: str, hosts: Path, folder: Path) -> Iterator[Machine]:
+    """Keep a machine's namespaces by a process that waits in them."""
+    script = f"hostname {name} && mount --bind {shlex.quote(str(hosts))} /etc/hosts"
+    script = f"{script} && ip link set lo up && echo here && exec cat"
+    command = ["unshare", "--net", "--mount", "--uts", "sh", "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"here\n"
+        pid = str(holder.pid)
+        enter = ("nsenter", "--target", pid, "--net", "--mount", "--uts", f"--wd={folder}")
+        yield Machine(folder, enter)
+
+
+def _run_in(machine: Machine, command: str) -> None:
+    subprocess.run([*machine.inside, *command.split()], check=True)

@@ -78,8 +78,8 @@ def test_a_connection_that_is_lost_costs_one_ping_and_is_made_anew(
     connections = []
     connect: Callable[..., Proxy] = ping.connect
 
-    def remember(*args: Any) -> Proxy:
-        proxy = connect(*args)
+    def remember(*args: Any, **named: Any) -> Proxy:
+        proxy = connect(*args, **named)
         connections.append(proxy._pyroConnection)
         return proxy
 

@@ -1,11 +1,12 @@
 """What a person may write for an object."""
 
 import argparse
+from pathlib import Path
 
 import pytest
 
 from pyrolike._terminal import CommandError
-from pyrolike.commands.targets import saying_who_is_late, target
+from pyrolike.commands.targets import login, saying_who_is_late, target
 from pyrolike.errors import TimeoutError
 from pyrolike.uri import URI
 
@@ -45,3 +46,19 @@ def test_who_is_late_is_named_unless_it_is_an_error_of_the_other_side() -> None:
     remote._pyroTraceback = None  # type: ignore[attr-defined]
     with pytest.raises(TimeoutError), saying_who_is_late(uri):
         raise remote
+
+
+def test_a_key_is_read_from_its_file_and_has_an_owner_if_one_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "ada.key"
+    file.write_text("sixteen or more of them\n", "utf-8")
+    assert login(f"ada:{file}").user == "ada"
+    assert login(str(file)).user == ""
+
+
+@pytest.mark.parametrize("content", [None, b"short", b"\xff" * 20])
+def test_a_file_without_a_key_is_named(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "ada.key"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(argparse.ArgumentTypeError, match=r"no key can be had from '.*ada\.key'"):
+        login(f"ada:{file}")

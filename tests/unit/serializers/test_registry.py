@@ -76,7 +76,7 @@ def test_without_its_package_a_serializer_says_how_to_get_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(serializers, name)
-    with pytest.raises(SerializeError, match=rf"pip install 'pyrolike\[{name}\]'"):
+    with pytest.raises(SerializeError, match=rf"pip install {name}\b"):
         get_serializer(name)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from pyrolike.client import Proxy
+from pyrolike.client import Proxy, locating
+from pyrolike.configure import config
 from pyrolike.errors import DaemonError, NamingError
 from pyrolike.naming import NameServerDaemon
 from pyrolike.objects import expose
@@ -75,6 +77,26 @@ def test_with_a_name_server_the_name_is_registered_there(
     lines = capsys.readouterr().out.splitlines()
     assert lines[2] == "    name = my.thing"
     assert len(lines) == 6
+
+
+def test_a_name_server_that_is_just_being_started_is_waited_for(
+    name_server: NameServerDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nowhere = listener.getsockname()[1]
+    waits: list[float] = []
+
+    def come(seconds: float) -> None:
+        waits.append(seconds)
+        config.NS_HOST = name_server.locationStr
+
+    monkeypatch.setattr(locating.time, "sleep", come)
+    with changed_settings(
+        NS_HOST=f"127.0.0.1:{nowhere}", BROADCAST_ADDRS=[], NS_LOOKUP_DELAY=PATIENCE
+    ):
+        serve({Thing(): "my.thing"}, daemon=Once(), verbose=False)
+    assert len(waits) == 1
+    assert list(name_server.nameserver.list(prefix="my.")) == ["my.thing"]
 
 
 def test_it_can_be_silent(

@@ -49,6 +49,24 @@ def test_unix_sockets_have_sentences_of_their_own(code, hint):
     assert hint in str(connect_fault(fault(code), UNIX))
 
 
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("localhost", "on this machine?"),
+        ("127.0.1.1", "on this machine?"),
+        ("0.0.0.0", "on this machine?"),
+        ("[::1]", "on this machine?"),
+        ("server.example", "on more than its own localhost?"),
+        ("192.0.2.1", "on more than its own localhost?"),
+        ("[2001:db8::1]", "on more than its own localhost?"),
+    ],
+)
+def test_a_refused_connection_asks_what_may_be_wrong_with_that_host(host, hint):
+    text = str(connect_fault(fault(errno.ECONNREFUSED), f"{host}:4444"))
+    assert "nobody is listening there" in text
+    assert text.endswith(hint)
+
+
 def test_an_unknown_error_keeps_the_words_of_the_system():
     assert str(connect_fault(OSError(errno.EPIPE, "x"), TCP)).endswith("Broken pipe")
     assert str(connect_fault(OSError("something else"), TCP)).endswith(": something else")
@@ -58,6 +76,8 @@ def test_a_timeout_says_how_long_it_was():
     result = connect_fault(TimeoutError("timed out"), TCP, timeout=2.5)
     assert type(result) is errors.TimeoutError
     assert "no answer within 2.5 seconds (timeout)" in str(result)
+    rest = connect_fault(TimeoutError("timed out"), TCP, timeout=1.99995)
+    assert "no answer within 2 seconds (timeout)" in str(rest)
 
 
 def test_a_timeout_of_the_system_is_one_as_well():

@@ -205,7 +205,7 @@ def test_nobody_listening(free_port):
     error = connect_error(f"PYRO:a@127.0.0.1:{free_port}")
     assert str(error) == (
         f"cannot connect to 127.0.0.1:{free_port}: nobody is listening there "
-        "(connection refused); is the server running?"
+        "(connection refused); is the server running, and on this machine?"
     )
     assert isinstance(error.__cause__, ConnectionRefusedError)
 
