@@ -120,10 +120,12 @@ def test_who_registers_again_and_again_is_never_lost(names: NameServer) -> None:
     """The place is dead, but its registration is always newer than what a dead one has."""
     uri = f"PYRO:x@127.0.0.1:{nowhere()}"
     end = monotonic() + 1.0
-    while monotonic() < end:
+    while (start := monotonic()) < end:
         names.register("x", uri)
         sleep(0.01)
-        assert "x" in names.list()
+        is_there = "x" in names.list()
+        # On a busy machine this thread may have had no turn for as long as the dead are given.
+        assert is_there or monotonic() - start > AutoCleaner.max_unreachable_time
     wait_for(names, set())
 
 

@@ -80,7 +80,7 @@ def test_a_trickle_of_bytes_does_not_make_a_call_longer(behave: Slow, way: str) 
             proxy._pyroTimeout = TIMEOUT
         assert proxy._pyroTimeout == TIMEOUT
         with in_time(), pytest.raises(TimeoutError):
-            proxy.call("x" * 50_000_000 if behave is slow_reader else "x")
+            proxy.call("x" * 20_000_000 if behave is slow_reader else "x")
         over.set()
         proxy._pyroRelease()
 

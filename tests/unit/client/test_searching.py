@@ -348,11 +348,13 @@ def test_it_can_be_switched_off(running: RunningDaemon, how: str) -> None:
                 find()
 
 
+@pytest.mark.slow
 def test_wrong_answers_are_passed_over(
     running: RunningDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The true answer comes last, and is found."""
-    monkeypatch.setattr(searching, "PROOF_SECONDS", 0.1)
+    monkeypatch.setattr(searching, "PROOF_SECONDS", 0.4)
+    monkeypatch.setattr(searching, "BROADCAST_SECONDS", PATIENCE)
 
     def swindler(peer: RawPeer) -> None:
         peer.accept_handshake()

@@ -328,7 +328,7 @@ def test_a_limit_that_ends_with_the_handshake_is_forgotten(running: Running) -> 
 
 @pytest.mark.slow
 def test_who_reads_slowly_is_not_let_go_but_who_does_not_read_is(running: Running) -> None:
-    running.send_seconds = 0.3
+    running.send_seconds = 0.8
     slow, deaf = running.deaf_client(), running.deaf_client()
     session = running.made[-2]
     before = session.deadline
