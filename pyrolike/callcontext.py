@@ -19,7 +19,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pyrolike.constants import PROTOCOL_VERSION
@@ -46,6 +46,10 @@ class Host(Protocol):
 
     def end_wait(self) -> None:
         """Take note that it goes on."""
+
+
+_UNNOTICED = nullcontext()
+"""What a wait is in that concerns nobody. It may be used by all threads at once."""
 
 
 class ContextState:
@@ -159,16 +163,17 @@ class ContextState:
         """Whether the thread that serves the request waits for somebody else."""
         return self._is_waiting
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
+    def waiting(self) -> AbstractContextManager[None]:
         """Let the host know that the thread waits for somebody else while the block runs.
 
         So calls that come back to their own daemon, by whatever detours, do not use up its threads.
         """
-        host = self.host
-        if host is None or self._is_waiting:
-            yield
-            return
+        if self.host is None or self._is_waiting:
+            return _UNNOTICED
+        return self._waiting(self.host)
+
+    @contextmanager
+    def _waiting(self, host: Host) -> Iterator[None]:
         self._is_waiting = True
         host.begin_wait()
         try:

@@ -62,12 +62,15 @@ class URI:
             PyroError: The text is no URI; the message says why.
             TypeError: It is neither text nor a URI.
         """
-        if isinstance(uri, URI):
-            self.__setstate__(uri.__getstate__())
-        elif isinstance(uri, str):
-            self.__setstate__(_parse(uri))
+        if isinstance(uri, str):
+            state = _parse(uri)
+        elif isinstance(uri, URI):
+            state = uri.__getstate__()
         else:
             raise TypeError(f"expected a str or a URI, got {type(uri).__name__}")
+        self.protocol, thing, self.sockname, self.host, self.port = state
+        # Always a new set: two URIs must not share one.
+        self.object = set(thing) if isinstance(thing, set) else thing
 
     @property
     def location(self) -> str | None:
@@ -122,14 +125,13 @@ class URI:
         protocol, thing, sockname, host, port = state
         if protocol not in PROTOCOLS:
             raise ValueError(f"unknown protocol in the state of a URI: {protocol!r}")
-        self.protocol: str = protocol
-        # Always a new set: two URIs must not share one.
-        self.object: str | set[str] = (
+        self.protocol = protocol
+        self.object = (
             {_expect(str, tag) for tag in thing} if protocol == "PYROMETA" else _expect(str, thing)
         )
-        self.sockname: str | None = _expect(str, sockname, none=True)
-        self.host: str | None = _expect(str, host, none=True)
-        self.port: int | None = _expect(int, port, none=True)
+        self.sockname = _expect(str, sockname, none=True)
+        self.host = _expect(str, host, none=True)
+        self.port = _expect(int, port, none=True)
 
 
 def _expect(cls: type, value: Any, *, none: bool = False) -> Any:

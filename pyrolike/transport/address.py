@@ -89,6 +89,8 @@ def resolve_tcp(
     if not 0 <= port <= 65535:
         # The resolver of some systems would silently take the port modulo 65536.
         raise ValueError(f"a port is between 0 and 65535, not {port}")
+    if _is_ipv4(str(host)):
+        return [(socket.AF_INET, (str(host), port))]  # there is nothing to look up
     family = socket.AF_UNSPEC if _numeric(host) else _family(ip_version)
     found = socket.getaddrinfo(str(host), port, family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # The stubs think of systems whose Python cannot do IPv6.
@@ -114,6 +116,14 @@ def read_number(host: str) -> IPAddress | None:
         with contextlib.suppress(OSError, ValueError):
             address = IPv4Address(socket.inet_aton(host))
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_ipv4(host: str) -> bool:
+    """Whether *host* is an address as it is usually written."""
+    try:
+        return bool(socket.inet_pton(socket.AF_INET, host))
+    except (OSError, ValueError):
+        return False
 
 
 def _numeric(host: Host | None) -> IPAddress | None:

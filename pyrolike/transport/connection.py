@@ -14,6 +14,8 @@ import socket
 import ssl
 import struct
 import weakref
+from functools import cached_property, lru_cache
+from selectors import EVENT_READ
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,7 +27,7 @@ from .sockets import family_str, receive_data
 from .tls import get_certified_names
 from .tls_socket import TlsSocket
 from .unix import get_peer_credentials
-from .waiting import send_available, wait_readable, wait_writable
+from .waiting import send_available, wait_readable, wait_ready, wait_writable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -54,7 +56,6 @@ class SocketConnection:
         objectId: See above.
         keep_open: See above.
         pyroInstances: Class to instance, for classes registered with instance mode "session".
-        tracked_resources: Closed when the connection ends; held weakly.
         dialect: How a client and its daemon speak on it; None where that is not known.
         user: Who the daemon's authenticator has found the client to be; None where it has none.
     """
@@ -66,11 +67,15 @@ class SocketConnection:
         self.objectId = objectId
         self.keep_open = keep_open
         self.pyroInstances: dict[type, Any] = {}
-        self.tracked_resources: weakref.WeakSet[Any] = weakref.WeakSet()
         self.dialect: Any = None
         self.user: str | None = None
         self.is_closed = False
         tell_of_forks(self)
+
+    @cached_property  # few connections have any
+    def tracked_resources(self) -> weakref.WeakSet[Any]:
+        """What is closed when the connection ends; held weakly."""
+        return weakref.WeakSet()
 
     def after_fork(self) -> None:
         """Close the child's copy of the descriptor, in a forked child; the peer sees nothing of it.
@@ -198,10 +203,13 @@ class SocketConnection:
             if is_used:
                 with contextlib.suppress(OSError):
                     self.sock.shutdown(socket.SHUT_RDWR)
-            with contextlib.suppress(OSError):
+            try:
                 self.sock.close()
+            except OSError as fault:
+                log.debug("closing a connection: %s", fault)
         # In this order: what a session instance holds would else be garbage, and never closed.
-        self.close_resources()
+        if "tracked_resources" in self.__dict__:
+            self.close_resources()
         self.pyroInstances.clear()
 
     def close_resources(self) -> None:
@@ -264,6 +272,16 @@ class SocketConnection:
         """Do what `gettimeout` does; Pyro4's name."""
         return self.gettimeout()
 
+    def wait_readable(self, seconds: float) -> bool:
+        """Wait until there is something to receive, or the connection ends; say whether it is so.
+
+        Raises:
+            OSError, ValueError: The connection is closed here.
+        """
+        if isinstance(self.sock, TlsSocket):
+            return self.sock.wait_readable(seconds)  # what is decrypted, no system call shows
+        return wait_ready(self.sock, EVENT_READ, seconds)
+
     def limit_waiting(self, receive_seconds: float, send_seconds: float) -> None:
         """Let a receive that finds nothing, and a send that is stuck, give up after a while.
 
@@ -297,4 +315,9 @@ def _time_value(seconds: float) -> Any:
     """Return *seconds* as the socket options want it: a structure; on Windows milliseconds."""
     if os.name == "nt":
         return max(1, round(seconds * 1000))
+    return _pack_time(seconds)
+
+
+@lru_cache(maxsize=16)  # the same for each connection of a daemon
+def _pack_time(seconds: float) -> bytes:
     return struct.pack("@ll", *divmod(max(1, round(seconds * 1_000_000)), 1_000_000))

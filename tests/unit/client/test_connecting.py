@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from pyrolike import errors
+from pyrolike._remembering import Remembered
 from pyrolike.callcontext import ContextState, get_state, set_state
+from pyrolike.client import connecting
 from pyrolike.client.connecting import (
     Opened,
     WireSettings,
@@ -156,6 +158,36 @@ def test_the_handshake_names_the_object_and_says_what_it_is_told_to(serializer: 
     assert channel.seq == 77
     assert connection.objectId == "calc"
     channel.close()
+
+
+@pytest.mark.parametrize(
+    ("handshake", "answer", "written", "read"),
+    [
+        ("hello", {"handshake": "welcome", "meta": dict(METADATA)}, 1, 1),
+        ("a secret", {"handshake": "welcome", "meta": dict(METADATA)}, 3, 1),
+        ("hello", {"handshake": ["anew"], "meta": dict(METADATA)}, 1, 3),
+        ("hello", {"handshake": "welcome", "meta": {**METADATA, "methods": ["m" * 20_000]}}, 1, 3),
+    ],
+)
+def test_what_is_said_in_each_handshake_is_written_and_read_once(
+    monkeypatch: pytest.MonkeyPatch, handshake: str, answer: Any, written: int, read: int
+) -> None:
+    codec = get_serializer("serpent")
+    dumps, loads, payload = codec.dumps, codec.loads, serpent(answer)
+    said: list[Any] = []
+    heard: list[Any] = []
+    monkeypatch.setattr(connecting, "_greetings", Remembered(10))
+    monkeypatch.setattr(connecting, "_known_answers", Remembered(10))
+    monkeypatch.setattr(codec, "dumps", lambda data: said.append(data) or dumps(data))
+    monkeypatch.setattr(codec, "loads", lambda data: heard.append(data) or loads(data))
+    found = []
+    for _ in range(3):
+        with scripted_server(answering(payload)) as location:
+            opened = connect(location, handshake)
+            opened.channel.close()
+            found.append((opened.answer, opened.meta))
+    assert found == [found[0]] * 3
+    assert (len(said), len(heard)) == (written, read)
 
 
 def test_annotations_and_correlation_id_of_the_thread_go_out(own_context: ContextState) -> None:
