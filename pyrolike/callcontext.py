@@ -17,15 +17,16 @@ connection it serves, so that a request costs a few slot assignments and no thre
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pyrolike._lazy import loaded_class
 from pyrolike.constants import PROTOCOL_VERSION
 from pyrolike.errors import PyroError
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Callable, Iterator
 
     from pyrolike.protocol import Message, MessageReader
@@ -119,7 +120,9 @@ class ContextState:
     def get_correlation(self) -> bytes | None:
         """Return the id to send with a call; made up now if a request is served that has none."""
         if self.correlation is None and self.client is not None:
-            self.correlation = uuid.uuid4().bytes
+            from uuid import uuid4  # it takes a while to load
+
+            self.correlation = uuid4().bytes
         return self.correlation
 
     def copy(self) -> ContextState:
@@ -311,11 +314,17 @@ class CallContext:
     def correlation_id(self) -> uuid.UUID | None:
         """The id that ties a chain of calls together; in a daemon's call there always is one."""
         correlation = _thread.state.get_correlation()
-        return None if correlation is None else uuid.UUID(bytes=correlation)
+        if correlation is None:
+            return None
+        import uuid
+
+        return uuid.UUID(bytes=correlation)
 
     @correlation_id.setter
     def correlation_id(self, correlation_id: uuid.UUID | None) -> None:
-        if correlation_id is not None and not isinstance(correlation_id, uuid.UUID):
+        if correlation_id is not None and not isinstance(
+            correlation_id, loaded_class("uuid", "UUID")
+        ):
             raise TypeError(
                 f"a correlation id is a uuid.UUID or None, not {type(correlation_id).__name__}"
             )

@@ -32,7 +32,7 @@ URIState = tuple[str, str | set[str], str | None, str | None, int | None]
 _HELP = "expected PYRO:object@host:port, PYRONAME:name[@host[:port]] or PYROMETA:tag,tag[@host]"
 
 # What follows the port is ignored, and "[::1]" alone means the default port, as in Pyro.
-_IPV6 = re.compile(r"\[(?P<host>[0-9a-f:%]+)\](?::(?P<port>\d+))?", re.IGNORECASE)
+_IPV6 = r"\[(?P<host>[0-9a-f:%]+)\](?::(?P<port>\d+))?"
 
 
 class URI:
@@ -200,7 +200,7 @@ def _parse_sockname(text: str, location: str) -> str:
 def _parse_ipv6(text: str, location: str) -> tuple[str, str | None]:
     if location.startswith("[["):
         raise _invalid(text, "an IPv6 address is written in one pair of brackets: [::1]:port")
-    match = _IPV6.match(location)
+    match = re.match(_IPV6, location, re.IGNORECASE)
     if match is None:
         raise _invalid(text, "between [ and ] stands a numeric IPv6 address, such as [::1]:port")
     return match["host"], match["port"]

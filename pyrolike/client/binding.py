@@ -31,7 +31,6 @@ from pyrolike.uri import PROTOCOLS, URI
 
 from .channel import seconds_until
 from .connecting import HELLO, WireSettings, adopt_socket, get_deadline, open_channel
-from .locating import resolve_uri
 
 if TYPE_CHECKING:
     import socket
@@ -304,6 +303,10 @@ class Binding:
             channel.release()
 
     def _resolve(self, deadline: float | None) -> URI:
+        if self.uri.protocol == "PYRO":
+            return self.uri
+        from .locating import resolve_uri  # and all that looks for name servers
+
         return resolve_uri(self.uri, deadline=deadline, hmac_key=self.hmac_key)
 
     def _open_channel(self, uri: URI, deadline: float | None) -> Channel:

@@ -6,13 +6,11 @@ One function does it for all who need a channel: proxies, and the search for a n
 from __future__ import annotations
 
 import logging
-import random
-import ssl
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pyrolike._lazy import loaded_class
 from pyrolike._remembering import Remembered
-from pyrolike.authentication import Credential
 from pyrolike.callcontext import get_state
 from pyrolike.configure import config
 from pyrolike.constants import PYRO4_PROTOCOL_VERSION
@@ -39,25 +37,26 @@ from pyrolike.protocol import (
 from pyrolike.serializers import SerializerBase, get_serializer, serializers
 from pyrolike.transport import (
     CHUNK,
-    BorrowedTlsSocket,
     SocketConnection,
-    TlsSettings,
-    TlsSocket,
     connect_socket,
-    make_tls_context,
+    is_ssl_socket,
+    is_tls_socket,
     transfer_fault,
-    wrap_client_side,
 )
 
 from .channel import Channel
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Callable, Collection, Mapping
+    from typing import TypeGuard
 
+    from pyrolike.authentication import Credential
     from pyrolike.configure import Configuration
     from pyrolike.protocol import Dialect
     from pyrolike.protocol.message import Bytes
+    from pyrolike.transport import TlsSocket
     from pyrolike.uri import URI
 
 log = logging.getLogger("pyrolike.client")
@@ -252,7 +251,7 @@ def _open(
     try:
         connection.settimeout(None)  # and it stays so: from here on everything has its deadline
         reader = MessageReader(settings.max_size, ANSWERS, dialects)
-        credential = handshake if isinstance(handshake, Credential) else None
+        credential = handshake if is_credential(handshake) else None
         shown = handshake if credential is None else credential.make_handshake(str(uri.object))
         content = {"handshake": shown, "object": uri.object}
         _send_connect(connection, settings, seq, content, annotations, deadline)
@@ -274,6 +273,11 @@ def _open(
     return Opened(channel, connection, answer, meta, settings)
 
 
+def is_credential(handshake: object) -> TypeGuard[Credential]:
+    """Whether *handshake* makes what is shown to the daemon; who has such a thing has loaded it."""
+    return isinstance(handshake, loaded_class("pyrolike.authentication", "Credential"))
+
+
 def adopt_socket(
     sock: socket.socket, object_id: str, settings: WireSettings
 ) -> tuple[Channel, SocketConnection]:
@@ -282,8 +286,12 @@ def adopt_socket(
     Raises:
         PyroError: The setting SSL is on, and the socket has no TLS.
     """
+    import random
+
     ours: socket.socket | TlsSocket = sock
-    if isinstance(sock, ssl.SSLSocket):
+    if is_ssl_socket(sock):
+        from pyrolike.transport import BorrowedTlsSocket
+
         ours = BorrowedTlsSocket(sock)
     elif config.SSL:
         raise PyroError(
@@ -304,6 +312,8 @@ def _make_tls_context(uri: URI) -> ssl.SSLContext:
     Raises:
         CommunicationError: One of the files is missing, or not what it should be.
     """
+    from pyrolike.transport import TlsSettings, make_tls_context  # with TLS only
+
     settings = TlsSettings(
         is_server=False,
         cert=config.SSL_CLIENTCERT,
@@ -325,6 +335,8 @@ def _secure(sock: Any, context: ssl.SSLContext, uri: URI, deadline: float | None
     except TimeoutError:
         sock.close()
         raise
+    from pyrolike.transport import wrap_client_side
+
     host = None if uri.sockname else uri.host
     return wrap_client_side(sock, context, host, str(uri.location), seconds)
 
@@ -434,7 +446,7 @@ def _receive_answer(
             raise transfer_fault(fault, what) from fault
         if not data:
             hint = "is a Pyro daemon listening there, and does it accept this serializer?"
-            if isinstance(connection.sock, TlsSocket):
+            if is_tls_socket(connection.sock):
                 hint = "perhaps it wants a client certificate, see config.SSL_CLIENTCERT"
             raise ConnectionClosedError(
                 f"the other side closed the connection during the handshake; {hint}"

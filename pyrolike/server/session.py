@@ -398,7 +398,7 @@ class Session(Inbox):
             self._refuse_connect(settings, message, serializers["marshal"], reason)
             return
         self.is_finished = True
-        if name in serializers and not message.flags & Flag.ONEWAY:
+        if name is not None and name in serializers and not message.flags & Flag.ONEWAY:
             flags, payload, _ = self._service.dispatcher.fail(
                 get_serializer(READ_BY.get(name, name), tags=self.dialect.tags),
                 SerializeError(reason),

@@ -5,16 +5,19 @@ Nothing here opens a connection or sends anything, except what the resolver does
 Source: api.md A9; servers.md 8.
 """
 
+from __future__ import annotations
+
 import contextlib
-import ipaddress
 import socket
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
-from typing import cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from pyrolike.configure import config
 
-IPAddress = IPv4Address | IPv6Address
-Host = str | IPv4Address | IPv6Address
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+
+IPAddress: TypeAlias = "IPv4Address | IPv6Address"
+Host: TypeAlias = "str | IPv4Address | IPv6Address"
 
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 """What a TCP socket is bound or connected to; the long form is IPv6's."""
@@ -65,6 +68,8 @@ def get_interface(ip_address: Host) -> IPv4Interface | IPv6Interface:
         OSError: There is no route.
         ValueError: *ip_address* is not an address.
     """
+    import ipaddress
+
     target = ipaddress.ip_address(ip_address)
     family = socket.AF_INET if target.version == 4 else socket.AF_INET6
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -111,10 +116,12 @@ def read_number(host: str) -> IPAddress | None:
     Args:
         host: What a stranger has sent; an IPv6 address without brackets.
     """
+    import ipaddress
+
     address = _numeric(host)
     if address is None:
         with contextlib.suppress(OSError, ValueError):
-            address = IPv4Address(socket.inet_aton(host))
+            address = ipaddress.IPv4Address(socket.inet_aton(host))
     return getattr(address, "ipv4_mapped", None) or address
 
 
@@ -127,6 +134,8 @@ def _is_ipv4(host: str) -> bool:
 
 
 def _numeric(host: Host | None) -> IPAddress | None:
+    import ipaddress
+
     try:
         return ipaddress.ip_address(host or "")
     except ValueError:
@@ -134,6 +143,8 @@ def _numeric(host: Host | None) -> IPAddress | None:
 
 
 def _resolve_first(name: str, version: int) -> IPAddress:
+    import ipaddress
+
     _, address = resolve_tcp(name, 0, version)[0]
     return ipaddress.ip_address(address[0])
 

@@ -11,7 +11,6 @@ import contextlib
 import logging
 import os
 import socket
-import ssl
 import struct
 import weakref
 from functools import cached_property, lru_cache
@@ -23,16 +22,16 @@ from pyrolike import errors
 from pyrolike._forking import tell_of_forks
 
 from .faults import transfer_fault
+from .secured import is_ssl_socket, is_tls_socket
 from .sockets import family_str, receive_data
-from .tls import get_certified_names
-from .tls_socket import TlsSocket
-from .unix import get_peer_credentials
 from .waiting import send_available, wait_readable, wait_ready, wait_writable
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from pyrolike.authentication import PeerCredentials
+
+    from .tls_socket import TlsSocket
 
 log = logging.getLogger("pyrolike.transport")
 
@@ -64,6 +63,7 @@ class SocketConnection:
         self, sock: socket.socket | TlsSocket, objectId: str | None = None, keep_open: bool = False
     ) -> None:
         self.sock: Any = sock
+        self._tls = sock if is_tls_socket(sock) else None
         self.objectId = objectId
         self.keep_open = keep_open
         self.pyroInstances: dict[type, Any] = {}
@@ -133,7 +133,7 @@ class SocketConnection:
             TimeoutError, ConnectionClosedError: As `send`.
         """
         try:
-            if hasattr(self.sock, "sendmsg") and not isinstance(self.sock, ssl.SSLSocket):
+            if hasattr(self.sock, "sendmsg") and not is_ssl_socket(self.sock):
                 sent = self.sock.sendmsg((head, payload))
             else:
                 self.sock.sendall(head)
@@ -157,8 +157,8 @@ class SocketConnection:
         """
         rest = memoryview(data)
         try:
-            if isinstance(self.sock, TlsSocket):
-                self.sock.sendall(rest, deadline)
+            if self._tls is not None:
+                self._tls.sendall(rest, deadline)
                 return
             while rest := rest[send_available(self.sock, rest) :]:
                 remaining = deadline - monotonic()
@@ -231,8 +231,8 @@ class SocketConnection:
         if self.is_closed:
             return True
         try:
-            if isinstance(self.sock, TlsSocket):
-                return self.sock.is_at_end()
+            if self._tls is not None:
+                return self._tls.is_at_end()
             return wait_readable(self.sock, 0) and not self.sock.recv(1, socket.MSG_PEEK)
         except (OSError, ValueError):
             return True
@@ -278,8 +278,8 @@ class SocketConnection:
         Raises:
             OSError, ValueError: The connection is closed here.
         """
-        if isinstance(self.sock, TlsSocket):
-            return self.sock.wait_readable(seconds)  # what is decrypted, no system call shows
+        if self._tls is not None:
+            return self._tls.wait_readable(seconds)  # what is decrypted, no system call shows
         return wait_ready(self.sock, EVENT_READ, seconds)
 
     def limit_waiting(self, receive_seconds: float, send_seconds: float) -> None:
@@ -289,25 +289,32 @@ class SocketConnection:
         for its timeout with a second system call. A limit that passes is a BlockingIOError, on
         Windows a TimeoutError.
         """
-        if isinstance(self.sock, TlsSocket):
-            self.sock.limit_waiting(receive_seconds, send_seconds)
+        if self._tls is not None:
+            self._tls.limit_waiting(receive_seconds, send_seconds)
             return
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _time_value(receive_seconds))
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _time_value(send_seconds))
 
     def getpeercert(self) -> Any:
         """Return the peer's certificate as `ssl.SSLSocket.getpeercert` does; None without TLS."""
-        has_tls = isinstance(self.sock, (TlsSocket, ssl.SSLSocket))
+        has_tls = self._tls is not None or is_ssl_socket(self.sock)
         return self.sock.getpeercert() if has_tls else None
 
     @property
     def peer_names(self) -> tuple[str, ...]:
         """The names in the peer's certificate, if TLS has verified it; else none."""
-        return get_certified_names(self.getpeercert())
+        certificate = self.getpeercert()
+        if not certificate:
+            return ()
+        from .tls import get_certified_names  # for those who have one
+
+        return get_certified_names(certificate)
 
     @property
     def peer_credentials(self) -> PeerCredentials | None:
         """Process, user and group at the other end of a Unix socket, on Linux; else None."""
+        from .unix import get_peer_credentials  # for those who ask
+
         return get_peer_credentials(self.sock)
 
 

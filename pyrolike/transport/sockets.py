@@ -15,7 +15,6 @@ import functools
 import logging
 import os
 import socket
-import ssl
 import time
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING, TypeAlias
@@ -25,6 +24,7 @@ from pyrolike.uri import URI
 
 from .address import Host, SocketAddress, location_str, resolve_tcp
 from .faults import connect_fault, listen_fault, transfer_fault
+from .secured import is_ssl_socket
 from .waiting import wait_ready
 
 if TYPE_CHECKING:
@@ -359,7 +359,7 @@ def _listen(
 def _receive_some(sock: socket.socket, size: int) -> bytes:
     """Receive up to *size* bytes, at least one; empty at the end of the connection."""
     # TLS knows no flags.
-    flags = socket.MSG_WAITALL if USE_MSG_WAITALL and not isinstance(sock, ssl.SSLSocket) else 0
+    flags = socket.MSG_WAITALL if USE_MSG_WAITALL and not is_ssl_socket(sock) else 0
     while True:
         try:
             return sock.recv(min(size, _RECEIVE_SIZE), flags)
