@@ -10,6 +10,7 @@ Source: the serialization page of the reference, 4.1 and 5.1.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import SerializeError
@@ -110,3 +111,8 @@ def convert(obj: Any, tags: str) -> Any:
         # A registered object that is not replaced: the library would go on into its daemon.
         return classes.class_to_dict(obj, tags)
     return obj
+
+
+if "serpent" in sys.modules:
+    # The program uses the library itself, and may write our objects with it.
+    from . import serpent_library as serpent_library

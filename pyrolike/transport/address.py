@@ -96,7 +96,9 @@ def resolve_tcp(
         raise ValueError(f"a port is between 0 and 65535, not {port}")
     if _is_ipv4(str(host)):
         return [(socket.AF_INET, (str(host), port))]  # there is nothing to look up
-    family = socket.AF_UNSPEC if _numeric(host) else _family(ip_version)
+    family = socket.AF_UNSPEC
+    if ip_version and not _numeric(host):
+        family = _family(ip_version)
     found = socket.getaddrinfo(str(host), port, family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # The stubs think of systems whose Python cannot do IPv6.
     return [(family, cast(SocketAddress, address)) for family, _, _, _, address in found]
