@@ -576,7 +576,8 @@ class Channel:
             # Who leaves last closes it; who gets one of the locks now sees the failure first.
             self.connection.hang_up()
         else:
-            self.connection.close(is_used=False)
+            # Nobody has to be woken; but a reply that nobody has read would make it a reset.
+            self.connection.close(is_used=bool(self._pending))
 
     @staticmethod
     def _raise_failure(cause: CommunicationError) -> NoReturn:

@@ -115,9 +115,9 @@ class WireSettings(NamedTuple):
         name = serializer_name or config.SERIALIZER
         revision = config.revision  # first: a change meanwhile is then noticed at the next call
         # Each proxy takes them, and most find them taken. Programs may replace a serializer.
-        key, original = (config, revision, name, dialect), serializers.get(name)
+        key = config, revision, name, dialect
         known = _taken.get(key)
-        if known is not None and known[0] is original:
+        if known is not None and known[0] is serializers.data.get(name):
             return known[1]
         codec = get_serializer(
             name,
@@ -138,7 +138,7 @@ class WireSettings(NamedTuple):
             log_wire,
             compress or log_wire,
         )
-        _taken.keep(key, (original, settings))
+        _taken.keep(key, (serializers.data[name], settings))
         return settings
 
 

@@ -67,10 +67,10 @@ class Shelf(UserDict[K, "SerializerBase"]):
         self.data: dict[K, Any] = dict(names)
 
     def __getitem__(self, key: K) -> SerializerBase:
-        found = self.data[key]
-        if type(found) is str:
+        found: SerializerBase | str = self.data[key]
+        if isinstance(found, str):
             found = self.data[key] = _make(found)
-        return cast("SerializerBase", found)
+        return found
 
 
 def find_names() -> list[str]:

@@ -193,7 +193,8 @@ class SocketConnection:
         """Close the connection and what is tracked on it. May be called twice, from any thread.
 
         Args:
-            is_used: Another thread may be receiving or sending; False saves waking it.
+            is_used: Another thread may be receiving or sending, or something may have arrived that
+                is not read; False saves to wake the thread, and to end in two steps.
         """
         if self.is_closed:
             return
