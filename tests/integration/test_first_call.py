@@ -56,6 +56,7 @@ OURS = {
     "pyrolike.transport.probing",
     "pyrolike.transport.tls",
     "pyrolike.transport.tls_socket",
+    "pyrolike.transport.tls_wrapping",
     "pyrolike.transport.unix",
     "pyrolike.utils",
 }
