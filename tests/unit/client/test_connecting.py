@@ -35,8 +35,8 @@ from pyrolike.errors import (
     ProtocolError,
     SerializeError,
 )
-from pyrolike.protocol import Message, MessageType
-from pyrolike.serializers import get_serializer
+from pyrolike.protocol import V48, V502, Dialect, Message, MessageType
+from pyrolike.serializers import get_serializer, serializers
 from pyrolike.uri import URI
 from tests.support import wire
 from tests.support.channels import exchange
@@ -56,8 +56,8 @@ def own_context() -> Iterator[ContextState]:
     set_state(before)
 
 
-def settings(serializer: str | None = None) -> WireSettings:
-    return WireSettings.take(config, serializer)
+def settings(serializer: str | None = None, dialect: Dialect = V502) -> WireSettings:
+    return WireSettings.take(config, serializer, dialect)
 
 
 def uri_at(location: str) -> URI:
@@ -101,6 +101,19 @@ def test_settings_are_what_the_configuration_says_now() -> None:
     assert (taken.codec.name, taken.number) == ("serpent", 1)
     assert taken.max_size == config.MAX_MESSAGE_SIZE
     assert not taken.needs_care
+
+
+def test_settings_are_taken_once_for_all_but_not_if_something_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = settings("json")
+    assert settings("json") is taken
+    assert settings("json", V48) is settings("json", V48) is not taken
+    with changed_settings(MAX_MESSAGE_SIZE=1000):
+        assert settings("json").max_size == 1000
+    own = get_serializer("marshal")
+    monkeypatch.setitem(serializers, "json", own)
+    assert settings("json").codec is own
 
 
 @pytest.mark.parametrize("name", NUMBERS)

@@ -201,6 +201,17 @@ def test_when_the_time_is_over_the_last_address_still_gets_a_moment(monkeypatch)
     assert given == [0.001, 0.001]
 
 
+def test_a_system_that_refuses_an_option_does_without(monkeypatch, listener):
+    monkeypatch.setattr(sockets, "KEEPALIVE", (socket.SOL_SOCKET, 9999, 1))
+    sockets._tcp_options.cache_clear()
+    try:
+        uri = URI(f"PYRO:a@127.0.0.1:{listener.getsockname()[1]}")
+        with connect_socket(uri) as ours:
+            assert ours.getpeername() == listener.getsockname()
+    finally:
+        sockets._tcp_options.cache_clear()
+
+
 def test_a_single_address_has_all_the_time(monkeypatch, listener):
     given = []
     open_socket = sockets._open
