@@ -9,8 +9,7 @@ nobody shares them by accident.
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 DEFAULT_MESSAGE_SIZE = 1024 * 1024 * 1024
 """Pyro5's limit for a message, in bytes."""
@@ -28,8 +27,7 @@ _BOOL_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """The rule for one sort of value.
 
     Attributes:

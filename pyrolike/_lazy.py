@@ -1,4 +1,4 @@
-"""Module attributes that load on first use (PEP 562).
+"""What is loaded on first use only: attributes of modules (PEP 562), and classes.
 
 ``import pyrolike`` should cost almost nothing, and yet every name should be there. So the front
 door only knows *where* each name lives. The first access imports that module and keeps the value;
@@ -9,6 +9,13 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from operator import attrgetter
+from typing import Any
+
+
+def loaded_class(module: str, name: str) -> Any:
+    """Return a class for `isinstance`, or, if its module is not loaded, what nothing is one of."""
+    return getattr(sys.modules.get(module), name, ())
+
 
 TOOLS = {"TYPE_CHECKING", "configure_logging", "lazy_attributes"}
 """What a module imports to do this: nothing that a person looks for in it."""

@@ -17,15 +17,16 @@ connection it serves, so that a request costs a few slot assignments and no thre
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pyrolike._lazy import loaded_class
 from pyrolike.constants import PROTOCOL_VERSION
 from pyrolike.errors import PyroError
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Callable, Iterator
 
     from pyrolike.protocol import Message, MessageReader
@@ -46,6 +47,10 @@ class Host(Protocol):
 
     def end_wait(self) -> None:
         """Take note that it goes on."""
+
+
+_UNNOTICED = nullcontext()
+"""What a wait is in that concerns nobody. It may be used by all threads at once."""
 
 
 class ContextState:
@@ -115,7 +120,9 @@ class ContextState:
     def get_correlation(self) -> bytes | None:
         """Return the id to send with a call; made up now if a request is served that has none."""
         if self.correlation is None and self.client is not None:
-            self.correlation = uuid.uuid4().bytes
+            from uuid import uuid4  # it takes a while to load
+
+            self.correlation = uuid4().bytes
         return self.correlation
 
     def copy(self) -> ContextState:
@@ -159,16 +166,17 @@ class ContextState:
         """Whether the thread that serves the request waits for somebody else."""
         return self._is_waiting
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
+    def waiting(self) -> AbstractContextManager[None]:
         """Let the host know that the thread waits for somebody else while the block runs.
 
         So calls that come back to their own daemon, by whatever detours, do not use up its threads.
         """
-        host = self.host
-        if host is None or self._is_waiting:
-            yield
-            return
+        if self.host is None or self._is_waiting:
+            return _UNNOTICED
+        return self._waiting(self.host)
+
+    @contextmanager
+    def _waiting(self, host: Host) -> Iterator[None]:
         self._is_waiting = True
         host.begin_wait()
         try:
@@ -306,11 +314,17 @@ class CallContext:
     def correlation_id(self) -> uuid.UUID | None:
         """The id that ties a chain of calls together; in a daemon's call there always is one."""
         correlation = _thread.state.get_correlation()
-        return None if correlation is None else uuid.UUID(bytes=correlation)
+        if correlation is None:
+            return None
+        import uuid
+
+        return uuid.UUID(bytes=correlation)
 
     @correlation_id.setter
     def correlation_id(self, correlation_id: uuid.UUID | None) -> None:
-        if correlation_id is not None and not isinstance(correlation_id, uuid.UUID):
+        if correlation_id is not None and not isinstance(
+            correlation_id, loaded_class("uuid", "UUID")
+        ):
             raise TypeError(
                 f"a correlation id is a uuid.UUID or None, not {type(correlation_id).__name__}"
             )

@@ -18,11 +18,9 @@ Source: names, meanings and defaults are those of Pyro5 and Pyro4; the last grou
 
 import logging
 import os
-import platform
 import sys
 import threading
 from collections.abc import Mapping
-from pickle import HIGHEST_PROTOCOL
 from typing import TYPE_CHECKING, Any, Self
 
 from pyrolike._forking import call_after_fork
@@ -46,7 +44,7 @@ from pyrolike._kinds import (
     Kind,
     check_addresses,
 )
-from pyrolike.constants import PROTOCOL_VERSION
+from pyrolike.constants import PICKLE_PROTOCOL, PROTOCOL_VERSION
 
 PREFIX = "PYRO_"
 """How the environment variable of a setting begins."""
@@ -202,7 +200,7 @@ class Configuration:
         PORT, 9090, "TCP port of the name server", f"{AT_SERVICE}, {AT_LOOKUP}, in each uri"
     )
     ONEWAY_THREADED: bool = _item(BOOL, True, "run oneway calls in a thread of their own", AT_CALL)
-    PICKLE_PROTOCOL_VERSION: int = _item(PICKLING, HIGHEST_PROTOCOL, "pickle's protocol", AT_USE)
+    PICKLE_PROTOCOL_VERSION: int = _item(PICKLING, PICKLE_PROTOCOL, "pickle's protocol", AT_USE)
     POLLTIMEOUT: float = _item(
         SECONDS, 2.0, "seconds between looks at loopCondition and housekeeping", AT_DAEMON
     )
@@ -393,6 +391,8 @@ def shown_value(name: str, value: object) -> object:
 
 def _describe_surroundings() -> list[str]:
     # Through sys.modules, because importing the package from inside would be an import upwards.
+    import platform  # for those who ask
+
     version = sys.modules["pyrolike"].__version__
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return [

@@ -25,5 +25,8 @@ FLAME_NAME = "Pyro.Flame"
 PROTOCOL_VERSION = 502
 """The wire protocol we speak unless told otherwise: Pyro5's."""
 
+PICKLE_PROTOCOL = 5
+"""Python's newest pickle protocol. It stands here because pickle takes a while to load."""
+
 PYRO4_PROTOCOL_VERSION = 48
 """The wire protocol of Pyro4, which we speak with those who do."""

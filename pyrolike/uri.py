@@ -32,7 +32,7 @@ URIState = tuple[str, str | set[str], str | None, str | None, int | None]
 _HELP = "expected PYRO:object@host:port, PYRONAME:name[@host[:port]] or PYROMETA:tag,tag[@host]"
 
 # What follows the port is ignored, and "[::1]" alone means the default port, as in Pyro.
-_IPV6 = re.compile(r"\[(?P<host>[0-9a-f:%]+)\](?::(?P<port>\d+))?", re.IGNORECASE)
+_IPV6 = r"\[(?P<host>[0-9a-f:%]+)\](?::(?P<port>\d+))?"
 
 
 class URI:
@@ -62,12 +62,15 @@ class URI:
             PyroError: The text is no URI; the message says why.
             TypeError: It is neither text nor a URI.
         """
-        if isinstance(uri, URI):
-            self.__setstate__(uri.__getstate__())
-        elif isinstance(uri, str):
-            self.__setstate__(_parse(uri))
+        if isinstance(uri, str):
+            state = _parse(uri)
+        elif isinstance(uri, URI):
+            state = uri.__getstate__()
         else:
             raise TypeError(f"expected a str or a URI, got {type(uri).__name__}")
+        self.protocol, thing, self.sockname, self.host, self.port = state
+        # Always a new set: two URIs must not share one.
+        self.object = set(thing) if isinstance(thing, set) else thing
 
     @property
     def location(self) -> str | None:
@@ -122,14 +125,13 @@ class URI:
         protocol, thing, sockname, host, port = state
         if protocol not in PROTOCOLS:
             raise ValueError(f"unknown protocol in the state of a URI: {protocol!r}")
-        self.protocol: str = protocol
-        # Always a new set: two URIs must not share one.
-        self.object: str | set[str] = (
+        self.protocol = protocol
+        self.object = (
             {_expect(str, tag) for tag in thing} if protocol == "PYROMETA" else _expect(str, thing)
         )
-        self.sockname: str | None = _expect(str, sockname, none=True)
-        self.host: str | None = _expect(str, host, none=True)
-        self.port: int | None = _expect(int, port, none=True)
+        self.sockname = _expect(str, sockname, none=True)
+        self.host = _expect(str, host, none=True)
+        self.port = _expect(int, port, none=True)
 
 
 def _expect(cls: type, value: Any, *, none: bool = False) -> Any:
@@ -198,7 +200,7 @@ def _parse_sockname(text: str, location: str) -> str:
 def _parse_ipv6(text: str, location: str) -> tuple[str, str | None]:
     if location.startswith("[["):
         raise _invalid(text, "an IPv6 address is written in one pair of brackets: [::1]:port")
-    match = _IPV6.match(location)
+    match = re.match(_IPV6, location, re.IGNORECASE)
     if match is None:
         raise _invalid(text, "between [ and ] stands a numeric IPv6 address, such as [::1]:port")
     return match["host"], match["port"]

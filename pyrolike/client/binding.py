@@ -10,7 +10,6 @@ and shaking hands share it.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from time import monotonic
@@ -32,13 +31,12 @@ from pyrolike.transport import check_socket
 from pyrolike.uri import PROTOCOLS, URI
 
 from .channel import seconds_until
-from .connecting import WireSettings, adopt_socket, get_deadline, open_channel
-from .locating import resolve_uri
+from .connecting import HELLO, WireSettings, adopt_socket, get_deadline, open_channel
 
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from pyrolike.protocol import Dialect
     from pyrolike.transport import SocketConnection
@@ -114,7 +112,7 @@ class Binding:
         self.methods: set[str] = set()
         self.attrs: set[str] = set()
         self.oneway: set[str] = set()
-        self.handshake: Any = "hello"
+        self.handshake: Any = HELLO
         self.is_received = False
         self.timeout: float | None = config.COMMTIMEOUT or None
         self.tls: ssl.SSLContext | None = None
@@ -220,7 +218,8 @@ class Binding:
             ProtocolError: It is no metadata.
         """
         try:
-            methods, attrs, oneway = (set(metadata[key]) for key in ("methods", "attrs", "oneway"))
+            methods, attrs = set(metadata["methods"]), set(metadata["attrs"])
+            oneway = set(metadata["oneway"])
         except (KeyError, TypeError) as fault:
             raise ProtocolError(
                 f"metadata of {self.uri} is malformed: {metadata!r:.200}"
@@ -264,7 +263,7 @@ class Binding:
                 f"this proxy came from a peer, who has chosen where it leads: to {self.uri}. With "
                 "config.INERT_PROXIES it connects only after its _pyroBind was called"
             )
-        with self._connecting(deadline) as deadline:
+        with _Connecting(self, deadline) as deadline:
             if self._unproven is not None:
                 return self._unproven
             channel = self.channel
@@ -279,7 +278,7 @@ class Binding:
             Whether a connection was made; False if there was one.
         """
         self.is_received = False  # somebody wants it
-        with self._connecting(None) as deadline:
+        with _Connecting(self, None) as deadline:
             if self.channel is not None and self.channel.is_usable:
                 return False
             uri = self._resolve(deadline)
@@ -304,22 +303,11 @@ class Binding:
             self._last_seq = channel.seq
             channel.release()
 
-    @contextlib.contextmanager
-    def _connecting(self, deadline: float | None) -> Iterator[float | None]:
-        """Hold the connect lock; gives the deadline for what is done under it."""
-        if deadline is None and self.timeout is not None:
-            deadline = monotonic() + self.timeout
-        tell_of_forks(self)
-        with get_state().waiting():
-            lock = self._connect_lock
-            if not lock.acquire(timeout=seconds_until(deadline)):
-                raise TimeoutError("connecting: timeout, while another thread was connecting")
-            try:
-                yield deadline
-            finally:
-                lock.release()
-
     def _resolve(self, deadline: float | None) -> URI:
+        if self.uri.protocol == "PYRO":
+            return self.uri
+        from .locating import resolve_uri  # and all that looks for name servers
+
         return resolve_uri(self.uri, deadline=deadline, hmac_key=self.hmac_key)
 
     def _open_channel(self, uri: URI, deadline: float | None) -> Channel:
@@ -331,12 +319,14 @@ class Binding:
         if former is not None:
             self._last_seq = former.seq
             former.retire()  # not closed: other calls may still be in flight on it
-        dialects = self._dialects
+        dialects, settings = self._dialects, self._settings
+        if settings.revision != config.revision or settings.dialect is not self._dialect:
+            settings = WireSettings.take(config, self._serializer_name, self._dialect)
         try:
             opened = open_channel(
                 uri,
                 self.handshake,
-                WireSettings.take(config, self._serializer_name, self._dialect),
+                settings,
                 deadline=deadline or get_deadline(config.CONNECT_TIMEOUT),
                 seq=self._last_seq,
                 annotations=self.get_annotations() if self.get_annotations is not None else None,
@@ -365,9 +355,46 @@ class Binding:
             raise
         finally:
             self._unproven = None
-        log.debug("connected to %s", uri)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("connected to %s", uri)
         self.channel, self.connection = channel, connection
         return channel
+
+
+class _Connecting:
+    """Holds a binding's connect lock; gives the deadline for what is done under it.
+
+    Args:
+        binding: It.
+        deadline: As for `Binding.connect`.
+
+    Raises:
+        TimeoutError: Another thread has it for too long.
+    """
+
+    __slots__ = ("_deadline", "_lock", "_wait")
+
+    def __init__(self, binding: Binding, deadline: float | None) -> None:
+        tell_of_forks(binding)
+        if deadline is None and binding.timeout is not None:
+            deadline = monotonic() + binding.timeout
+        self._deadline = deadline
+        self._lock = binding._connect_lock  # this very one, also in a child that is forked now
+        self._wait = get_state().waiting()
+
+    def __enter__(self) -> float | None:
+        self._wait.__enter__()
+        try:
+            if self._lock.acquire(timeout=seconds_until(self._deadline)):
+                return self._deadline
+            raise TimeoutError("connecting: timeout, while another thread was connecting")
+        except BaseException:
+            self._wait.__exit__(None, None, None)
+            raise
+
+    def __exit__(self, *failure: object) -> None:
+        self._lock.release()
+        self._wait.__exit__(None, None, None)
 
 
 def make_connected_uri(object_id: Any, sock: Any) -> URI:

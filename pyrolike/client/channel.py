@@ -40,20 +40,19 @@ from __future__ import annotations
 import builtins
 import math
 import threading
-from functools import partial
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pyrolike._forking import OpenLock, tell_of_forks
 from pyrolike.errors import CommunicationError, ConnectionClosedError, ProtocolError, TimeoutError
 from pyrolike.protocol import Message, MessageReader, MessageType
-from pyrolike.transport import CHUNK, JOINABLE, transfer_fault, wait_readable
+from pyrolike.transport import CHUNK, JOINABLE, transfer_fault
 
 from .attending import DESK, Attendance
 from .pending import ABANDONED, Abandoned, Ticket, Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pyrolike.protocol import Dialect
     from pyrolike.transport import SocketConnection
@@ -106,7 +105,6 @@ class Channel:
         "_send_lock",
         "_table_lock",
         "_tickets",
-        "_wait_readable",
         "_write_head",
         "connection",
         "failure",
@@ -127,10 +125,6 @@ class Channel:
         # Bound once: one attribute chain less on the way of every call.
         self._recv = connection.sock.recv
         self._send = connection.sock.sendall
-        # TLS has its own way of waiting: what is decrypted already, no system call shows.
-        self._wait_readable: Callable[[float], bool] = getattr(
-            connection.sock, "wait_readable", None
-        ) or partial(wait_readable, connection.sock)
         self._send_lock: Any = threading.Lock()
         self._read_lock: Any = threading.Lock()
         self._table_lock: Any = threading.Lock()
@@ -308,7 +302,7 @@ class Channel:
 
     def close(self) -> None:
         """Close the connection. Calls in flight fail with ConnectionClosedError."""
-        self._fail(ConnectionClosedError("the connection was released while a call was in flight"))
+        self._end(ConnectionClosedError("the connection was released while a call was in flight"))
 
     def after_fork(self) -> None:
         """Fail, in a forked child: the connection, and the calls in flight, are the parent's."""
@@ -482,7 +476,7 @@ class Channel:
         """
         remaining = deadline - monotonic()
         try:
-            if remaining > 0 and self._wait_readable(remaining):
+            if remaining > 0 and self.connection.wait_readable(remaining):
                 return
         except (OSError, ValueError):  # another thread has closed the connection
             self._raise_lost(None)
@@ -570,11 +564,15 @@ class Channel:
         return all(entry is ABANDONED for seq, entry in list(self._pending.items()) if seq != DESK)
 
     def _fail(self, fault: BaseException) -> None:
+        """End the channel because of *fault*, which its call raises."""
+        self._end(_failure_for_others(fault))
+
+    def _end(self, failure: CommunicationError) -> None:
         """End the channel: everybody who waits is woken and finds the failure."""
         with self._table_lock:
             self.is_usable = False
             if self.failure is None:
-                self.failure = _failure_for_others(fault)
+                self.failure = failure
             for entry in list(self._pending.values()):
                 if isinstance(entry, Waiter):
                     entry.rouse()
@@ -587,7 +585,8 @@ class Channel:
             # Who leaves last closes it; who gets one of the locks now sees the failure first.
             self.connection.hang_up()
         else:
-            self.connection.close()
+            # Nobody has to be woken; but a reply that nobody has read would make it a reset.
+            self.connection.close(is_used=bool(self._pending))
 
     @staticmethod
     def _raise_failure(cause: CommunicationError) -> NoReturn:

@@ -6,14 +6,11 @@ One function does it for all who need a channel: proxies, and the search for a n
 from __future__ import annotations
 
 import logging
-import random
-import ssl
-from dataclasses import dataclass
-from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyrolike.authentication import Credential
+from pyrolike._lazy import loaded_class
+from pyrolike._remembering import Remembered
 from pyrolike.callcontext import get_state
 from pyrolike.configure import config
 from pyrolike.constants import PYRO4_PROTOCOL_VERSION
@@ -37,32 +34,35 @@ from pyrolike.protocol import (
     inflate,
     squeeze,
 )
-from pyrolike.serializers import SerializerBase, get_serializer
+from pyrolike.serializers import SerializerBase, get_serializer, serializers
 from pyrolike.transport import (
     CHUNK,
-    BorrowedTlsSocket,
     SocketConnection,
-    TlsSettings,
-    TlsSocket,
     connect_socket,
-    make_tls_context,
+    is_ssl_socket,
+    is_tls_socket,
     transfer_fault,
-    wait_readable,
-    wrap_client_side,
 )
 
 from .channel import Channel
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Callable, Collection, Mapping
+    from typing import TypeGuard
 
+    from pyrolike.authentication import Credential
     from pyrolike.configure import Configuration
     from pyrolike.protocol import Dialect
     from pyrolike.protocol.message import Bytes
+    from pyrolike.transport import TlsSocket
     from pyrolike.uri import URI
 
 log = logging.getLogger("pyrolike.client")
+
+HELLO = "hello"
+"""What Pyro's proxies say when they connect, unless they are told to say something else."""
 
 ANSWERS = frozenset({MessageType.CONNECTOK, MessageType.CONNECTFAIL})
 
@@ -81,8 +81,14 @@ UNKNOWN_HINT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class WireSettings:
+LONGEST_KNOWN = 10_000
+"""Bytes of an answer to a handshake beyond which it is not remembered."""
+
+_greetings: Remembered[tuple[SerializerBase, Any], bytes] = Remembered(100)
+_known_answers: Remembered[tuple[SerializerBase, bytes], Any] = Remembered(100)
+
+
+class WireSettings(NamedTuple):
     """What a client needs of the settings to write and read messages; valid for one revision.
 
     Attributes:
@@ -116,6 +122,11 @@ class WireSettings:
         """
         name = serializer_name or config.SERIALIZER
         revision = config.revision  # first: a change meanwhile is then noticed at the next call
+        # Each proxy takes them, and most find them taken. Programs may replace a serializer.
+        key = config, revision, name, dialect
+        known = _taken.get(key)
+        if known is not None and known[0] is serializers.data.get(name):
+            return known[1]
         codec = get_serializer(
             name,
             bytes_repr=config.SERPENT_BYTES_REPR,
@@ -125,7 +136,7 @@ class WireSettings:
             tags=dialect.tags,
         )
         compress, log_wire = config.COMPRESSION, config.LOGWIRE
-        return cls(
+        settings = cls(
             revision,
             dialect,
             codec,
@@ -135,6 +146,12 @@ class WireSettings:
             log_wire,
             compress or log_wire,
         )
+        _taken.keep(key, (serializers.data[name], settings))
+        return settings
+
+
+_taken: Remembered[tuple[Configuration, int, str, Dialect], tuple[Any, WireSettings]]
+_taken = Remembered(20)
 
 
 class Opened(NamedTuple):
@@ -242,9 +259,8 @@ def _open(
     try:
         connection.settimeout(None)  # and it stays so: from here on everything has its deadline
         reader = MessageReader(settings.max_size, ANSWERS, dialects)
-        shown = handshake
-        if isinstance(handshake, Credential):
-            shown = handshake.make_handshake(str(uri.object))
+        credential = handshake if is_credential(handshake) else None
+        shown = handshake if credential is None else credential.make_handshake(str(uri.object))
         content = {"handshake": shown, "object": uri.object}
         _send_connect(connection, settings, seq, content, annotations, deadline)
         message = _receive_answer(connection, reader, deadline)
@@ -254,8 +270,8 @@ def _open(
         if on_annotations is not None and message.annotations:
             on_annotations(message.annotations, message.type)
         answer, meta = _read_answer(message, settings, uri)
-        if isinstance(handshake, Credential):
-            answer = handshake.check_answer(shown, answer)
+        if credential is not None:
+            answer = credential.check_answer(shown, answer)
     except BaseException:
         connection.close()
         raise
@@ -263,6 +279,11 @@ def _open(
     connection.dialect = settings.dialect
     channel = Channel(connection, reader, settings.dialect, seq)
     return Opened(channel, connection, answer, meta, settings)
+
+
+def is_credential(handshake: object) -> TypeGuard[Credential]:
+    """Whether *handshake* makes what is shown to the daemon; who has such a thing has loaded it."""
+    return isinstance(handshake, loaded_class("pyrolike.authentication", "Credential"))
 
 
 def adopt_socket(
@@ -273,8 +294,12 @@ def adopt_socket(
     Raises:
         PyroError: The setting SSL is on, and the socket has no TLS.
     """
+    import random
+
     ours: socket.socket | TlsSocket = sock
-    if isinstance(sock, ssl.SSLSocket):
+    if is_ssl_socket(sock):
+        from pyrolike.transport import BorrowedTlsSocket
+
         ours = BorrowedTlsSocket(sock)
     elif config.SSL:
         raise PyroError(
@@ -295,6 +320,8 @@ def _make_tls_context(uri: URI) -> ssl.SSLContext:
     Raises:
         CommunicationError: One of the files is missing, or not what it should be.
     """
+    from pyrolike.transport import TlsSettings, make_tls_context  # with TLS only
+
     settings = TlsSettings(
         is_server=False,
         cert=config.SSL_CLIENTCERT,
@@ -316,6 +343,8 @@ def _secure(sock: Any, context: ssl.SSLContext, uri: URI, deadline: float | None
     except TimeoutError:
         sock.close()
         raise
+    from pyrolike.transport import wrap_client_side
+
     host = None if uri.sockname else uri.host
     return wrap_client_side(sock, context, host, str(uri.location), seconds)
 
@@ -338,7 +367,7 @@ def _send_connect(
             flags = Flag.META_ON_CONNECT
         else:
             del content["object"]
-    payload: Bytes = settings.codec.dumps(content)
+    payload: Bytes = _write_greeting(settings.codec, content)
     if settings.compress:
         flags, payload = squeeze(flags, payload, settings.dialect)
     correlation_id = state.get_correlation()
@@ -360,6 +389,18 @@ def _send_connect(
         connection.send(data)
     else:
         connection.send_before(deadline, data)
+
+
+def _write_greeting(codec: SerializerBase, content: dict[str, Any]) -> bytes:
+    """Return what a handshake says; with Pyro's own word, that is written once for each object."""
+    word, key = content["handshake"], (codec, content.get("object"))
+    if type(word) is not str or word != HELLO:
+        return codec.dumps(content)
+    known = _greetings.get(key)
+    if known is None:
+        known = codec.dumps(content)
+        _greetings.keep(key, known)
+    return known
 
 
 def check_size(
@@ -402,21 +443,19 @@ def _receive_answer(
 ) -> Message:
     message = None
     what = "receiving the answer to the handshake"
-    wait: Callable[[float], bool] = partial(wait_readable, connection.sock)
-    hint = "is a Pyro daemon listening there, and does it accept this serializer?"
-    if isinstance(connection.sock, TlsSocket):
-        wait = connection.sock.wait_readable
-        hint = "perhaps it wants a client certificate, see config.SSL_CLIENTCERT"
     while message is None:
         # By the deadline, and not by the socket's timeout: the bytes may come one by one.
         remaining = _time_left(deadline, what)
-        if remaining is not None and not wait(remaining):
+        if remaining is not None and not connection.wait_readable(remaining):
             raise TimeoutError(f"{what}: timeout")
         try:
             data = connection.sock.recv(CHUNK)
         except OSError as fault:
             raise transfer_fault(fault, what) from fault
         if not data:
+            hint = "is a Pyro daemon listening there, and does it accept this serializer?"
+            if is_tls_socket(connection.sock):
+                hint = "perhaps it wants a client certificate, see config.SSL_CLIENTCERT"
             raise ConnectionClosedError(
                 f"the other side closed the connection during the handshake; {hint}"
             )
@@ -434,7 +473,7 @@ def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> tuple[Any
         inflate(answer, settings.max_size)
     if settings.log_wire:
         log_received(answer)
-    content = codec_of(answer, settings).loads(answer.payload)
+    content = _read_content(codec_of(answer, settings), bytes(answer.payload))
     if answer.type == MessageType.CONNECTFAIL:
         hint = UNKNOWN_HINT if content == UNKNOWN else ""
         raise CommunicationError(
@@ -445,6 +484,35 @@ def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> tuple[Any
     if not isinstance(content, dict) or "meta" not in content:
         raise ProtocolError(f"the daemon at {uri.location} gave no metadata in its handshake")
     return content.get("handshake"), content["meta"]
+
+
+def _read_content(codec: SerializerBase, payload: bytes) -> Any:
+    """Return what is in the answer to a handshake.
+
+    Daemons say the same again and again: that is not read anew, if it is nothing but words.
+    """
+    known = _known_answers.get((codec, payload))
+    if known is not None:
+        return known
+    content = codec.loads(payload)
+    if len(payload) <= LONGEST_KNOWN and _is_usual(content):
+        _known_answers.keep((codec, payload), content)
+    return content
+
+
+def _is_usual(content: Any) -> bool:
+    """Whether the answer to a handshake is a text and names, which nobody can change."""
+    if type(content) is not dict or content.keys() != {"handshake", "meta"}:
+        return False
+    meta = content["meta"]
+    return (
+        type(content["handshake"]) is str
+        and type(meta) is dict
+        and all(
+            type(names) in (set, list, tuple) and all(type(name) is str for name in names)
+            for names in meta.values()
+        )
+    )
 
 
 def codec_of(

@@ -43,7 +43,6 @@ from .connecting import (
     log_message,
     log_received,
 )
-from .iterator import StreamResultIterator
 
 if TYPE_CHECKING:
     import socket
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
 
     from .asynchronous import Courier
     from .channel import Channel
+    from .iterator import StreamResultIterator
     from .pending import Ticket
 
 SPECIAL_REPLY = Flag.EXCEPTION | Flag.COMPRESSED | Flag.ITEMSTREAMRESULT
@@ -383,6 +383,8 @@ class Link(Binding):
             most: How many items the daemon gives at once, in digits, and a token to come back
                 with; None from a stock daemon.
         """
+        from .iterator import StreamResultIterator  # for those who get one
+
         window = self.stream_window or config.ITER_STREAM_WINDOW
         digits, _, token = bytes(most or b"").partition(b" ")
         # More digits than a count of items has are rubbish; and int() would refuse thousands.

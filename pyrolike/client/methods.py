@@ -40,6 +40,10 @@ class RemoteMethod:
             raise AttributeError(name)
         return RemoteMethod(self._link, self._invoke, f"{self._name}.{name}")
 
+    def synchronous(self) -> RemoteMethod:
+        """Return the method that waits for its result: this one."""
+        return self
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a remote method cannot be copied or pickled; do that with the proxy")
 

@@ -11,11 +11,9 @@ import contextlib
 import itertools
 import time
 import weakref
-from base64 import b64decode
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from pyrolike.authentication import Credential
 from pyrolike.configure import config
 from pyrolike.errors import CommunicationError, ConnectionClosedError, PyroError
 from pyrolike.objects import is_private_attribute
@@ -24,10 +22,8 @@ from pyrolike.protocol import Flag, key_bytes
 from pyrolike.serializers import register_pyro_class
 from pyrolike.uri import URI
 
-from .asynchronous import AsyncMethod
-from .batches import BatchProxy
 from .binding import make_connected_uri
-from .connecting import SAFE_SERIALIZERS
+from .connecting import SAFE_SERIALIZERS, is_credential
 from .link import Link
 from .methods import RemoteMethod
 
@@ -38,6 +34,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pyrolike.transport import SocketConnection
+
+    from .batches import BatchProxy
 
 OWN_PREFIX = "_pyro"
 NEVER_REMOTE = frozenset({"__getnewargs_ex__"})
@@ -196,6 +194,8 @@ class Proxy:
         """Return a method that is not called in the usual way."""
         link = self._pyroLink
         if link.is_asynchronous:
+            from .asynchronous import AsyncMethod
+
             return AsyncMethod(link, self._pyroInvoke, name, is_plain=self._pyroIsPlain)
         return RemoteMethod(link, self._pyroInvoke, name)
 
@@ -204,7 +204,7 @@ class Proxy:
         if config.METADATA:
             self._pyroLink.ensure_metadata()
         method: RemoteMethod = self.__getattr__(name)
-        return method.synchronous() if isinstance(method, AsyncMethod) else method
+        return method.synchronous()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith(OWN_PREFIX):
@@ -324,7 +324,7 @@ class Proxy:
             tuple(link.oneway),
             tuple(link.methods),
             tuple(link.attrs),
-            "hello" if isinstance(link.handshake, Credential) else link.handshake,
+            "hello" if is_credential(link.handshake) else link.handshake,
             link.serializer_name,
         )
 
@@ -578,6 +578,8 @@ class Proxy:
 
     def _pyroBatch(self) -> BatchProxy:
         """Return a `BatchProxy` for this proxy."""
+        from .batches import BatchProxy
+
         return BatchProxy(self)
 
     def _pyroAsync(self, asynchronous: bool = True) -> Self:
@@ -713,6 +715,8 @@ def _take_apart(state: Sequence[Any]) -> tuple[Any, ...]:
         return serializer_name, None, uri, oneway, methods, attrs, handshake
     uri, oneway, methods, attrs, _, hmac_key, handshake, _, *name = state
     if isinstance(hmac_key, str):
+        from base64 import b64decode
+
         hmac_key = b64decode(hmac_key.removeprefix(KEY_PREFIX))
     serializer_name = name[0] if name else None
     return serializer_name, key_bytes(hmac_key), uri, oneway, methods, attrs, handshake

@@ -7,7 +7,6 @@ code that sets them by hand keeps working. What they add up to for a class is co
 Nothing here runs the code of a descriptor: a class is read through its ``__dict__``.
 """
 
-import inspect
 from collections.abc import Callable
 from functools import cached_property, partial, partialmethod, singledispatchmethod
 from typing import Any, Literal, TypeVar, get_args
@@ -198,6 +197,8 @@ def method_bearer(member: Any) -> object | None:
 
 def has_mark(bearer: object, mark: str) -> bool:
     """Say whether a function or class carries *mark*, without running any of its code."""
+    import inspect  # by those who expose something: it takes a while to load
+
     return inspect.getattr_static(bearer, mark, False) is True
 
 

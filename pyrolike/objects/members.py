@@ -20,6 +20,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from pyrolike._forking import call_after_fork
+from pyrolike._remembering import Remembered
 
 from .exposure import EXPOSED, ONEWAY, accessors, has_mark, is_private_attribute, method_bearer
 
@@ -34,6 +35,10 @@ __all__ = [
 ]
 
 
+MOST_WRITTEN = 20
+"""Ways in which the metadata of a class is written at the same time: by serializers, mostly."""
+
+
 class Members:
     """The names a class offers to remote callers. Not to be changed: it is shared by all threads.
 
@@ -41,9 +46,10 @@ class Members:
         methods: Names that can be called, the one-way ones included.
         oneway: Those methods whose callers do not wait.
         attrs: Names of properties.
+        written: For those who send the metadata to clients: how they have written it.
     """
 
-    __slots__ = ("attrs", "methods", "oneway")
+    __slots__ = ("attrs", "methods", "oneway", "written")
 
     def __init__(
         self, methods: frozenset[str], oneway: frozenset[str], attrs: frozenset[str]
@@ -51,6 +57,7 @@ class Members:
         self.methods = methods
         self.oneway = oneway
         self.attrs = attrs
+        self.written: Remembered[Any, bytes] = Remembered(MOST_WRITTEN)
 
     def __bool__(self) -> bool:
         return bool(self.methods or self.attrs)

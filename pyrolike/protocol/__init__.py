@@ -5,28 +5,12 @@ numbers in which versions of the protocol differ. What Pyro5 calls its protocol 
 (`SendingMessage`, `ReceivingMessage`, `recv_stub`, MSG_*, FLAGS_*).
 """
 
+from typing import TYPE_CHECKING
+
+from pyrolike._lazy import lazy_attributes
 from pyrolike.constants import PROTOCOL_VERSION
 
 from .annotations import BLOB_INFO, STAYS_OPEN, STREAM_ID, STREAM_WINDOW
-from .classic import (
-    FLAGS_BATCH,
-    FLAGS_COMPRESSED,
-    FLAGS_CORR_ID,
-    FLAGS_EXCEPTION,
-    FLAGS_ITEMSTREAMRESULT,
-    FLAGS_KEEPSERIALIZED,
-    FLAGS_ONEWAY,
-    MSG_CONNECT,
-    MSG_CONNECTFAIL,
-    MSG_CONNECTOK,
-    MSG_INVOKE,
-    MSG_PING,
-    MSG_RESULT,
-    ReceivingMessage,
-    SendingMessage,
-    log_wiredata,
-    recv_stub,
-)
 from .compression import compress, inflate, squeeze
 from .dialect import Dialect
 from .message import Flag, Message, MessageType, UnexpectedTypeError
@@ -34,6 +18,27 @@ from .reader import DIALECTS, MessageReader, recognise
 from .v48 import V48, Pyro4Dialect, SignatureError, key_bytes
 from .v502 import V502
 from .wiredump import describe
+
+if TYPE_CHECKING:
+    from .classic import (
+        FLAGS_BATCH,
+        FLAGS_COMPRESSED,
+        FLAGS_CORR_ID,
+        FLAGS_EXCEPTION,
+        FLAGS_ITEMSTREAMRESULT,
+        FLAGS_KEEPSERIALIZED,
+        FLAGS_ONEWAY,
+        MSG_CONNECT,
+        MSG_CONNECTFAIL,
+        MSG_CONNECTOK,
+        MSG_INVOKE,
+        MSG_PING,
+        MSG_RESULT,
+        ReceivingMessage,
+        SendingMessage,
+        log_wiredata,
+        recv_stub,
+    )
 
 __all__ = [
     "BLOB_INFO",
@@ -76,3 +81,30 @@ __all__ = [
     "recv_stub",
     "squeeze",
 ]
+
+# Pyro5's own words for all this: for programs that use them.
+_NAMES = dict.fromkeys(
+    [
+        "FLAGS_BATCH",
+        "FLAGS_COMPRESSED",
+        "FLAGS_CORR_ID",
+        "FLAGS_EXCEPTION",
+        "FLAGS_ITEMSTREAMRESULT",
+        "FLAGS_KEEPSERIALIZED",
+        "FLAGS_ONEWAY",
+        "MSG_CONNECT",
+        "MSG_CONNECTFAIL",
+        "MSG_CONNECTOK",
+        "MSG_INVOKE",
+        "MSG_PING",
+        "MSG_RESULT",
+        "ReceivingMessage",
+        "SendingMessage",
+        "log_wiredata",
+        "recv_stub",
+    ],
+    "classic",
+)
+
+if not TYPE_CHECKING:  # pragma: no branch
+    __getattr__, __dir__ = lazy_attributes(__name__, _NAMES)

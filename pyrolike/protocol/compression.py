@@ -6,7 +6,6 @@ that holds for the message itself.
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING
 
 from pyrolike.errors import MessageTooLargeError, ProtocolError
@@ -26,6 +25,8 @@ def compress(payload: Bytes, dialect: Dialect) -> Bytes:
     """
     if not dialect.is_worth_compressing(len(payload)):
         return payload
+    import zlib  # few programs compress
+
     squeezed = zlib.compress(payload, dialect.compression_level)
     return squeezed if len(squeezed) < len(payload) else payload
 
@@ -47,6 +48,8 @@ def inflate(message: Message, limit: int) -> None:
         MessageTooLargeError: It would be larger. No more than *limit* bytes were ever held.
         ProtocolError: The payload is not one whole zlib stream.
     """
+    import zlib
+
     inflater = zlib.decompressobj()
     try:
         payload = inflater.decompress(message.payload, limit + 1)

@@ -6,7 +6,6 @@ instance serves all threads. It reads no settings: what they decide is given to 
 
 from __future__ import annotations
 
-import zlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -233,6 +232,8 @@ def _settings(serializer: SerializerBase) -> dict[str, Any]:
 
 def _squeeze(data: bytes, compress: bool) -> tuple[bytes, bool]:
     if compress and len(data) >= WORTH_COMPRESSING:
+        import zlib  # few programs compress
+
         smaller = zlib.compress(data)
         if len(smaller) < len(data):
             return smaller, True
@@ -240,6 +241,8 @@ def _squeeze(data: bytes, compress: bool) -> tuple[bytes, bool]:
 
 
 def _open(data: Buffer) -> bytes:
+    import zlib
+
     opener = zlib.decompressobj()
     try:
         opened = opener.decompress(data, LARGEST)

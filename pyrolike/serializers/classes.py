@@ -17,10 +17,9 @@ they are copied before iteration. Source: the serialization page of the referenc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyrolike.errors import SerializeError
 from pyrolike.uri import URI
@@ -34,8 +33,7 @@ TAGS = ("Pyro5", "Pyro4")
 """The families of names for Pyro's own classes; the first is ours unless told otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class PyroClass:
+class PyroClass(NamedTuple):
     """How one of Pyro's own classes is sent.
 
     Attributes:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import builtins
 import struct
-from base64 import b64decode
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pyrolike import errors
@@ -205,6 +204,8 @@ def _build(cls: type[BaseException], args: Sequence[Any]) -> BaseException:
 
 def _open_bytes(arg: object) -> object:
     if type(arg) is dict and arg.keys() == {"data", "encoding"} and arg["encoding"] == "base64":
+        from base64 import b64decode
+
         return b64decode(arg["data"])
     return arg
 

@@ -1,33 +1,35 @@
-"""Which serializers there are, by name and by number."""
+"""Which serializers there are, by name and by number.
+
+A program uses one or two of them. So the modules of the others, and what those need, are not loaded
+before somebody asks for them.
+"""
 
 from __future__ import annotations
 
+from collections import UserDict
+from collections.abc import Mapping
+from importlib import import_module
 from importlib.util import find_spec
-from pickle import HIGHEST_PROTOCOL
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from pyrolike.constants import PICKLE_PROTOCOL
 from pyrolike.errors import SerializeError
 
 from .classes import TAGS, register_maker
-from .extended_codec import CloudpickleSerializer, DillSerializer
-from .json_codec import STANDARD, JsonSerializer
-from .marshal_codec import MarshalSerializer
-from .msgpack_codec import MsgpackSerializer
-from .pickle_codec import PickleSerializer
-from .serpent_codec import SerpentSerializer
 
 if TYPE_CHECKING:
     from .base import SerializerBase
 
-_CLASSES: tuple[type[SerializerBase], ...] = (
-    SerpentSerializer,
-    MarshalSerializer,
-    JsonSerializer,
-    PickleSerializer,
-    MsgpackSerializer,
-    DillSerializer,
-    CloudpickleSerializer,
-)
+_PLACES = {
+    "serpent": ("serpent_codec", "SerpentSerializer", 1),
+    "marshal": ("marshal_codec", "MarshalSerializer", 2),
+    "json": ("json_codec", "JsonSerializer", 3),
+    "pickle": ("pickle_codec", "PickleSerializer", 200),
+    "msgpack": ("msgpack_codec", "MsgpackSerializer", 4),
+    "dill": ("extended_codec", "DillSerializer", 201),
+    "cloudpickle": ("extended_codec", "CloudpickleSerializer", 202),
+}
+"""Module, class and number by name."""
 
 RUNNING_CODE = frozenset({"pickle", "dill", "cloudpickle"})
 """Serializers with which whoever writes the data can run any code where it is read."""
@@ -35,27 +37,58 @@ RUNNING_CODE = frozenset({"pickle", "dill", "cloudpickle"})
 _EXTRAS = frozenset({"msgpack", "dill", "cloudpickle"})
 """Serializers that need a package, which is the extra's name, too."""
 
+_STANDARD_JSON = "json"
 
-def make_serializers() -> dict[str, SerializerBase]:
-    """Return one of each serializer whose requirements are installed, by name."""
-    return {cls.name: cls() for cls in _CLASSES if cls.name not in _EXTRAS or find_spec(cls.name)}
+K = TypeVar("K", str, int)
+
+
+def _load_class(name: str) -> type[SerializerBase]:
+    module, clazz, _ = _PLACES[name]
+    return cast("type[SerializerBase]", getattr(import_module(f"{__package__}.{module}"), clazz))
+
+
+_made: dict[str, SerializerBase] = {}
+
+
+def _make(name: str) -> SerializerBase:
+    """Return the one serializer of that name."""
+    return _made.get(name) or _made.setdefault(name, _load_class(name)())
+
+
+class Shelf(UserDict[K, "SerializerBase"]):
+    """Serializers by some key. One that nobody has asked for is only known by its name.
+
+    Args:
+        names: Key to name.
+    """
+
+    def __init__(self, names: Mapping[K, str]) -> None:
+        super().__init__()
+        self.data: dict[K, Any] = dict(names)
+
+    def __getitem__(self, key: K) -> SerializerBase:
+        found: SerializerBase | str = self.data[key]
+        if isinstance(found, str):
+            found = self.data[key] = _make(found)
+        return found
+
+
+def find_names() -> list[str]:
+    """Return the names of the serializers whose requirements are installed."""
+    return [name for name in _PLACES if name not in _EXTRAS or find_spec(name)]
 
 
 class UnknownSerializerError(SerializeError, ValueError):
     """There is no serializer of that name. Pyro5 raises a ValueError for it, Pyro4 the other."""
 
 
-serializers = make_serializers()
+serializers: Shelf[str] = Shelf({name: name for name in find_names()})
 """All serializers that can be used, by name. What a daemon *accepts* is another matter."""
 
-serializers_by_id: dict[int, SerializerBase] = {
-    serializer.serializer_id: serializer for serializer in serializers.values()
-}
+serializers_by_id: Shelf[int] = Shelf({_PLACES[name][2]: name for name in serializers})
 """The same by their numbers in Pyro5's protocol; 200 and above are ours."""
 
-_with_bytes_repr = SerpentSerializer(bytes_repr=True)
-_with_modules: dict[str, JsonSerializer] = {}
-_with_protocols: dict[tuple[str, int], PickleSerializer] = {}
+_variants: dict[tuple[str, Any], SerializerBase] = {}  # by the name, and what is different
 _with_tags: dict[tuple[int, str], tuple[SerializerBase, SerializerBase]] = {}
 
 
@@ -63,8 +96,8 @@ def get_serializer(
     name: str,
     *,
     bytes_repr: bool = False,
-    json_module: str = STANDARD,
-    pickle_protocol: int = HIGHEST_PROTOCOL,
+    json_module: str = _STANDARD_JSON,
+    pickle_protocol: int = PICKLE_PROTOCOL,
     dill_protocol: int = -1,
     tags: str = TAGS[0],
 ) -> SerializerBase:
@@ -99,22 +132,26 @@ def _find_variant(name: str, bytes_repr: bool, json_module: str, protocol: int) 
     serializer = serializers.get(name)
     if serializer is None:
         raise UnknownSerializerError(_missing(name))
-    if bytes_repr and type(serializer) is SerpentSerializer:
-        return _with_bytes_repr
-    if json_module != STANDARD and type(serializer) is JsonSerializer:
-        made = _with_modules.get(json_module)
-        return made or _with_modules.setdefault(json_module, JsonSerializer(module=json_module))
-    if isinstance(serializer, PickleSerializer):
-        return _with_protocol(serializer, protocol)
+    if name == "serpent" and bytes_repr:
+        return _vary(serializer, bytes_repr=True)
+    if name == "json" and json_module != _STANDARD_JSON:
+        return _vary(serializer, module=json_module)
+    if name in RUNNING_CODE and getattr(serializer, "protocol", protocol) != protocol:
+        return _vary(serializer, protocol=protocol)
     return serializer
 
 
-def _with_protocol(serializer: PickleSerializer, protocol: int) -> PickleSerializer:
-    if serializer.protocol == protocol or type(serializer) not in _CLASSES:
+def _vary(serializer: SerializerBase, **option: Any) -> SerializerBase:
+    """Return ours with another option; one that a program has put in its place stays as it is."""
+    if not _is_ours(serializer):
         return serializer
-    key = serializer.name, protocol
-    made = _with_protocols.get(key)
-    return made or _with_protocols.setdefault(key, type(serializer)(protocol=protocol))
+    key = serializer.name, tuple(option.values())
+    return _variants.get(key) or _variants.setdefault(key, type(serializer)(**option))
+
+
+def _is_ours(serializer: SerializerBase) -> bool:
+    name = serializer.name
+    return name in _PLACES and type(serializer) is _load_class(name)
 
 
 def get_serializer_by_id(number: int) -> SerializerBase:
@@ -136,10 +173,11 @@ def _missing(name: str) -> str:
     return f"there is no serializer {name!r}; known are {', '.join(serializers)}"
 
 
-def _make_known(cls: type[SerializerBase]) -> None:
+def _make_known(name: str) -> None:
     """Let peers name a serializer's class, by the module it had in Pyro long ago."""
-    register_maker(lambda data: cls(), *(f"{family}.util.{cls.__name__}" for family in TAGS))
+    _, clazz, _ = _PLACES[name]
+    register_maker(lambda data: _load_class(name)(), *(f"{tags}.util.{clazz}" for tags in TAGS))
 
 
-for _serializer in serializers.values():
-    _make_known(type(_serializer))
+for _name in serializers:
+    _make_known(_name)

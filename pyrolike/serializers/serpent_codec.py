@@ -3,21 +3,17 @@
 Plain values, which is what most calls are made of, are written and read by our own code; see
 `serpent_writer` and `serpent_reader`. Objects that users or Pyro registered are converted here.
 Everything else that serpent knows (dates, decimals, arrays, enums, the classes of `collections`,
-objects with attributes) is left to the serpent library.
+objects with attributes) is left to the serpent library, see `serpent_library`.
 
 Source: the serialization page of the reference, 4.1 and 5.1.
 """
 
 from __future__ import annotations
 
-import datetime
-import decimal
-import uuid
+import sys
 from typing import TYPE_CHECKING, Any
 
-import serpent
-
-from pyrolike.errors import PyroError, SerializeError
+from pyrolike.errors import SerializeError
 
 from . import classes
 from .base import Buffer, Call, SerializerBase
@@ -29,17 +25,7 @@ from .serpent_text import HEADER
 from .serpent_writer import SIMPLE, LiteralWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-# The library writes these in the same way, but takes its time.
-_COMMON_LEAVES: dict[type, Callable[[Any], object]] = {
-    datetime.datetime: datetime.datetime.isoformat,
-    datetime.date: datetime.date.isoformat,
-    datetime.time: str,
-    datetime.timedelta: datetime.timedelta.total_seconds,
-    decimal.Decimal: str,
-    uuid.UUID: str,
-}
+    from collections.abc import Mapping, Sequence
 
 
 class SerpentSerializer(SerializerBase):
@@ -98,13 +84,12 @@ class SerpentSerializer(SerializerBase):
 
     def _write_other(self, obj: Any) -> str:
         """Return the text of something that is not a plain value."""
-        converted = _convert(obj, self.tags)
+        converted = convert(obj, self.tags)
         if converted is not obj:
             return self._write(converted)
-        to_plain = _COMMON_LEAVES.get(type(obj))
-        if to_plain is not None:
-            return repr(to_plain(obj))
-        return _write_by_library(obj, self)
+        from .serpent_library import write_by_library  # what most values do not need
+
+        return write_by_library(obj, self)
 
 
 def _decode(data: Buffer) -> str:
@@ -114,57 +99,20 @@ def _decode(data: Buffer) -> str:
         raise SerializeError(f"invalid serpent data: {exc}") from exc
 
 
-def _convert(obj: Any, tags: str) -> Any:
+def convert(obj: Any, tags: str) -> Any:
     """Return what is sent in place of *obj* if its class is registered, or is an exception."""
     replacement = classes.replace(obj)
     if replacement is not obj:
         return replacement
-    convert = classes.find_special(obj, tags, serpent=True)
-    if convert is not None:
-        return convert(obj)
+    special = classes.find_special(obj, tags, serpent=True)
+    if special is not None:
+        return special(obj)
     if classes.is_replaceable(type(obj)) and "_pyroDaemon" in getattr(obj, "__dict__", ()):
         # A registered object that is not replaced: the library would go on into its daemon.
         return classes.class_to_dict(obj, tags)
     return obj
 
 
-# ── the serpent library ──────────────────────────────────────────────────────────────────────────
-
-
-class _Library(serpent.Serializer):  # type: ignore[misc]  # the library has no types
-    """The library's serializer; knows for which of ours it works, and so which names we write."""
-
-    def __init__(self, codec: SerpentSerializer) -> None:
-        super().__init__(module_in_classname=True, bytes_repr=codec.bytes_repr)
-        self.codec = codec
-
-
-def _write_by_library(obj: Any, codec: SerpentSerializer) -> str:
-    if isinstance(obj, classes.NEVER_DATA):
-        raise TypeError(f"{classes.kind_of(obj)} has no attributes to send")
-    text: bytes = _Library(codec).serialize(obj)
-    return text[len(HEADER) :].decode()
-
-
-_default_codec = SerpentSerializer()
-
-
-def _write_registered(obj: Any, library: Any, out: list[str], level: int) -> None:
-    """Write an object the library has found inside of another, and whose class is registered."""
-    codec = getattr(library, "codec", _default_codec)
-    converted = _convert(obj, codec.tags)
-    if converted is not obj:
-        out.append(codec._write(converted, level))
-        return
-    # Registered with a daemon once, but not now: it is written as if it had never been.
-    kinds = (kind for kind in type(obj).__mro__ if kind in library.dispatch)
-    write = library.dispatch.get(next(kinds, None), type(library).ser_default_class)
-    write(library, obj, out, level)
-
-
-def _teach_library(cls: type) -> None:
-    serpent.register_class(cls, _write_registered)
-
-
-_teach_library(PyroError)  # it would write the names of our own modules
-classes.on_registration(_teach_library)
+if "serpent" in sys.modules:
+    # The program uses the library itself, and may write our objects with it.
+    from . import serpent_library as serpent_library

@@ -11,9 +11,9 @@ module refuses is given to Python's parser. Nothing is ever evaluated.
 
 from __future__ import annotations
 
-import ast
 import json
 import re
+from functools import cache
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
@@ -259,6 +259,8 @@ def _to_json_string(token: str) -> str:
         raise _NotTranslatableError  # it does not end
     if not _has_foreign_escape(token):
         return '"' + token[1:-1].replace('"', r"\"") + '"'
+    import ast  # few programs need it
+
     value = ast.literal_eval(token.replace("\1", r"\\").replace("\2", r"\'").replace("\3", r"\""))
     if _has_mark(value):
         raise _NotTranslatableError
@@ -267,17 +269,18 @@ def _to_json_string(token: str) -> str:
 
 # ── everything else, by way of Python's parser ───────────────────────────────────────────────────
 
-_hide_strings = re.compile(
+# Compiled when they are needed: few programs read such text.
+_STRINGS_AND_COMMENTS = (
     r"""\#[^\n]*+
     |\'\'\'(?:[^'\\]++|\\.|'(?!''))*+(?:\'\'\'|\\?\Z) | '(?:[^'\\\n]++|\\.)*+(?:'|\\?\Z|(?=\n))
     |\"\"\"(?:[^"\\]++|\\.|"(?!""))*+(?:\"\"\"|\\?\Z) | "(?:[^"\\\n]++|\\.)*+(?:"|\\?\Z|(?=\n))""",
     re.DOTALL | re.VERBOSE,
-).sub
-_belongs_to_no_literal = re.compile(
+)
+_NO_PART_OF_A_LITERAL = (
     r"""(?<![\w.])(?!(?:None|True|False|set|[rRuUbB]{1,2}(?=\x00))(?!\w))[^\W\d]
     |if|in|is|or|and|for|not | [-+~][\s\\\x00]*[-+~] | [*/%@&|^<>=!]""",
     re.VERBOSE,
-).search
+)
 MOST_PARTS = 200_000
 """Values, as far as they can be counted quickly, that Python's parser is given.
 
@@ -289,6 +292,9 @@ _BETWEEN_PARTS = ",:([{+-"
 _REFUSALS = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)
 
 
+_compiled = cache(re.compile)
+
+
 def _read_anything(text: str) -> Any:
     """Read a literal in any of the forms that Python allows.
 
@@ -297,7 +303,9 @@ def _read_anything(text: str) -> Any:
     """
     if GAP in text:
         raise SerializeError("invalid serpent data: it contains a zero byte")
-    structure = _hide_strings(GAP, text.replace("\r\n", "\n").replace("\r", "\n"))
+    structure = _compiled(*_STRINGS_AND_COMMENTS).sub(
+        GAP, text.replace("\r\n", "\n").replace("\r", "\n")
+    )
     if is_deeper(structure, MAX_DEPTH):
         raise SerializeError(f"invalid serpent data: {TOO_DEEP}")
     if sum(map(structure.count, _BETWEEN_PARTS)) > MOST_PARTS:
@@ -305,9 +313,11 @@ def _read_anything(text: str) -> Any:
             f"invalid serpent data: more than {MOST_PARTS:,} parts in a form that takes long to "
             "read; use another serializer for so many complex numbers, or tuples as keys"
         )
-    found = _belongs_to_no_literal(structure)
+    found = _compiled(*_NO_PART_OF_A_LITERAL).search(structure)
     if found is not None:
         raise SerializeError(f"invalid serpent data: {found[0]!r} belongs to no literal")
+    import ast
+
     try:
         return ast.literal_eval(text)
     except _REFUSALS as exc:

@@ -9,8 +9,6 @@ for large containers the repr is taken, and those spaces are taken out of it.
 from __future__ import annotations
 
 import marshal
-import numbers
-from base64 import b64encode
 from enum import Enum
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
@@ -121,6 +119,8 @@ class LiteralWriter:
     def _check_key(self, kind: type) -> None:
         if kind is bytes and not self._bytes_repr:
             raise TypeError("bytes can be a key only if SERPENT_BYTES_REPR is on")
+        import numbers  # keys are rarely anything but texts
+
         if kind is not bytes and not issubclass(kind, (str, tuple, numbers.Number, Enum)):
             raise TypeError(
                 f"a {kind.__name__} cannot be a key or a member of a set here; "
@@ -130,6 +130,8 @@ class LiteralWriter:
     def _write_bytes(self, value: bytes | bytearray | memoryview) -> str:
         if self._bytes_repr:
             return repr(bytes(value))
+        from base64 import b64encode
+
         return f"{{'data': '{b64encode(value).decode('ascii')}', 'encoding': 'base64'}}"
 
 

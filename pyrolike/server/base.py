@@ -10,7 +10,6 @@ import ipaddress
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections import Counter
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -83,8 +82,9 @@ class Server(ABC):
         self.most_per_client = 0
         self._past_calls = 0  # of the sessions that have ended
         self._hosts: dict[Session, str] = {}  # where they come from, if that is limited
-        self._per_host: Counter[str] = Counter()
-        self._sessions_changed = threading.Condition()  # guards the four
+        self._per_host: dict[str, int] = {}
+        self._lock = threading.RLock()  # guards the four
+        self._sessions_changed = threading.Condition(self._lock)  # told of once it is closed
 
     @property
     @abstractmethod
@@ -151,7 +151,7 @@ class Server(ABC):
     def count_calls(self) -> tuple[int, int]:
         """Return how many clients there are, and how many calls so far."""
         # The lock is held for moments only: nothing is waited for and nothing is run in there.
-        with self._sessions_changed:
+        with self._lock:
             calls = self._past_calls + sum(session.calls for session in self._sessions)
             return len(self._sessions), calls
 
@@ -184,7 +184,7 @@ class Server(ABC):
         So it is if its address has far too many already. If it has a few too many, the session
         stays until it could be told.
         """
-        with self._sessions_changed:
+        with self._lock:
             is_late = self.is_closed or (self.most_per_client > 0 and not self._has_room(session))
             if not is_late:
                 self._sessions.add(session)
@@ -205,16 +205,17 @@ class Server(ABC):
 
     def forget(self, session: Session) -> None:
         """Take note that a session has ended."""
-        with self._sessions_changed:
+        with self._lock:
             if session in self._sessions:
                 self._sessions.remove(session)
                 host = self._hosts.pop(session, None)
                 if host is not None:
-                    self._per_host[host] -= 1
-                    if not self._per_host[host]:
-                        del self._per_host[host]
+                    others = self._per_host.pop(host) - 1
+                    if others:
+                        self._per_host[host] = others
                 self._past_calls += session.calls
-            self._sessions_changed.notify_all()
+            if self.is_closed:
+                self._sessions_changed.notify_all()
 
     def _has_room(self, session: Session) -> bool:
         """Count a new session's address, and object to the session if that has too many."""
@@ -222,11 +223,12 @@ class Server(ABC):
         if not isinstance(address, tuple):
             return True
         host = address[0]
-        surplus = self._per_host[host] - limit
+        count = self._per_host.get(host, 0)
+        surplus = count - limit
         if surplus >= SURPLUS:
             return False
         self._hosts[session] = host
-        self._per_host[host] += 1
+        self._per_host[host] = count + 1
         if surplus >= 0:
             session.objection = (
                 f"too many connections from {host}: this daemon takes {limit:,}, see its setting "
@@ -291,9 +293,9 @@ class Acceptor:
         self._welcome = welcome
         listener.setblocking(False)
 
-    def accept_some(self) -> bool:
+    def accept_some(self, most: int = ACCEPTED_AT_ONCE) -> bool:
         """Accept what waits in the backlog; False if there is more that cannot be accepted now."""
-        for _ in range(ACCEPTED_AT_ONCE):
+        for _ in range(most):
             try:
                 sock, address = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):

@@ -187,7 +187,9 @@ def make_session_for_threads(
         address or None,
         _get_handshake_deadline(),
         send_seconds=config.COMMTIMEOUT or SEND_SECONDS,
-        outbox=BriefOutbox(sock) if tls is None and DONT_WAIT else None,
+        outbox=BriefOutbox(sock, not isinstance(address, tuple))
+        if tls is None and DONT_WAIT
+        else None,
     )
 
 
@@ -220,7 +222,7 @@ def _make_connected_session(service: Service, sock: socket.socket) -> PatientSes
 
 def _set_up(sock: socket.socket, tls: ssl.SSLContext | None) -> socket.socket | TlsSocket:
     """Return an accepted socket as it is to be used."""
-    if sock.family != AF_UNIX and not INHERITED:
+    if not INHERITED and sock.family != AF_UNIX:
         _tune(sock)
     return sock if tls is None else wrap_server_side(sock, tls)
 

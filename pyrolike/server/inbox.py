@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from selectors import EVENT_READ
 from time import monotonic
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from pyrolike.errors import ProtocolError
 from pyrolike.protocol import DIALECTS, V502, MessageReader, MessageType
@@ -123,7 +123,9 @@ class Inbox:
         try:
             reader = self._reader
             message = reader.take() if reader.rest else None
-            message = message or self._receive_some() or self._receive_rest()
+            message = message or self._receive_some()
+            if message is None and not self.is_finished:
+                message = self._receive_rest()
         except (BlockingIOError, TimeoutError):  # the connection's receive limit has passed
             return None
         except (OSError, ProtocolError) as fault:
@@ -135,24 +137,21 @@ class Inbox:
         """Receive once; BlockingIOError if the connection has lingered for nothing."""
         if self._reader.body is None:
             data = self._recv(CHUNK)
-            if not data:
-                self._desert()
-            return self._reader.feed(data)
-        with self._reader.get_buffer() as room:  # type: ignore[union-attr]  # there is a body
-            count = self.connection.sock.recv_into(room)
-        if not count:
-            self._desert()
-        return self._reader.filled(count)
-
-    def _desert(self) -> NoReturn:
-        self.is_deserted = True
-        raise ConnectionResetError("the client is gone")
+            if data:
+                return self._reader.feed(data)
+        else:
+            with self._reader.get_buffer() as room:  # type: ignore[union-attr]  # there is a body
+                count = self.connection.sock.recv_into(room)
+            if count:
+                return self._reader.filled(count)
+        self.is_finished = self.is_deserted = True
+        return None
 
     def _receive_rest(self) -> Message | None:
         """Receive on while the message keeps coming, but not for ever: it may come byte by byte."""
         end = monotonic() + PATIENCE
         message = None
-        while message is None and monotonic() < end:
+        while message is None and not self.is_finished and monotonic() < end:
             message = self._receive_some()
         return message
 

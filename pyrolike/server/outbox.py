@@ -90,14 +90,14 @@ class BriefOutbox(Outbox):
 
     Args:
         sock: A blocking socket whose sending the system gives up after a `MOMENT`.
+        is_unix: Whether it is a Unix socket.
     """
 
     __slots__ = ("_piece", "_send")
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, is_unix: bool) -> None:
         super().__init__(sock)
         self._send = sock.send
-        is_unix = sock.family == getattr(socket, "AF_UNIX", None)
         self._piece = UNIX_PIECE if is_unix else TCP_PIECE
 
     def sendall(self, data: Any) -> None:

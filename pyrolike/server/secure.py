@@ -111,7 +111,8 @@ class SecureInbox(Inbox):
         """Receive a whole record; BlockingIOError if the connection has lingered for nothing."""
         data = self._recv(CHUNK)
         if not data:
-            raise ConnectionResetError("the client is gone")
+            self.is_finished = True
+            return None
         return self._reader.feed(data)
 
     def _go_on_securing(self, seconds: float) -> bool:

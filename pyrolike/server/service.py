@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pyrolike.authentication import Authenticator
+    from pyrolike.objects.members import Members
     from pyrolike.protocol import Dialect
     from pyrolike.transport import SocketConnection
 
@@ -160,7 +161,7 @@ class Service:
 
     def shake_hands(
         self, connection: SocketConnection, handshake: Any, object_id: str | None
-    ) -> tuple[Any, Mapping[str, set[str]] | None]:
+    ) -> tuple[Any, Members | None]:
         """Return the daemon's word, and what the object exposes; or raise what shall be told.
 
         Args:
@@ -178,11 +179,10 @@ class Service:
                 raise
             connection.user = login.user
         answer = self._daemon.validateHandshake(connection, handshake)
-        meta = None
+        members = None
         if object_id is not None:
             members = self.table.get(object_id).get_members(self.require_expose)
-            meta = members.as_metadata()
-        return answer if login is None else login.complete(answer), meta
+        return answer if login is None else login.complete(answer), members
 
     def _permit(
         self, connection: SocketConnection, object_id: str, member: str, access: str

@@ -17,6 +17,7 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pyrolike._remembering import Remembered
 from pyrolike.callcontext import ContextState
 from pyrolike.configure import config
 from pyrolike.constants import PYRO4_PROTOCOL_VERSION
@@ -47,6 +48,7 @@ from .outbox import Outbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sized
 
+    from pyrolike.objects.members import Members
     from pyrolike.serializers import SerializerBase
     from pyrolike.transport import SocketConnection
 
@@ -63,11 +65,23 @@ BUSY = "no free workers, increase server threadpool size"
 """Pyro's words; clients look for the first three and try again later."""
 
 
+LONG_WORD = 100
+"""Characters of a daemon's word that is not kept: it is hardly the same for all."""
+
 READ_BY = {"dill": "pickle", "cloudpickle": "pickle"}
 """Which serializer writes the refusal of another one, that can read it.
 
 No stranger shall have us import a package, and do all that it does then, by a byte in a header.
 """
+
+
+HELLO = "hello"
+"""What proxies say to whom they have nothing else to say."""
+
+LONG_GREETING = 1000
+"""Bytes of a handshake that is not kept."""
+
+_greetings: Remembered[tuple[SerializerBase, bytes], dict[str, str]] = Remembered(100)
 
 
 class Session(Inbox):
@@ -144,7 +158,7 @@ class Session(Inbox):
             self.rest = outbox.rest
             self._sendall, self._send_parts = outbox.sendall, outbox.send_parts
         if self.is_open:
-            self._admit()
+            self._admit(service.get_settings())
 
     def __repr__(self) -> str:
         state = "finished" if self.is_finished else "open" if self.is_open else "new"
@@ -278,9 +292,9 @@ class Session(Inbox):
         try:
             if message.flags & Flag.COMPRESSED:
                 inflate(message, HANDSHAKE_SIZE)
-            content = codec.loads_plain(message.payload)  # nobody knows yet who it is
-            flags, answer = self._shake_hands(content, message.flags)
-            payload = codec.dumps(answer)
+            content = _read_greeting(codec, bytes(message.payload))
+            answer, members = self._shake_hands(content, message.flags)
+            flags, payload = self._write_welcome(codec, answer, members)
             response = self.state.response
             self._reply(settings, MessageType.CONNECTOK, message, flags, payload, response)
         except (ConnectionClosedError, TimeoutError):
@@ -289,27 +303,43 @@ class Session(Inbox):
             log.debug("handshake refused: %s", fault)
             self._refuse_connect(settings, message, codec, str(fault) or type(fault).__name__)
             return
-        self._admit()
+        self._admit(settings)
 
-    def _shake_hands(self, content: Any, flags: int) -> tuple[int, Any]:
-        """Return flags and content of the answer to a handshake."""
+    def _shake_hands(self, content: Any, flags: int) -> tuple[Any, Members | None]:
+        """Return the daemon's word to a handshake, and what the object exposes, if asked for."""
         is_pyro4 = self.dialect.version == PYRO4_PROTOCOL_VERSION
         has_object = not is_pyro4 or flags & Flag.META_ON_CONNECT
-        keys = ("handshake", "object") if has_object else ("handshake",)
-        if not isinstance(content, dict) or not all(key in content for key in keys):
+        keys = {"handshake", "object"} if has_object else {"handshake"}
+        if not isinstance(content, dict) or not content.keys() >= keys:
             raise ProtocolError("a handshake needs the keys 'handshake' and 'object'")
         self.connection.objectId = object_id = content["object"] if has_object else None
-        answer, meta = self._service.shake_hands(self.connection, content["handshake"], object_id)
-        if meta is None:
-            return 0, answer
-        if not is_pyro4:
-            return 0, {"handshake": answer, "meta": meta}
-        lists = {kind: sorted(names) for kind, names in meta.items()}
-        return Flag.META_ON_CONNECT, {"handshake": answer, "meta": lists}
+        return self._service.shake_hands(self.connection, content["handshake"], object_id)
 
-    def _admit(self) -> None:
+    def _write_welcome(
+        self, codec: SerializerBase, answer: Any, members: Members | None
+    ) -> tuple[int, bytes]:
+        """Return flags and payload of the answer to a handshake.
+
+        Most clients of a class are told the same, which is then written once.
+        """
+        if members is None:
+            return 0, codec.dumps(answer)
+        is_pyro4 = self.dialect.version == PYRO4_PROTOCOL_VERSION
+        key = codec, answer  # the serializer knows the dialect
+        is_usual = type(answer) is str and len(answer) < LONG_WORD
+        payload = members.written.get(key) if is_usual else None
+        if payload is None:
+            meta: Mapping[str, Any] = members.as_metadata()
+            if is_pyro4:
+                meta = {kind: sorted(names) for kind, names in meta.items()}
+            payload = codec.dumps({"handshake": answer, "meta": meta})
+            if is_usual:
+                members.written.keep(key, payload)
+        return Flag.META_ON_CONNECT if is_pyro4 else 0, payload
+
+    def _admit(self, settings: ServingSettings) -> None:
         self.is_open = True
-        self._reader.max_size = self._service.get_settings().max_size
+        self._reader.max_size = settings.max_size
         self._reader.accepted_types = AFTERWARDS
 
     # -- refusing ---------------------------------------------------------------------------------
@@ -368,7 +398,7 @@ class Session(Inbox):
             self._refuse_connect(settings, message, serializers["marshal"], reason)
             return
         self.is_finished = True
-        if name in serializers and not message.flags & Flag.ONEWAY:
+        if name is not None and name in serializers and not message.flags & Flag.ONEWAY:
             flags, payload, _ = self._service.dispatcher.fail(
                 get_serializer(READ_BY.get(name, name), tags=self.dialect.tags),
                 SerializeError(reason),
@@ -498,6 +528,23 @@ class Session(Inbox):
             for _ in range(16):
                 if not self.connection.sock.recv(CHUNK, DONT_WAIT):
                     break
+
+
+def _read_greeting(codec: SerializerBase, payload: bytes) -> Any:
+    """Return what a handshake says.
+
+    Most say the same about one of a few objects: that is read once. Others may have secrets in it.
+    """
+    known = _greetings.get((codec, payload))
+    if known is not None:
+        return known
+    content = codec.loads_plain(payload)  # nobody knows yet who it is
+    is_usual = type(content) is dict and content.keys() == {"handshake", "object"}
+    if is_usual and len(payload) < LONG_GREETING:
+        word, object_id = content["handshake"], content["object"]
+        if type(word) is type(object_id) is str and word == HELLO:
+            _greetings.keep((codec, payload), content)
+    return content
 
 
 def _log_message(direction: str, message: Message) -> None:

@@ -168,7 +168,7 @@ class ThreadPoolServer(Server):
         for key, _ in selector.select(max(SHORTEST_POLL, self._settings.poll)):
             if key.fileobj is self._waker:
                 self._waker.drain()
-            elif not self.accept_all():
+            elif not self._acceptor.accept_some(most=1):  # the selector tells of the next one
                 # No more descriptors, or no memory: the connection stays in the backlog, and would
                 # be reported again at once.
                 self._waker.wait(ACCEPT_PAUSE)

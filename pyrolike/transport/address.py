@@ -5,16 +5,19 @@ Nothing here opens a connection or sends anything, except what the resolver does
 Source: api.md A9; servers.md 8.
 """
 
+from __future__ import annotations
+
 import contextlib
-import ipaddress
 import socket
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from pyrolike.configure import config
 
-IPAddress = IPv4Address | IPv6Address
-Host = str | IPv4Address | IPv6Address
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+
+IPAddress: TypeAlias = "IPv4Address | IPv6Address"
+Host: TypeAlias = "str | IPv4Address | IPv6Address"
 
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 """What a TCP socket is bound or connected to; the long form is IPv6's."""
@@ -65,6 +68,8 @@ def get_interface(ip_address: Host) -> IPv4Interface | IPv6Interface:
         OSError: There is no route.
         ValueError: *ip_address* is not an address.
     """
+    import ipaddress
+
     target = ipaddress.ip_address(ip_address)
     family = socket.AF_INET if target.version == 4 else socket.AF_INET6
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -93,7 +98,11 @@ def resolve_tcp(
     if not 0 <= port <= 65535:
         # The resolver of some systems would silently take the port modulo 65536.
         raise ValueError(f"a port is between 0 and 65535, not {port}")
-    family = socket.AF_UNSPEC if _numeric(host) else _family(ip_version)
+    if _is_ipv4(str(host)):
+        return [(socket.AF_INET, (str(host), port))]  # there is nothing to look up
+    family = socket.AF_UNSPEC
+    if ip_version and not _numeric(host):
+        family = _family(ip_version)
     found = socket.getaddrinfo(str(host), port, family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # The stubs think of systems whose Python cannot do IPv6.
     return [(family, cast(SocketAddress, address)) for family, _, _, _, address in found]
@@ -113,14 +122,26 @@ def read_number(host: str) -> IPAddress | None:
     Args:
         host: What a stranger has sent; an IPv6 address without brackets.
     """
+    import ipaddress
+
     address = _numeric(host)
     if address is None:
         with contextlib.suppress(OSError, ValueError):
-            address = IPv4Address(socket.inet_aton(host))
+            address = ipaddress.IPv4Address(socket.inet_aton(host))
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def _is_ipv4(host: str) -> bool:
+    """Whether *host* is an address as it is usually written."""
+    try:
+        return bool(socket.inet_pton(socket.AF_INET, host))
+    except (OSError, ValueError):
+        return False
+
+
 def _numeric(host: Host | None) -> IPAddress | None:
+    import ipaddress
+
     try:
         return ipaddress.ip_address(host or "")
     except ValueError:
@@ -128,6 +149,8 @@ def _numeric(host: Host | None) -> IPAddress | None:
 
 
 def _resolve_first(name: str, version: int) -> IPAddress:
+    import ipaddress
+
     _, address = resolve_tcp(name, 0, version)[0]
     return ipaddress.ip_address(address[0])
 

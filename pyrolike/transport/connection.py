@@ -11,9 +11,10 @@ import contextlib
 import logging
 import os
 import socket
-import ssl
 import struct
 import weakref
+from functools import cached_property, lru_cache
+from selectors import EVENT_READ
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,16 +22,16 @@ from pyrolike import errors
 from pyrolike._forking import tell_of_forks
 
 from .faults import transfer_fault
+from .secured import is_ssl_socket, is_tls_socket
 from .sockets import family_str, receive_data
-from .tls import get_certified_names
-from .tls_socket import TlsSocket
-from .unix import get_peer_credentials
-from .waiting import send_available, wait_readable, wait_writable
+from .waiting import send_available, wait_readable, wait_ready, wait_writable
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from pyrolike.authentication import PeerCredentials
+
+    from .tls_socket import TlsSocket
 
 log = logging.getLogger("pyrolike.transport")
 
@@ -54,7 +55,6 @@ class SocketConnection:
         objectId: See above.
         keep_open: See above.
         pyroInstances: Class to instance, for classes registered with instance mode "session".
-        tracked_resources: Closed when the connection ends; held weakly.
         dialect: How a client and its daemon speak on it; None where that is not known.
         user: Who the daemon's authenticator has found the client to be; None where it has none.
     """
@@ -63,14 +63,19 @@ class SocketConnection:
         self, sock: socket.socket | TlsSocket, objectId: str | None = None, keep_open: bool = False
     ) -> None:
         self.sock: Any = sock
+        self._tls = sock if is_tls_socket(sock) else None
         self.objectId = objectId
         self.keep_open = keep_open
         self.pyroInstances: dict[type, Any] = {}
-        self.tracked_resources: weakref.WeakSet[Any] = weakref.WeakSet()
         self.dialect: Any = None
         self.user: str | None = None
         self.is_closed = False
         tell_of_forks(self)
+
+    @cached_property  # few connections have any
+    def tracked_resources(self) -> weakref.WeakSet[Any]:
+        """What is closed when the connection ends; held weakly."""
+        return weakref.WeakSet()
 
     def after_fork(self) -> None:
         """Close the child's copy of the descriptor, in a forked child; the peer sees nothing of it.
@@ -128,7 +133,7 @@ class SocketConnection:
             TimeoutError, ConnectionClosedError: As `send`.
         """
         try:
-            if hasattr(self.sock, "sendmsg") and not isinstance(self.sock, ssl.SSLSocket):
+            if hasattr(self.sock, "sendmsg") and not is_ssl_socket(self.sock):
                 sent = self.sock.sendmsg((head, payload))
             else:
                 self.sock.sendall(head)
@@ -152,8 +157,8 @@ class SocketConnection:
         """
         rest = memoryview(data)
         try:
-            if isinstance(self.sock, TlsSocket):
-                self.sock.sendall(rest, deadline)
+            if self._tls is not None:
+                self._tls.sendall(rest, deadline)
                 return
             while rest := rest[send_available(self.sock, rest) :]:
                 remaining = deadline - monotonic()
@@ -188,7 +193,8 @@ class SocketConnection:
         """Close the connection and what is tracked on it. May be called twice, from any thread.
 
         Args:
-            is_used: Another thread may be receiving or sending; False saves waking it.
+            is_used: Another thread may be receiving or sending, or something may have arrived that
+                is not read; False saves to wake the thread, and to end in two steps.
         """
         if self.is_closed:
             return
@@ -198,10 +204,13 @@ class SocketConnection:
             if is_used:
                 with contextlib.suppress(OSError):
                     self.sock.shutdown(socket.SHUT_RDWR)
-            with contextlib.suppress(OSError):
+            try:
                 self.sock.close()
+            except OSError as fault:
+                log.debug("closing a connection: %s", fault)
         # In this order: what a session instance holds would else be garbage, and never closed.
-        self.close_resources()
+        if "tracked_resources" in self.__dict__:
+            self.close_resources()
         self.pyroInstances.clear()
 
     def close_resources(self) -> None:
@@ -223,8 +232,8 @@ class SocketConnection:
         if self.is_closed:
             return True
         try:
-            if isinstance(self.sock, TlsSocket):
-                return self.sock.is_at_end()
+            if self._tls is not None:
+                return self._tls.is_at_end()
             return wait_readable(self.sock, 0) and not self.sock.recv(1, socket.MSG_PEEK)
         except (OSError, ValueError):
             return True
@@ -264,6 +273,16 @@ class SocketConnection:
         """Do what `gettimeout` does; Pyro4's name."""
         return self.gettimeout()
 
+    def wait_readable(self, seconds: float) -> bool:
+        """Wait until there is something to receive, or the connection ends; say whether it is so.
+
+        Raises:
+            OSError, ValueError: The connection is closed here.
+        """
+        if self._tls is not None:
+            return self._tls.wait_readable(seconds)  # what is decrypted, no system call shows
+        return wait_ready(self.sock, EVENT_READ, seconds)
+
     def limit_waiting(self, receive_seconds: float, send_seconds: float) -> None:
         """Let a receive that finds nothing, and a send that is stuck, give up after a while.
 
@@ -271,25 +290,32 @@ class SocketConnection:
         for its timeout with a second system call. A limit that passes is a BlockingIOError, on
         Windows a TimeoutError.
         """
-        if isinstance(self.sock, TlsSocket):
-            self.sock.limit_waiting(receive_seconds, send_seconds)
+        if self._tls is not None:
+            self._tls.limit_waiting(receive_seconds, send_seconds)
             return
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _time_value(receive_seconds))
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _time_value(send_seconds))
 
     def getpeercert(self) -> Any:
         """Return the peer's certificate as `ssl.SSLSocket.getpeercert` does; None without TLS."""
-        has_tls = isinstance(self.sock, (TlsSocket, ssl.SSLSocket))
+        has_tls = self._tls is not None or is_ssl_socket(self.sock)
         return self.sock.getpeercert() if has_tls else None
 
     @property
     def peer_names(self) -> tuple[str, ...]:
         """The names in the peer's certificate, if TLS has verified it; else none."""
-        return get_certified_names(self.getpeercert())
+        certificate = self.getpeercert()
+        if not certificate:
+            return ()
+        from .tls import get_certified_names  # for those who have one
+
+        return get_certified_names(certificate)
 
     @property
     def peer_credentials(self) -> PeerCredentials | None:
         """Process, user and group at the other end of a Unix socket, on Linux; else None."""
+        from .unix import get_peer_credentials  # for those who ask
+
         return get_peer_credentials(self.sock)
 
 
@@ -297,4 +323,9 @@ def _time_value(seconds: float) -> Any:
     """Return *seconds* as the socket options want it: a structure; on Windows milliseconds."""
     if os.name == "nt":
         return max(1, round(seconds * 1000))
+    return _pack_time(seconds)
+
+
+@lru_cache(maxsize=16)  # the same for each connection of a daemon
+def _pack_time(seconds: float) -> bytes:
     return struct.pack("@ll", *divmod(max(1, round(seconds * 1_000_000)), 1_000_000))

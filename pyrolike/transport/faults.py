@@ -8,13 +8,12 @@ import builtins
 import errno
 import os
 import socket
-import ssl
 import sys
 
 from pyrolike import errors
 
 from .address import read_number
-from .tls_faults import explain_to_client
+from .secured import is_ssl_error
 
 _NO_UNIX = "this system has no Unix sockets"
 _TOO_MANY_FILES = "this process has too many files and connections open"
@@ -134,7 +133,9 @@ def transfer_fault(fault: OSError, doing: str) -> errors.CommunicationError:
     # the error above.
     if isinstance(fault, (builtins.TimeoutError, BlockingIOError)):
         return errors.TimeoutError(f"{doing}: timeout")
-    if isinstance(fault, ssl.SSLError):
+    if is_ssl_error(fault):
+        from .tls_faults import explain_to_client  # which loads ssl
+
         return errors.ConnectionClosedError(f"{doing}: {explain_to_client(fault)}")
     return errors.ConnectionClosedError(f"{doing}: connection lost: {fault}")
 

@@ -4,6 +4,8 @@ Addresses are texts here, where Pyro5 and the functions of `address` have object
 nothing but its name is that function itself. Source: the API page of the reference, B8.
 """
 
+from __future__ import annotations
+
 from .address import Host, get_interface, get_ip_address
 from .classic import (
     bind_unused_port,

@@ -7,20 +7,30 @@ default since 3.4). What can go wrong is put into words in `faults`. Settings ar
 here reads the global ones.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
+import functools
+import logging
 import os
 import socket
-import ssl
 import time
 from selectors import EVENT_READ, EVENT_WRITE
+from typing import TYPE_CHECKING, TypeAlias
 
 from pyrolike.errors import CommunicationError, ConnectionClosedError
 from pyrolike.uri import URI
 
 from .address import Host, SocketAddress, location_str, resolve_tcp
 from .faults import connect_fault, listen_fault, transfer_fault
+from .secured import is_ssl_socket
 from .waiting import wait_ready
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+log = logging.getLogger("pyrolike.transport")
 
 BACKLOG = 100
 """Connections that may wait to be accepted; Pyro's number."""
@@ -41,6 +51,12 @@ EVERYWHERE = "::"
 """The address that means all interfaces, for IPv6 and, where the system can, for IPv4 too."""
 
 TCP_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+
+Option: TypeAlias = tuple[int, int, int]
+"""What `socket.setsockopt` takes: level, number, value."""
+
+NODELAY: Option = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+KEEPALIVE: Option = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 def connect_socket(
@@ -79,13 +95,12 @@ def connect_socket(
     timeout = timeout or None
     try:
         if uri.sockname:
-            return _open(unix_family(), uri.sockname, timeout, nodelay, keepalive)
-        sock = _connect_tcp(uri, timeout, nodelay, keepalive, ip_version)
+            only = (KEEPALIVE,) if keepalive else ()
+            return _open(unix_family(), uri.sockname, timeout, only)
+        options = _tcp_options(nodelay, keepalive, keepalive_seconds)
+        return _connect_tcp(uri, timeout, options, ip_version)
     except (OSError, ValueError) as fault:
         raise connect_fault(fault, location, timeout) from fault
-    if keepalive:
-        tune_keepalive(sock, keepalive_seconds)
-    return sock
 
 
 def listen_socket(
@@ -130,12 +145,12 @@ def set_reuseaddr(sock: socket.socket) -> None:
 def set_nodelay(sock: socket.socket) -> None:
     """Let the socket send small messages at once; does nothing to one that is not TCP."""
     if sock.family in TCP_FAMILIES and sock.type == socket.SOCK_STREAM:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(*NODELAY)
 
 
 def set_keepalive(sock: socket.socket) -> None:
     """Let the system look from time to time if the peer is still there."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(*KEEPALIVE)
 
 
 def tune_keepalive(sock: socket.socket, seconds: float, send_seconds: float | None = None) -> None:
@@ -154,8 +169,21 @@ def tune_keepalive(sock: socket.socket, seconds: float, send_seconds: float | No
             live and answer but are too busy to read.
     """
     set_keepalive(sock)
-    if seconds <= 0 or sock.family not in TCP_FAMILIES:
-        return
+    if sock.family in TCP_FAMILIES:
+        _set_options(sock, _keepalive_times(seconds, send_seconds))
+
+
+@functools.lru_cache(maxsize=16)  # the same for each connection of a client
+def _tcp_options(nodelay: bool, keepalive: bool, keepalive_seconds: float) -> tuple[Option, ...]:
+    """Return the options of a client's TCP socket."""
+    alive = (KEEPALIVE, *_keepalive_times(keepalive_seconds)) if keepalive else ()
+    return (NODELAY, *alive) if nodelay else alive
+
+
+def _keepalive_times(seconds: float, send_seconds: float | None = None) -> tuple[Option, ...]:
+    """Return the options for `tune_keepalive`, as far as this system has them."""
+    if seconds <= 0:
+        return ()
     idle = max(1, min(round(seconds), _LONGEST_KEEPALIVE))
     interval = max(1, round(idle / KEEPALIVE_PROBES))
     options = [
@@ -165,10 +193,20 @@ def tune_keepalive(sock: socket.socket, seconds: float, send_seconds: float | No
     ]
     if send_seconds is not None and send_seconds <= 2 * idle:
         options.append(("TCP_USER_TIMEOUT", 2000 * idle))
-    for name, value in options:
-        with contextlib.suppress(OSError):
-            if hasattr(socket, name):
-                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return tuple(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in options
+        if hasattr(socket, name)
+    )
+
+
+def _set_options(sock: socket.socket, options: Iterable[Option]) -> None:
+    """Set what makes a connection better; a system that will not have it does without."""
+    try:
+        for level, name, value in options:
+            sock.setsockopt(level, name, value)
+    except OSError as fault:
+        log.debug("a socket option is not to be had: %s", fault)
 
 
 def set_noinherit(sock: socket.socket) -> None:
@@ -237,22 +275,23 @@ def send_data(sock: socket.socket, data: bytes | bytearray | memoryview) -> None
 
 
 def _connect_tcp(
-    uri: URI, timeout: float | None, nodelay: bool, keepalive: bool, ip_version: int
+    uri: URI, timeout: float | None, options: tuple[Option, ...], ip_version: int
 ) -> socket.socket:
     candidates = resolve_tcp(uri.host or "", uri.port or 0, ip_version)
     deadline = None if timeout is None else time.monotonic() + timeout
     faults: list[OSError] = []
     for number, (family, address) in enumerate(candidates):
-        share = None
-        if deadline is not None:
+        share = timeout
+        if deadline is not None and len(candidates) > 1:
             # A silent first address must leave time for the others. Never 0: that is "do not wait".
             share = max((deadline - time.monotonic()) / (len(candidates) - number), 0.001)
         try:
-            sock = _open(family, address, share, nodelay, keepalive)
+            sock = _open(family, address, share, options)
         except OSError as fault:
             faults.append(fault)
         else:
-            sock.settimeout(timeout)
+            if share != timeout:
+                sock.settimeout(timeout)
             return sock
     try:
         raise min(faults, key=_tells_little)
@@ -264,19 +303,17 @@ def _open(
     family: int,
     address: SocketAddress | str,
     timeout: float | None,
-    nodelay: bool,
-    keepalive: bool,
+    options: tuple[Option, ...],
 ) -> socket.socket:
     """Return a socket connected to exactly this address."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.settimeout(timeout)
-        if nodelay:
-            set_nodelay(sock)
-        if keepalive:
-            set_keepalive(sock)
+        _set_options(sock, options)
         sock.connect(address)
-        if is_connected_to_itself(sock):
+        # That the ports are the same is rare enough to look no further.
+        is_suspect = family in TCP_FAMILIES and sock.getsockname()[1] == address[1]
+        if is_suspect and is_connected_to_itself(sock):
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
     except BaseException:
         sock.close()
@@ -322,7 +359,7 @@ def _listen(
 def _receive_some(sock: socket.socket, size: int) -> bytes:
     """Receive up to *size* bytes, at least one; empty at the end of the connection."""
     # TLS knows no flags.
-    flags = socket.MSG_WAITALL if USE_MSG_WAITALL and not isinstance(sock, ssl.SSLSocket) else 0
+    flags = socket.MSG_WAITALL if USE_MSG_WAITALL and not is_ssl_socket(sock) else 0
     while True:
         try:
             return sock.recv(min(size, _RECEIVE_SIZE), flags)

@@ -1,4 +1,4 @@
-"""The budget of a call: system calls, function calls and allocations on each side.
+"""The budget of a call, and of a connection: system calls, functions, allocations on each side.
 
 Counts do not depend on how busy the machine is, so they tell more than times do about where a call
 can still be made cheaper. Functions and allocations are counted by `tests.benchmarks.counting`,
@@ -27,26 +27,30 @@ from .openers import CALLS
 from .report import heading, table_row
 from .work import ALL, OURS, PEER
 
-RUNS = 40
-"""How often the small calls are made under strace; each run is `CALLS` of them."""
+WORKS = {
+    "call": ("add(3, 4)", 40, CALLS, ALL),
+    "connect": ("connect, call, release", 200, 1, ("serpent",)),
+}
+"""What is counted: its title, runs under strace, how often a run does it, and with what."""
 
 LEAST = 0.05
-"""System calls that occur less often than this per call are not the call's."""
+"""System calls that occur less often than this are not the work's."""
 
 SOURCE = Path(__file__).with_name("allocations.c")
 
 COLUMNS = (
-    ("add(3, 4)", -10), ("serializer", -10), ("side", -7), ("system calls", 12),
-    ("Python functions", 16), ("built-in functions", 18), ("allocations", 11), ("which", -40),
+    ("serializer", -10), ("side", -7), ("system calls", 12), ("Python functions", 16),
+    ("built-in functions", 18), ("allocations", 11), ("which", -40),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one side does for one call; None was not counted.
+    """What one side does for one work; None was not counted.
 
     Attributes:
-        library: Whose call.
+        work: Which, a key of `WORKS`.
+        library: Whose.
         serializer: How it was written.
         side: ``client`` or ``server``.
         system_calls: How often each system call is made.
@@ -55,6 +59,7 @@ class Budget:
         allocations: Blocks asked for, free lists of the interpreter not counted.
     """
 
+    work: str
     library: str
     serializer: str
     side: str
@@ -72,12 +77,14 @@ def measure(say: Callable[[str], None]) -> list[dict[str, Any]]:
         tools = {"strace": shutil.which("strace"), "a C compiler": library}
         for tool in (name for name, path in tools.items() if path is None):
             say(f"{tool} is not installed: what it would count is left out.")
-        say(f"\n{heading(COLUMNS)}")
-        for name in (name for name in (OURS, PEER) if name in available_contestants()):
-            for serializer in ALL:
-                for budget in _measure_call(name, serializer, library):
-                    say(table_row(_cells(budget), COLUMNS))
-                    found.append(asdict(budget))
+        for work, (title, _, _, serializers) in WORKS.items():
+            columns = ((title, -max(10, len(title))), *COLUMNS)
+            say(f"\n{heading(columns)}")
+            for name in (name for name in (OURS, PEER) if name in available_contestants()):
+                for serializer in serializers:
+                    for budget in _measure(work, name, serializer, library):
+                        say(table_row(_cells(budget), columns))
+                        found.append(asdict(budget))
     return found
 
 
@@ -103,13 +110,14 @@ def parse_summary(text: str) -> dict[str, int]:
     return counts
 
 
-def _measure_call(name: str, serializer: str, library: str | None) -> Iterator[Budget]:
+def _measure(work: str, name: str, serializer: str, library: str | None) -> Iterator[Budget]:
     module = API_MODULES[name]
-    functions = _count("calls", module, serializer)
-    allocations = _count("allocations", module, serializer, library) if library else {}
-    system_calls = _trace(name, serializer) if shutil.which("strace") else {}
+    functions = _count("calls", module, serializer, work)
+    allocations = _count("allocations", module, serializer, work, library) if library else {}
+    system_calls = _trace(work, name, serializer) if shutil.which("strace") else {}
     for side in SIDES:
         yield Budget(
+            work,
             name,
             serializer,
             side,
@@ -135,17 +143,18 @@ def _count(*arguments: str) -> dict[str, dict[str, float]]:
     return counts
 
 
-def _trace(name: str, serializer: str) -> dict[str, dict[str, float]]:
-    """Return the system calls of both sides, per call."""
+def _trace(work: str, name: str, serializer: str) -> dict[str, dict[str, float]]:
+    """Return the system calls of both sides, each time."""
     counts = {}
+    _, runs, times, _ = WORKS[work]
     with ExitStack() as stack:
         contestant = Contestant(name)
         stack.callback(contestant.close)
-        stack.enter_context(contestant.working("call", serializer))
+        stack.enter_context(contestant.working(work, serializer))
         for side, pid in zip(SIDES, (contestant.client_pid, contestant.server_pid), strict=True):
             with _strace(pid) as found:
-                contestant.repeat(RUNS)
-            often = {call: count / RUNS / CALLS for call, count in found.items()}
+                contestant.repeat(runs)
+            often = {call: count / runs / times for call, count in found.items()}
             counts[side] = {call: share for call, share in often.items() if share >= LEAST}
     return counts
 

@@ -314,12 +314,15 @@ def test_the_words_of_strace_are_understood() -> None:
 
 
 @pytest.mark.slow
-def test_functions_and_allocations_are_counted_on_both_sides(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("work", "most"), [("call", 100), ("connect", 1000)])
+def test_functions_and_allocations_are_counted_on_both_sides(
+    tmp_path: Path, work: str, most: int
+) -> None:
     library = build_counter(tmp_path)
     kinds = [("calls", "python"), *([("allocations", "allocations")] if library else [])]
     for kind, unit in kinds:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.counting", kind, "pyrolike.api", "json"]
+            [sys.executable, "-m", "tests.benchmarks.counting", kind, "pyrolike.api", "json", work]
             + ([library] if library and kind == "allocations" else []),
             capture_output=True,
             text=True,
@@ -329,7 +332,7 @@ def test_functions_and_allocations_are_counted_on_both_sides(tmp_path: Path) -> 
             check=True,
         )
         counts = json.loads(done.stdout)
-        assert all(5 < counts[side][unit] < 100 for side in ("client", "server"))
+        assert all(5 < counts[side][unit] < most for side in ("client", "server"))
 
 
 def test_without_a_compiler_allocations_are_not_counted(

@@ -36,7 +36,7 @@ def used(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     module = types.ModuleType(NAME)
     vars(module).update(dumps=dumps, loads=loads)
     monkeypatch.setitem(sys.modules, NAME, module)
-    monkeypatch.setattr(registry, "_with_modules", {})  # where an earlier test's module may be
+    monkeypatch.setattr(registry, "_variants", {})  # where an earlier test's module may be
     return asked
 
 

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from pyrolike import errors
+from pyrolike._remembering import Remembered
 from pyrolike.callcontext import ContextState, get_state, set_state
+from pyrolike.client import connecting
 from pyrolike.client.connecting import (
     Opened,
     WireSettings,
@@ -33,8 +35,8 @@ from pyrolike.errors import (
     ProtocolError,
     SerializeError,
 )
-from pyrolike.protocol import Message, MessageType
-from pyrolike.serializers import get_serializer
+from pyrolike.protocol import V48, V502, Dialect, Message, MessageType
+from pyrolike.serializers import get_serializer, serializers
 from pyrolike.uri import URI
 from tests.support import wire
 from tests.support.channels import exchange
@@ -54,8 +56,8 @@ def own_context() -> Iterator[ContextState]:
     set_state(before)
 
 
-def settings(serializer: str | None = None) -> WireSettings:
-    return WireSettings.take(config, serializer)
+def settings(serializer: str | None = None, dialect: Dialect = V502) -> WireSettings:
+    return WireSettings.take(config, serializer, dialect)
 
 
 def uri_at(location: str) -> URI:
@@ -99,6 +101,19 @@ def test_settings_are_what_the_configuration_says_now() -> None:
     assert (taken.codec.name, taken.number) == ("serpent", 1)
     assert taken.max_size == config.MAX_MESSAGE_SIZE
     assert not taken.needs_care
+
+
+def test_settings_are_taken_once_for_all_but_not_if_something_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = settings("json")
+    assert settings("json") is taken
+    assert settings("json", V48) is settings("json", V48) is not taken
+    with changed_settings(MAX_MESSAGE_SIZE=1000):
+        assert settings("json").max_size == 1000
+    own = get_serializer("marshal")
+    monkeypatch.setitem(serializers, "json", own)
+    assert settings("json").codec is own
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -156,6 +171,36 @@ def test_the_handshake_names_the_object_and_says_what_it_is_told_to(serializer: 
     assert channel.seq == 77
     assert connection.objectId == "calc"
     channel.close()
+
+
+@pytest.mark.parametrize(
+    ("handshake", "answer", "written", "read"),
+    [
+        ("hello", {"handshake": "welcome", "meta": dict(METADATA)}, 1, 1),
+        ("a secret", {"handshake": "welcome", "meta": dict(METADATA)}, 3, 1),
+        ("hello", {"handshake": ["anew"], "meta": dict(METADATA)}, 1, 3),
+        ("hello", {"handshake": "welcome", "meta": {**METADATA, "methods": ["m" * 20_000]}}, 1, 3),
+    ],
+)
+def test_what_is_said_in_each_handshake_is_written_and_read_once(
+    monkeypatch: pytest.MonkeyPatch, handshake: str, answer: Any, written: int, read: int
+) -> None:
+    codec = get_serializer("serpent")
+    dumps, loads, payload = codec.dumps, codec.loads, serpent(answer)
+    said: list[Any] = []
+    heard: list[Any] = []
+    monkeypatch.setattr(connecting, "_greetings", Remembered(10))
+    monkeypatch.setattr(connecting, "_known_answers", Remembered(10))
+    monkeypatch.setattr(codec, "dumps", lambda data: said.append(data) or dumps(data))
+    monkeypatch.setattr(codec, "loads", lambda data: heard.append(data) or loads(data))
+    found = []
+    for _ in range(3):
+        with scripted_server(answering(payload)) as location:
+            opened = connect(location, handshake)
+            opened.channel.close()
+            found.append((opened.answer, opened.meta))
+    assert found == [found[0]] * 3
+    assert (len(said), len(heard)) == (written, read)
 
 
 def test_annotations_and_correlation_id_of_the_thread_go_out(own_context: ContextState) -> None:

@@ -63,7 +63,7 @@ def with_module(monkeypatch: pytest.MonkeyPatch) -> MakeModule:
         monkeypatch.setitem(sys.modules, NAME, module)
         return JsonSerializer(module=NAME)
 
-    monkeypatch.setattr(registry, "_with_modules", {})
+    monkeypatch.setattr(registry, "_variants", {})
     return make
 
 

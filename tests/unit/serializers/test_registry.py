@@ -35,6 +35,15 @@ def test_every_serializer_is_found_by_its_name_and_by_its_number(name: str, numb
     assert get_serializer(name) is serializer
 
 
+def test_who_looks_at_all_of_them_sees_serializers() -> None:
+    assert all(isinstance(serializer, SerializerBase) for serializer in serializers.values())
+    assert {number: one.name for number, one in serializers_by_id.items()} == {
+        number: name for name, number in NUMBERS.items()
+    }
+    assert {**serializers}.keys() == dict(serializers).keys() == NUMBERS.keys()
+    assert dict(serializers)["json"] is serializers["json"]
+
+
 def test_serpent_writes_bytes_in_two_ways() -> None:
     plain, with_repr = get_serializer("serpent"), get_serializer("serpent", bytes_repr=True)
     assert plain.dumps(b"a").endswith(b"{'data': 'YQ==', 'encoding': 'base64'}")
@@ -66,9 +75,9 @@ def test_an_unknown_number_is_answered_with_the_known_ones() -> None:
 
 
 def test_msgpack_is_there_only_if_its_package_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert registry.make_serializers().keys() == serializers.keys()
+    assert set(registry.find_names()) == set(serializers)
     monkeypatch.setattr(registry, "find_spec", lambda name: None)
-    assert list(registry.make_serializers()) == ["serpent", "marshal", "json", "pickle"]
+    assert registry.find_names() == ["serpent", "marshal", "json", "pickle"]
 
 
 @pytest.mark.parametrize("name", ["msgpack", "dill", "cloudpickle"])

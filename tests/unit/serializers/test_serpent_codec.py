@@ -10,7 +10,6 @@ import weakref
 from typing import Any
 
 import pytest
-import serpent
 
 from pyrolike.errors import NamingError, PyroError, SerializeError
 from pyrolike.serializers import ExceptionWrapper, SerpentSerializer
@@ -151,10 +150,6 @@ def test_the_library_knows_in_which_family_names_are_written() -> None:
     for value in (URI("PYRO:a@h:1"), PyroError()):
         assert "'Pyro4." in body(codec.dumps(value))
         assert "'Pyro4." in body(codec.dumps(collections.deque([value])))
-
-
-def test_the_library_alone_writes_our_objects_as_well() -> None:
-    assert serpent.dumps(URI("PYRO:obj@host:1234")).decode() == HEADER + URI_TEXT
 
 
 def test_a_converter_may_be_for_others_only(codec: SerpentSerializer) -> None:

@@ -1,3 +1,4 @@
+import ast
 from typing import Any
 
 import pytest
@@ -144,7 +145,7 @@ def no_parser(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(text: str) -> Any:
         raise AssertionError(text)
 
-    monkeypatch.setattr(serpent_reader.ast, "literal_eval", refuse)
+    monkeypatch.setattr(ast, "literal_eval", refuse)
 
 
 SHORT = [

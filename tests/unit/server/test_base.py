@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from pyrolike.server import base as base_module
 from pyrolike.server.base import SHORTEST_POLL, Acceptor, get_tick_seconds, is_loopback
 
 WAITING = 3
@@ -72,12 +71,11 @@ def test_all_that_wait_are_accepted(listener: socket.socket) -> None:
 
 
 def test_only_so_many_are_accepted_in_one_go(
-    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    listener: socket.socket,
 ) -> None:
-    monkeypatch.setattr(base_module, "ACCEPTED_AT_ONCE", 2)
     welcomed: list[Any] = []
     acceptor = Acceptor(listener, take, welcomed.append)
-    assert acceptor.accept_some()
+    assert acceptor.accept_some(most=2)
     assert len(welcomed) == 2
     assert acceptor.accept_some()
     assert len(welcomed) == WAITING

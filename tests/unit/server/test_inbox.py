@@ -74,6 +74,17 @@ def message(payload: bytes = b"payload", seq: int = 1) -> bytes:
 LARGE = message(bytes(300_000))
 
 
+def test_a_client_that_has_gone_leaves_no_error_behind(mail: Correspondence) -> None:
+    # Whose traceback would keep session and connection until the garbage collector comes.
+    mail.send(message())
+    mail.take()
+    mail.client.close()
+    assert mail.inbox.take_message() is None
+    assert mail.inbox.is_finished
+    assert mail.inbox.is_deserted
+    assert mail.inbox._fault is None
+
+
 # -- without waiting
 
 

@@ -11,6 +11,7 @@ from pyrolike.callcontext import ContextState, get_state, set_state
 from pyrolike.configure import config
 from pyrolike.errors import DaemonError
 from pyrolike.objects import expose
+from pyrolike.objects.members import get_members
 from pyrolike.protocol import DIALECTS
 from pyrolike.server.service import is_known_client
 from pyrolike.server.session import Session
@@ -85,7 +86,7 @@ def test_a_change_of_the_setting_for_exposure_is_noticed_by_all_objects() -> Non
     def methods() -> set[str]:
         _, members = service.shake_hands(connection, "hello", "half")
         assert members is not None
-        return members["methods"]
+        return members.as_metadata()["methods"]
 
     assert service.require_expose
     assert methods() == {"shown"}
@@ -104,10 +105,8 @@ def test_a_handshake_is_answered_with_the_hooks_answer_and_the_metadata() -> Non
     hooks = Hooks()
     service = make_service({"half": Half()}, hooks)
     connection: Any = object()
-    assert service.shake_hands(connection, "data", "half") == (
-        "hello",
-        {"methods": {"shown"}, "oneway": set(), "attrs": set()},
-    )
+    answer, members = service.shake_hands(connection, "data", "half")
+    assert (answer, members) == ("hello", get_members(Half))
     assert hooks.shaken == [(connection, "data")]
 
 

@@ -39,6 +39,12 @@ def no_network(monkeypatch):
     monkeypatch.setattr(address, "get_interface", get_interface)
 
 
+def test_an_ipv4_address_is_not_looked_up(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", None)
+    assert resolve_tcp("127.0.0.1", 80, 6) == [(socket.AF_INET, ("127.0.0.1", 80))]
+    assert resolve_tcp(LOOPBACK, 80) == [(socket.AF_INET, ("127.0.0.1", 80))]
+
+
 @pytest.mark.parametrize("version", [None, 0, 4, 6])
 @pytest.mark.parametrize("text", ["127.0.0.1", "10.1.2.3", "::1", "fe80::1"])
 def test_an_address_is_returned_as_it_is(text, version):

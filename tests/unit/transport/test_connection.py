@@ -217,6 +217,19 @@ def test_leaving_a_with_block_closes(pair: Pair) -> None:
     assert connection.is_closed
 
 
+def test_a_socket_that_fails_to_close_is_closed_all_the_same(pair: Pair) -> None:
+    class Failing:
+        def shutdown(self, how: int) -> None:
+            raise OSError("not connected any more")
+
+        def close(self) -> None:
+            raise OSError("reset by the other side")
+
+    connection = SocketConnection(Failing())  # type: ignore[arg-type]
+    connection.close()
+    assert connection.is_closed
+
+
 def test_closing_wakes_a_thread_that_waits_for_data(pair: Pair) -> None:
     connection, _ = pair
     is_waiting = threading.Event()

@@ -188,17 +188,41 @@ def test_the_time_is_divided_among_the_addresses(monkeypatch):
 
 def test_when_the_time_is_over_the_last_address_still_gets_a_moment(monkeypatch):
     given = []
-    now = iter([0.0, 99.0])
+    now = iter([0.0, 99.0, 99.0])
 
     def refuse(family, address, timeout, *options):
         given.append(timeout)
         raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")
 
-    addresses(monkeypatch, (socket.AF_INET, ("127.0.0.1", 1)))
+    addresses(monkeypatch, *[(socket.AF_INET, ("127.0.0.1", 1))] * 2)
     monkeypatch.setattr(sockets, "_open", refuse)
     monkeypatch.setattr(sockets.time, "monotonic", lambda: next(now))
     connect_error("PYRO:a@several.example:1", timeout=6)
-    assert given == [0.001]
+    assert given == [0.001, 0.001]
+
+
+def test_a_system_that_refuses_an_option_does_without(monkeypatch, listener):
+    monkeypatch.setattr(sockets, "KEEPALIVE", (socket.SOL_SOCKET, 9999, 1))
+    sockets._tcp_options.cache_clear()
+    try:
+        uri = URI(f"PYRO:a@127.0.0.1:{listener.getsockname()[1]}")
+        with connect_socket(uri) as ours:
+            assert ours.getpeername() == listener.getsockname()
+    finally:
+        sockets._tcp_options.cache_clear()
+
+
+def test_a_single_address_has_all_the_time(monkeypatch, listener):
+    given = []
+    open_socket = sockets._open
+
+    def look(family, address, timeout, options):
+        given.append(timeout)
+        return open_socket(family, address, timeout, options)
+
+    monkeypatch.setattr(sockets, "_open", look)
+    with connect_socket(URI(f"PYRO:a@127.0.0.1:{listener.getsockname()[1]}"), timeout=6) as ours:
+        assert (given, ours.gettimeout()) == ([6], 6)
 
 
 def test_nobody_listening(free_port):
@@ -283,11 +307,13 @@ def test_a_socket_that_is_connected_to_itself_is_refused(monkeypatch):
 
     def bind_and_connect(self, address):
         opened.append(self)
-        self.bind(("127.0.0.1", 0))
-        connect(self, self.getsockname())
+        self.bind(address)
+        connect(self, address)
 
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
     monkeypatch.setattr(socket.socket, "connect", bind_and_connect)
-    assert "nobody is listening there" in str(connect_error("PYRO:a@127.0.0.1:7777"))
+    assert "nobody is listening there" in str(connect_error(f"PYRO:a@127.0.0.1:{port}"))
     assert [sock.fileno() for sock in opened] == [-1]
 
 
