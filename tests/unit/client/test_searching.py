@@ -389,11 +389,15 @@ def test_an_error_names_the_wrong_answers() -> None:
 
 @pytest.mark.slow
 def test_when_nothing_is_there_that_is_known_within_a_second() -> None:
-    with answering(), changed_settings(NS_HOST="localhost", NS_PORT=nowhere()):
+    def measure() -> float:
         start = monotonic()
         with pytest.raises(NamingError, match="no answer"):
             find()
-        assert 0.6 < monotonic() - start < 1.0
+        return monotonic() - start
+
+    with answering(), changed_settings(NS_HOST="localhost", NS_PORT=nowhere()):
+        # A busy machine may make one try longer, but hardly each of five.
+        assert any(0.6 < measure() < 1.0 for _ in range(5))
 
 
 def test_a_deadline_ends_the_waiting_for_answers() -> None:
