@@ -53,7 +53,7 @@ class RemoteError(PyroError):
     """The remote side raised something that must not be raised here under its own name.
 
     ``SystemExit`` or ``KeyboardInterrupt`` would end *this* program because of an accident in
-    another one.
+    another one, and ``GeneratorExit`` whatever generator or task it passes.
 
     Attributes:
         class_name: What was really raised, such as ``"builtins.SystemExit"``.

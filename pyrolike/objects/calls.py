@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pyrolike.errors import ProtocolError
 from pyrolike.protocol import BLOB_INFO
+from pyrolike.serializers import make_catchable
 from pyrolike.tracebacks import remote_note
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def raise_remote(exception: Any) -> NoReturn:
         raise ProtocolError(
             f"the reply is marked as an exception but contains {type(exception).__name__}"
         )
+    exception = make_catchable(exception)
     lines = getattr(exception, "_pyroTraceback", None)
     if lines and isinstance(lines, (list, tuple)):
         exception.add_note(remote_note(map(str, lines)))

@@ -10,7 +10,7 @@ from pyrolike._lazy import lazy_attributes
 from .base import SerializerBase
 from .blob import SerializedBlob
 from .classes import TAGS, register_pyro_class
-from .exceptions import ExceptionWrapper, all_exceptions
+from .exceptions import ExceptionWrapper, all_exceptions, make_catchable
 from .registry import (
     RUNNING_CODE,
     get_serializer,
@@ -46,6 +46,7 @@ __all__ = [
     "get_serializer",
     "get_serializer_by_id",
     "load_marshal",
+    "make_catchable",
     "register_pyro_class",
     "serializers",
     "serializers_by_id",

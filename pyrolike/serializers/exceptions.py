@@ -79,7 +79,7 @@ class ExceptionWrapper:
 
         Pyro: raises a copy that has lost all attributes but the remote traceback.
         """
-        raise self.exception
+        raise make_catchable(self.exception)
 
     def __repr__(self) -> str:
         return f"<ExceptionWrapper of {self.exception!r}>"
@@ -164,8 +164,7 @@ def create_exception(cls: type[BaseException], name: str, data: dict[str, Any]) 
 
     Returns:
         The exception. One that is not an ``Exception``, such as ``SystemExit``, comes as a
-        RemoteError: raised here, it would end this program because of an accident in another.
-        (``GeneratorExit`` is what it is: it only ends an iteration.)
+        RemoteError, see `make_catchable`.
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError: The dict is malformed.
@@ -173,13 +172,7 @@ def create_exception(cls: type[BaseException], name: str, data: dict[str, Any]) 
     args = data["args"]
     if not isinstance(args, list | tuple):
         raise TypeError(f"args must be a list or tuple, not {type(args).__name__}")
-    if not issubclass(cls, Exception) and cls is not GeneratorExit:
-        text = ", ".join(repr(arg) for arg in args)
-        exception: BaseException = RemoteError(
-            f"{cls.__name__}({text}) was raised on the other side", class_name=name
-        )
-    else:
-        exception = _build(cls, args)
+    exception = _build(cls, args) if issubclass(cls, Exception) else _stand_in(cls, args, name)
     for attribute, value in (data.get("attributes") or {}).items():
         if attribute == NOTES and isinstance(value, (list, tuple)):
             for note in map(str, value[:MOST_NOTES]):
@@ -188,6 +181,26 @@ def create_exception(cls: type[BaseException], name: str, data: dict[str, Any]) 
         elif _may_set(exception, attribute):
             setattr(exception, attribute, value)
     return exception
+
+
+def make_catchable(exception: BaseException) -> Exception:
+    """Return an exception from a peer as something to raise here: itself, if it is an `Exception`.
+
+    What is none is an order to the program that it is raised in. ``SystemExit`` would end it, and a
+    ``GeneratorExit`` the iteration or the task that it passes, without a word, because of an
+    accident in another program. Pickles and the users' converters can make such objects.
+    """
+    if isinstance(exception, Exception):
+        return exception
+    cls = type(exception)
+    told = _stand_in(cls, exception.args, f"{cls.__module__}.{cls.__name__}")
+    vars(told).update(vars(exception))
+    return told
+
+
+def _stand_in(cls: type[BaseException], args: Sequence[Any], name: str) -> RemoteError:
+    text = ", ".join(repr(arg) for arg in args)
+    return RemoteError(f"{cls.__name__}({text}) was raised on the other side", class_name=name)
 
 
 def _build(cls: type[BaseException], args: Sequence[Any]) -> BaseException:

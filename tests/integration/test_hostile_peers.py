@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from pyrolike.api import Proxy, expose
-from pyrolike.errors import PyroError, SecurityError, SerializeError
+from pyrolike.api import BatchProxy, Proxy, expose
+from pyrolike.errors import PyroError, RemoteError, SecurityError, SerializeError
 from tests.support import wire
+from tests.support.answers import answering, value
 from tests.support.daemon import RunningDaemon, changed_settings, running_daemon
 from tests.support.rawpeer import RawPeer, raw_client, scripted_server, serpent
 from tests.support.wire import RawMessage
@@ -395,11 +396,59 @@ def call_and_get_error(payload: dict[str, Any]) -> BaseException:
         return caught.value
 
 
-@pytest.mark.parametrize("name", ["SystemExit", "KeyboardInterrupt"])
+ONLY_CALL: dict[str, list[str]] = {"methods": ["call"], "oneway": [], "attrs": []}
+ENDS = ["SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException"]
+
+
+@pytest.mark.parametrize("name", ENDS)
 def test_a_server_cannot_end_its_client(name: str) -> None:
     error = call_and_get_error(exception_dict(f"builtins.{name}"))
-    assert isinstance(error, PyroError)
+    assert isinstance(error, RemoteError)
     assert name in str(error)
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_server_cannot_end_its_client_by_way_of_a_batch(name: str) -> None:
+    failure = exception_dict(f"builtins.{name}")
+    wrapped = class_dict("Pyro5.core._ExceptionWrapper", exception=failure)
+    answers = answering(value([1, wrapped], flags=wire.BATCH), metadata=ONLY_CALL)
+    with scripted_server(answers) as location, Proxy(f"PYRO:calc@{location}") as proxy:
+        batch = BatchProxy(proxy)
+        batch.call()
+        batch.call()
+        results = batch()
+        assert next(results) == 1
+        with pytest.raises(RemoteError, match=name):
+            next(results)
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_server_cannot_end_the_generator_that_reads_its_stream(name: str) -> None:
+    def relayed(items: Any) -> Iterator[Any]:
+        yield from items
+
+    stream = value(
+        class_dict("Pyro5.errors.ProtocolError", args=("result is an iterator",)),
+        flags=wire.EXCEPTION | wire.ITEMSTREAM,
+        annotations={"STRM": b"0d8b9f3c-6c0c-4f0e-9d0b-1f6a7c1e2d3f"},
+    )
+    end = value(exception_dict(f"builtins.{name}"), flags=wire.EXCEPTION)
+    answers = answering(stream, value("first"), end, metadata=ONLY_CALL)
+    with scripted_server(answers) as location, Proxy(f"PYRO:calc@{location}") as proxy:
+        items = relayed(proxy.call())
+        assert next(items) == "first"
+        with pytest.raises(RemoteError, match=name):
+            next(items)
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_server_cannot_end_who_waits_for_an_asynchronous_call(name: str) -> None:
+    failure = value(exception_dict(f"builtins.{name}"), flags=wire.EXCEPTION)
+    answers = answering(failure, metadata=ONLY_CALL)
+    with scripted_server(answers) as location, Proxy(f"PYRO:calc@{location}") as proxy:
+        proxy._pyroAsync()
+        with pytest.raises(RemoteError, match=name):
+            _ = proxy.call().value
 
 
 @pytest.mark.parametrize(

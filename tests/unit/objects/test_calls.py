@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from pyrolike.errors import ProtocolError
+from pyrolike.errors import ProtocolError, RemoteError
 from pyrolike.objects.calls import BATCH, GET_ATTRIBUTE, SET_ATTRIBUTE, pack_blob, raise_remote
 from pyrolike.protocol import Message, MessageType
 from pyrolike.serializers import SerializedBlob, get_serializer
@@ -83,6 +83,16 @@ def test_an_exception_that_says_nothing_of_a_traceback_is_raised() -> None:
 @pytest.mark.parametrize("value", [None, 5, "text", {}, ValueError])
 def test_what_is_no_exception_breaks_the_protocol(value: object) -> None:
     assert isinstance(raised(value), ProtocolError)
+
+
+@pytest.mark.parametrize("cls", [GeneratorExit, SystemExit, KeyboardInterrupt])
+def test_what_would_end_the_program_is_raised_as_an_error(cls: type[BaseException]) -> None:
+    error = cls("bye")
+    error._pyroTraceback = ["the remote line\n"]  # type: ignore[attr-defined]
+    told = raised(error)
+    assert isinstance(told, RemoteError)
+    assert f"{cls.__name__}('bye')" in str(told)
+    assert " | the remote line" in "".join(traceback.format_exception(told))
 
 
 def test_a_raised_exception_keeps_nothing_of_the_call_alive() -> None:

@@ -13,6 +13,7 @@ from pyrolike.serializers.exceptions import (
     create_exception,
     exception_to_dict,
     find_exception_class,
+    make_catchable,
     wrapper_from_dict,
 )
 from pyrolike.serializers.failures import UnserializableError
@@ -204,7 +205,9 @@ def test_a_peer_cannot_reach_more_than_data(name: object) -> None:
     assert callable(error.with_traceback)
 
 
-@pytest.mark.parametrize("cls", [SystemExit, KeyboardInterrupt, BaseException, BaseExceptionGroup])
+@pytest.mark.parametrize(
+    "cls", [SystemExit, KeyboardInterrupt, GeneratorExit, BaseException, BaseExceptionGroup]
+)
 def test_what_would_end_the_program_comes_as_a_remote_error(cls: type[BaseException]) -> None:
     error = create(cls, args=("bye", 1), attributes={"extra": 1})
     assert isinstance(error, RemoteError)
@@ -213,9 +216,27 @@ def test_what_would_end_the_program_comes_as_a_remote_error(cls: type[BaseExcept
     assert vars(error)["extra"] == 1
 
 
-@pytest.mark.parametrize("cls", [GeneratorExit, StopIteration])
-def test_the_end_of_an_iteration_is_what_it_is(cls: type[BaseException]) -> None:
-    assert type(create(cls, args=())) is cls
+def test_the_end_of_an_iteration_is_what_it_is() -> None:
+    assert type(create(StopIteration, args=())) is StopIteration
+
+
+class Leaving(BaseException):
+    """What a converter of the program's, or a pickle, makes."""
+
+
+@pytest.mark.parametrize("cls", [GeneratorExit, SystemExit, Leaving])
+def test_what_a_converter_has_made_is_caught_like_any_error(cls: type[BaseException]) -> None:
+    made = cls("bye")
+    made.why = 1  # type: ignore[attr-defined]
+    with pytest.raises(RemoteError, match=rf"{cls.__name__}\('bye'\) was raised") as caught:
+        ExceptionWrapper(made).raiseIt()
+    assert caught.value.class_name == f"{cls.__module__}.{cls.__name__}"
+    assert vars(caught.value)["why"] == 1
+
+
+def test_an_ordinary_exception_is_caught_as_itself() -> None:
+    error = ValueError(1)
+    assert make_catchable(error) is error
 
 
 def test_bytes_that_serpent_wrote_as_a_dict_are_opened_where_they_are_needed() -> None:
