@@ -25,7 +25,10 @@ from .storage import Storage, list_prefix, list_regex, open_storage, search_meta
 log = logging.getLogger("pyrolike.naming")
 
 OWN_TAGS = frozenset({"class:Pyro5.nameserver.NameServer", "class:Pyro4.naming.NameServer"})
-"""The tags of every name server's own entry: clients of either Pyro search for their class."""
+"""The tags of every name server's own entry: clients of either Pyro search for their class.
+
+Who could take them away would hide it from these clients.
+"""
 
 _PIECE = 1000
 """Names that are removed while the lock is held: some milliseconds."""
@@ -94,7 +97,7 @@ class NameServer:
             if name == NAMESERVER_NAME:
                 self._refuse_other_uri(text)
             self._suspects.pop(name, None)
-            self.storage[name] = text, tags
+            self.storage[name] = text, tags | self._get_lasting_tags(name)
         log.debug("registered %s as %s", name, text)
 
     def lookup(self, name: str, return_metadata: bool = False) -> URI | tuple[URI, set[str]]:
@@ -118,6 +121,8 @@ class NameServer:
     def set_metadata(self, name: str, metadata: Iterable[str] | None) -> None:
         """Replace the tags of a registration; None or nothing takes them away.
 
+        The name server's own entry keeps those by which clients find it.
+
         Raises:
             NamingError: There is no such name.
             TypeError: As for `register`.
@@ -128,7 +133,7 @@ class NameServer:
             if name not in self.storage:
                 raise NamingError(f"unknown name: {shown(name)}")
             uri, _ = self.storage[name]
-            self.storage[name] = uri, tags
+            self.storage[name] = uri, tags | self._get_lasting_tags(name)
         log.debug("set the metadata of %s", name)
 
     def remove(
@@ -260,6 +265,11 @@ class NameServer:
         own = self.storage.get(NAMESERVER_NAME)
         if own is not None and URI(own[0]) != URI(text):
             raise NamingError(f"{NAMESERVER_NAME} is this name server, at {own[0]}; it stays so")
+
+    def _get_lasting_tags(self, name: str) -> frozenset[str]:
+        """Return the tags that nobody can take from an entry."""
+        _, tags = self.storage.get(name, ("", None)) if name == NAMESERVER_NAME else ("", None)
+        return OWN_TAGS.intersection(tags or ())
 
 
 def _in_pieces(names: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyrolike.constants import NAMESERVER_NAME
 from pyrolike.errors import PyroError
-from pyrolike.naming.server import NameServer
+from pyrolike.naming.server import OWN_TAGS, NameServer
 from pyrolike.serializers import get_serializer
 from pyrolike.uri import URI
 from tests.fuzz.choices import TEXTS, Choices
@@ -46,7 +46,7 @@ _codec = get_serializer("serpent")
 def check(data: bytes) -> None:
     choices = Choices(data)
     server = NameServer()
-    server.register(NAMESERVER_NAME, OWN, metadata={"class:Pyro5.nameserver.NameServer"})
+    server.register(NAMESERVER_NAME, OWN, metadata=OWN_TAGS)
     while not choices.is_used_up:
         method = getattr(server, choices.pick(METHODS))
         try:
@@ -55,7 +55,9 @@ def check(data: bytes) -> None:
             assert len(str(fault)) < 12_000, type(fault)
         else:
             _codec.loads(_codec.dumps(result))
-    assert str(server.lookup(NAMESERVER_NAME)) == OWN
+    uri, tags = server.lookup(NAMESERVER_NAME, return_metadata=True)
+    assert str(uri) == OWN
+    assert tags >= OWN_TAGS
     everything = server.list(return_metadata=True)
     assert len(everything) == server.count()
     sent = _codec.loads(_codec.dumps(everything))
@@ -89,8 +91,8 @@ def _argument(choices: Choices) -> Any:
 
 
 TARGET = Target(
-    "Every method answers or refuses with an ordinary error; the name server's own entry stays, and"
-    " what was registered can be listed, sent and looked up.",
+    "Every method answers or refuses with an ordinary error; the name server's own entry and its"
+    " tags stay, and what was registered can be listed, sent and looked up.",
     check,
     [b"", *(bytes((n * k) % 256 for k in range(40)) for n in range(1, 60))],
     largest=400,

@@ -61,7 +61,9 @@ def test_meanwhile_others_look_up_and_register(
 ) -> None:
     # Each of these has far too much to do, so that some run, some wait, and all are given up.
     monkeypatch.setattr(allowance, "AT_ONCE", 0.005)
-    monkeypatch.setattr(allowance, "AT_MOST", 0.05)
+    monkeypatch.setattr(allowance, "WORK", 0.05)
+    monkeypatch.setattr(allowance, "WORK_PER_NAME", 0)
+    monkeypatch.setattr(allowance, "PATIENCE", 0.05)
     storage = running.daemon.nameserver.storage  # type: ignore[attr-defined]  # its daemon has one
     for number in range(40_000):
         storage[f"abcdefghij{number:08}klmnopqrst"] = "PYRO:a@h:1", None

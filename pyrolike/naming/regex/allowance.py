@@ -3,8 +3,14 @@
 Matching in Python keeps the interpreter busy. A search therefore runs freely for `AT_ONCE` seconds,
 which is more than nearly all need. A longer one waits for its turn, so that only one of that kind
 runs at a time; it makes a pause every few milliseconds, because a thread that wants the interpreter
-only for a moment would otherwise wait its five milliseconds each time; and after `AT_MOST` seconds
-it is given up. Those that wait hold a thread of the daemon each, so only `MOST_WAITING` may.
+only for a moment would otherwise wait its five milliseconds each time. Those that wait hold a
+thread of the daemon each, so only `MOST_WAITING` may.
+
+In the end it is given up: after `WORK` seconds of the processor's time, and some for each name that
+it looks at. An expression that people write for names takes up to four microseconds for one, so it
+has more than twice what it needs; and with a server that has one thread, nobody else is served
+meanwhile. The processor's time, because on a machine that is busy with other things an honest
+search takes longer by the clock, and no more work.
 """
 
 from __future__ import annotations
@@ -19,13 +25,17 @@ from pyrolike.errors import NamingError
 AT_ONCE = 0.02
 """Seconds that every search has without waiting."""
 
-AT_MOST = 10.0
-"""Seconds after which a search is given up; also how long it waits for its turn at most."""
+WORK = 1.0
+WORK_PER_NAME = 10e-6
+"""Seconds of the processor's time after which a search is given up: the larger one counts."""
+
+PATIENCE = 10.0
+"""Seconds that it waits for its turn at most."""
 
 MOST_WAITING = 16
 """Searches that may wait for their turn; few in comparison with config.THREADPOOL_SIZE."""
 
-_WORK = 0.002
+_STRETCH = 0.002
 _PAUSE = 0.0002
 """Seconds: of work between two pauses, and of each of these."""
 
@@ -42,7 +52,7 @@ class _Turns:
         if not self.waiting.acquire(blocking=False):
             return False
         try:
-            return self.running.acquire(timeout=AT_MOST)
+            return self.running.acquire(timeout=PATIENCE)
         finally:
             self.waiting.release()
 
@@ -55,12 +65,16 @@ class Allowance:
     """The time of one search, in one thread; use it as a context manager.
 
     Whoever works calls `spend` often, a thousand times a second at the least.
+
+    Attributes:
+        names: How many names there are to look at, as soon as that is known.
     """
 
     def __init__(self) -> None:
+        self.names = 0
         self._turn: threading.Lock | None = None
         self._pause_at = time.monotonic() + AT_ONCE
-        self._end = 0.0
+        self._begin = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -81,18 +95,22 @@ class Allowance:
             return
         if self._turn is None:
             self._wait_for_turn()
-        elif now > self._end:
-            raise NamingError(
-                f"the regex search was given up after {AT_MOST:g} seconds; a regex that begins"
-                " with letters, or a search by prefix, has less to look at"
-            )
         else:
+            self._check()
             time.sleep(_PAUSE)
-        self._pause_at = time.monotonic() + _WORK
+        self._pause_at = time.monotonic() + _STRETCH
+
+    def _check(self) -> None:
+        limit = max(WORK, WORK_PER_NAME * self.names)
+        if time.thread_time() - self._begin > limit:
+            raise NamingError(
+                f"the regex search was given up: it needs more than {limit:.3g} seconds of work; a"
+                " regex that begins with letters, or a search by prefix, has less to look at"
+            )
 
     def _wait_for_turn(self) -> None:
         turns = _turns
         if not turns.take():
             raise NamingError("too many long regex searches are going on; try again later")
         self._turn = turns.running
-        self._end = time.monotonic() + AT_MOST
+        self._begin = time.thread_time()

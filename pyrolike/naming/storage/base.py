@@ -98,6 +98,7 @@ def list_regex(storage: Storage, regex: str, return_metadata: bool = False) -> L
             entries = list_prefix(storage, pattern.prefix, return_metadata)
         else:
             entries = storage.everything(return_metadata)
+        allowance.names = len(entries)
         matching = {}
         for name, entry in entries.items():
             allowance.spend()

@@ -13,6 +13,7 @@ from pyrolike.constants import NAMESERVER_NAME
 from pyrolike.errors import NamingError, PyroError
 from pyrolike.naming import NameServer, server
 from pyrolike.naming.regex import Pattern
+from pyrolike.naming.server import OWN_TAGS
 from pyrolike.naming.storage import MemoryStorage, base
 from pyrolike.objects.members import get_members
 from pyrolike.protocol import MessageReader
@@ -131,6 +132,27 @@ class TestItsOwnName:
         assert filled.remove(prefix="Pyro") == 0
         assert filled.remove(regex="Pyro.*") == 0
         assert filled.lookup(NAMESERVER_NAME) == URI(OWN_URI)
+
+    @pytest.mark.parametrize("tags", [None, [], ["other"], [min(OWN_TAGS)]])
+    def test_it_keeps_the_tags_by_which_it_is_found(
+        self, filled: NameServer, tags: list[str] | None
+    ) -> None:
+        filled.storage[NAMESERVER_NAME] = OWN_URI, OWN_TAGS | {"more"}
+        expected = OWN_TAGS.union(tags or ())
+        for change in (
+            lambda: filled.set_metadata(NAMESERVER_NAME, tags),
+            lambda: filled.register(NAMESERVER_NAME, OWN_URI, metadata=tags),
+        ):
+            change()
+            assert filled.lookup(NAMESERVER_NAME, return_metadata=True) == (URI(OWN_URI), expected)
+            assert NAMESERVER_NAME in filled.yplookup(meta_all=[max(OWN_TAGS)])
+
+    def test_other_tags_of_it_and_the_same_tags_of_others_may_go(self, filled: NameServer) -> None:
+        filled.set_metadata(NAMESERVER_NAME, None)
+        assert filled.lookup(NAMESERVER_NAME, return_metadata=True)[1] == set()
+        filled.register("scanner", "PYRO:c@h:3", metadata=OWN_TAGS)
+        filled.set_metadata("scanner", None)
+        assert filled.lookup("scanner", return_metadata=True)[1] == set()
 
 
 class TestLookingUp:

@@ -15,10 +15,14 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 100.0
+        self.worked = 3.0
         self.pauses = 0
 
     def monotonic(self) -> float:
         return self.now
+
+    def thread_time(self) -> float:
+        return self.worked
 
     def sleep(self, seconds: float) -> None:
         self.pauses += 1
@@ -62,19 +66,37 @@ def test_a_long_one_takes_its_turn_makes_pauses_and_gives_the_turn_back(
     assert not turns.running.locked()
 
 
-def test_one_that_takes_too_long_is_given_up_with_advice(clock: Clock) -> None:
+@pytest.mark.parametrize(("names", "limit"), [(0, 1.0), (100_000, 1.0), (500_000, 5.0)])
+def test_one_that_works_too_long_is_given_up_with_advice_by_the_number_of_names(
+    clock: Clock, names: int, limit: float
+) -> None:
+    with Allowance() as mine:
+        mine.names = names
+        clock.now += allowance.AT_ONCE
+        mine.spend()
+        clock.now += 1
+        clock.worked += limit - 0.01
+        mine.spend()
+        clock.now += 1
+        clock.worked += 0.02
+        with pytest.raises(NamingError, match=f"more than {limit:g} seconds of work; .* prefix"):
+            mine.spend()
+
+
+def test_a_busy_machine_is_no_reason_to_give_up(clock: Clock) -> None:
     with Allowance() as mine:
         clock.now += allowance.AT_ONCE
         mine.spend()
-        clock.now += allowance.AT_MOST + 0.01
-        with pytest.raises(NamingError, match=r"given up after 10 seconds; .* prefix"):
-            mine.spend()
+        clock.now += 100
+        clock.worked += allowance.WORK / 2
+        mine.spend()
+    assert clock.pauses == 1
 
 
 def test_the_turn_may_not_come_in_time(
     turns: allowance._Turns, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(allowance, "AT_MOST", 0.01)
+    monkeypatch.setattr(allowance, "PATIENCE", 0.01)
     with turns.running, Allowance() as mine:
         clock.now += 1
         with pytest.raises(NamingError, match="too many long regex searches"):
