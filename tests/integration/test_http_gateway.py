@@ -84,6 +84,9 @@ def test_it_serves_until_it_is_interrupted() -> None:
                 f"Pyro HTTP gateway running on http://127.0.0.1:{address}/pyro/",
             ]
             assert ask(address, "/pyro/http.weather/station") == (200, b'"Sonnblick"')
+            whole = f"http://127.0.0.1:{address}/pyro/http.weather/station"  # as for a proxy
+            assert ask(address, whole, Host="evil.example") == (200, b'"Sonnblick"')
+            assert ask(address, whole.replace("127.0.0.1", "evil.example"))[0] == 403
             program.interrupt()
             assert program.wait() == 0
             assert program.output.splitlines()[-1] == "HTTP gateway shut down."

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import socket
 import socketserver
 import sys
@@ -50,6 +51,8 @@ END_SECONDS = 3.0
 """How long the end waits for threads whose connections were closed."""
 
 PIECE = 64 * 1024
+
+_ABSOLUTE = re.compile(r"http://([^/#]*)((?:/.*)?)", re.IGNORECASE | re.DOTALL)
 
 BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -266,7 +269,7 @@ class RequestHandler(WSGIRequestHandler):
         Unlike in the standard library nobody is asked for the client's name, and the path keeps its
         parts.
         """
-        path, _, query = self.path.partition("?")
+        host, path, query = _split(self.path)
         environ: WSGIEnvironment = {
             "SERVER_NAME": self.server.host,
             "SERVER_PORT": str(self.server.port),
@@ -288,6 +291,8 @@ class RequestHandler(WSGIRequestHandler):
                 environ[variable if is_plain else f"HTTP_{variable}"] = ",".join(
                     self.headers.get_all(name, [])
                 )
+        if host is not None:
+            environ["HTTP_HOST"] = host
         return environ
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
@@ -406,6 +411,17 @@ class ResponseHandler(SimpleHandler):
     def handle_error(self) -> None:
         """Break off: the client sees that the response is not complete."""
         self.log_exception(sys.exc_info())
+
+
+def _split(target: str) -> tuple[str | None, str, str]:
+    """Return the host in the target of a request, its path, and its query.
+
+    The host is that of the absolute form, ``http://host/path?query``, which clients use that take
+    us for their proxy. It counts, and not the header. Source: RFC 9112, section 3.2.2.
+    """
+    place, _, query = target.partition("?")
+    absolute = _ABSOLUTE.fullmatch(place)
+    return (absolute[1], absolute[2], query) if absolute else (None, place, query)
 
 
 def _unquote(path: str) -> str:

@@ -135,6 +135,33 @@ def test_a_request_becomes_an_environment(app: App, server: GatewayServer) -> No
     assert server.url == f"http://127.0.0.1:{server.port}/pyro/"
 
 
+@pytest.mark.parametrize(
+    ("target", "host", "path", "query"),
+    [
+        ("http://Gate.example:80/pyro/x?a=http://b/", "Gate.example:80", "/pyro/x", "a=http://b/"),
+        ("HTTP://[::1]:8080/a%2Fb//c", "[::1]:8080", "/a/b//c", ""),
+        ("http://gate.example", "gate.example", "", ""),
+        ("http://gate.example?a=1", "gate.example", "", "a=1"),
+        ("http://me:secret@localhost/", "me:secret@localhost", "/", ""),
+        ("http:///pyro/", "", "/pyro/", ""),
+        ("/http://gate.example/", "localhost", "/http://gate.example/", ""),
+        ("https://gate.example/", "localhost", "https://gate.example/", ""),
+        ("http://gate#/", "localhost", "http://gate#/", ""),
+        ("*", "localhost", "*", ""),
+    ],
+)
+def test_the_whole_address_may_be_asked_for(
+    app: App, server: GatewayServer, target: str, host: str, path: str, query: str
+) -> None:
+    exchange(server, f"GET {target} ".encode() + HEAD + b"\r\n")
+    environ = app.environ
+    assert (environ["HTTP_HOST"], environ["PATH_INFO"], environ["QUERY_STRING"]) == (
+        host,
+        path,
+        query,
+    )
+
+
 def test_a_stream_comes_in_chunks_whose_end_can_be_seen(server: GatewayServer) -> None:
     answer = exchange(server, b"GET /stream " + HEAD + b"\r\n")
     assert b"Transfer-Encoding: chunked" in answer
