@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from pyrolike.constants import PROTOCOL_VERSION, PYRO4_PROTOCOL_VERSION
+
 DEFAULT_MESSAGE_SIZE = 1024 * 1024 * 1024
 """Pyro5's limit for a message, in bytes."""
 
@@ -107,6 +109,15 @@ def _check_names(value: Any) -> set[str]:
     return {name for part in parts if (name := _check_text(part).strip())}
 
 
+def _check_protocols(value: Any) -> set[int]:
+    """Return versions of the wire protocol, given in a set or in a text with commas."""
+    parts: Iterable[Any] = value.split(",") if isinstance(value, str) else value
+    versions = {int(part) if isinstance(part, str) else part for part in parts}
+    if not versions or not versions <= {PROTOCOL_VERSION, PYRO4_PROTOCOL_VERSION}:
+        raise ValueError
+    return versions
+
+
 def check_addresses(value: Any) -> list[str]:
     """Return host addresses, given in a list or, as Pyro4 does it, in a text with commas.
 
@@ -160,5 +171,6 @@ TEXT = Kind("a text", _check_text)
 OPTIONAL_TEXT = Kind("a text or None", _check_optional_text)
 SERVER_TYPE = Kind("'thread' or 'multiplex'", _one_of("thread", "multiplex"))
 NAMES = Kind("names, in a set or separated by commas", _check_names)
+PROTOCOLS = Kind("502, 48 or both, in a set or separated by commas", _check_protocols)
 HOSTS = Kind("hosts, each alone or as host:port, separated by commas", _check_hosts)
 ADDRESSES = Kind("addresses, in a list or separated by commas", check_addresses)

@@ -37,6 +37,7 @@ from pyrolike._kinds import (
     PICKLING,
     PORT,
     POSITIVE,
+    PROTOCOLS,
     SECONDS,
     SERVER_TYPE,
     TEXT,
@@ -44,7 +45,7 @@ from pyrolike._kinds import (
     Kind,
     check_addresses,
 )
-from pyrolike.constants import PICKLE_PROTOCOL, PROTOCOL_VERSION
+from pyrolike.constants import PICKLE_PROTOCOL, PROTOCOL_VERSION, PYRO4_PROTOCOL_VERSION
 
 PREFIX = "PYRO_"
 """How the environment variable of a setting begins."""
@@ -256,6 +257,12 @@ class Configuration:
     )
     PICKLE_WITHOUT_AUTHENTICATION: bool = _item(
         BOOL, False, "accept pickle, dill, cloudpickle from everybody on the network", AT_DAEMON
+    )
+    PROTOCOLS_ACCEPTED: set[int] = _item(
+        PROTOCOLS,
+        {PROTOCOL_VERSION, PYRO4_PROTOCOL_VERSION},
+        "wire protocols that a daemon speaks: Pyro5's, 502, and Pyro4's, 48",
+        AT_DAEMON,
     )
     REMOTE_TRACEBACKS: bool | str = _item(
         TRACEBACKS, "known", "send tracebacks: to known and local clients, to all or none", AT_CALL

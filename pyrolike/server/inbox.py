@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from pyrolike.errors import ProtocolError
-from pyrolike.protocol import DIALECTS, V502, MessageReader, MessageType
+from pyrolike.protocol import DIALECTS, V48, V502, MessageReader, MessageType
 from pyrolike.transport import CHUNK, DONT_WAIT
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Inbox:
 
     __slots__ = (
         "_fault",
+        "_first_dialect",
         "_message",
         "_reader",
         "_recv",
@@ -64,13 +65,15 @@ class Inbox:
         self.reads_exactly = False
         self._message: Message | None = None  # set aside for the next `take_message`
         self._fault: Exception | None = None  # why it is finished
+        # Who speaks Pyro4's protocol only says so as its daemons do: our proxies then try again.
+        self._first_dialect: Dialect = V48 if list(dialects.values()) == [V48] else V502
         self._reader = MessageReader(HANDSHAKE_SIZE, FIRST, dialects)
         self._recv = connection.sock.recv  # bound once, for each request
 
     @property
     def dialect(self) -> Dialect:
-        """What the client speaks; ours until it has said something."""
-        return self._reader.dialect or V502
+        """What the client speaks; our first one until it has said something."""
+        return self._reader.dialect or self._first_dialect
 
     @property
     def awaited(self) -> int:

@@ -26,7 +26,7 @@ from .settings import ServingSettings
 from .stats import DaemonStats, ThreadCount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from pyrolike.authentication import Authenticator
     from pyrolike.objects.members import Members
@@ -60,6 +60,23 @@ def is_known_client() -> bool:
     return not isinstance(address, tuple) or is_loopback(address[0])
 
 
+def _choose_dialects(accepted: Collection[int], key: bytes | None) -> Mapping[int, Dialect]:
+    """Return what clients may speak, by version.
+
+    Args:
+        accepted: The versions that the settings allow.
+        key: What messages must be signed with, or None.
+    """
+    if key is None:
+        return {version: dialect for version, dialect in DIALECTS.items() if version in accepted}
+    if V48.version not in accepted:
+        raise ValueError(
+            f"messages are signed in protocol {V48.version} only, which PROTOCOLS_ACCEPTED does "
+            "not have"
+        )
+    return {V48.version: Pyro4Dialect(key)}
+
+
 class Service:
     """The inner side of a daemon.
 
@@ -87,7 +104,8 @@ class Service:
     ) -> None:
         self._daemon = daemon
         self._hmac_key: bytes | None = None
-        self.dialects: Mapping[int, Dialect] = DIALECTS
+        self._protocols = frozenset(config.PROTOCOLS_ACCEPTED)
+        self.dialects = _choose_dialects(self._protocols, None)
         self._authenticator = authenticator
         own = type(daemon)
         self.checks_clients = (
@@ -130,13 +148,17 @@ class Service:
 
     @property
     def hmac_key(self) -> bytes | None:
-        """What clients must sign their messages with, which only protocol 48 knows; or None."""
+        """What clients must sign their messages with, which only protocol 48 knows; or None.
+
+        Raises:
+            ValueError: PROTOCOLS_ACCEPTED leaves that protocol out.
+        """
         return self._hmac_key
 
     @hmac_key.setter
     def hmac_key(self, key: bytes | None) -> None:
+        self.dialects = _choose_dialects(self._protocols, key)
         self._hmac_key = key
-        self.dialects = DIALECTS if key is None else {V48.version: Pyro4Dialect(key)}
 
     @property
     def require_expose(self) -> bool:

@@ -45,6 +45,38 @@ def found_by(library: str, text: str, *arguments: str) -> Any:
         return ast.literal_eval(running.ready_match[1])
 
 
+# -- one of them only
+
+CALLER = """
+def call():
+    with api.Proxy(sys.argv[1]) as calc:
+        return calc.add(3, 4)
+print("FOUND", repr(outcome(call)), flush=True)
+"""
+
+
+@pytest.mark.parametrize("server_type", ["thread", "multiplex"])
+@pytest.mark.parametrize(("accepted", "refused"), [(502, "pyro4"), (48, "pyro5")])
+def test_a_daemon_can_be_closed_to_one_protocol(
+    server_type: str, accepted: int, refused: str
+) -> None:
+    with (
+        changed_settings(SERVERTYPE=server_type, PROTOCOLS_ACCEPTED={accepted}),
+        running_daemon({"calc": Calculator()}) as running,
+    ):
+        uri = str(running.uri())
+        libraries = "pyro4", "pyro5"
+        found = {library: found_by(library, CALLER, uri) for library in libraries}
+        assert found.pop(refused) in ("ProtocolError", "CommunicationError")
+        assert list(found.values()) == [7]
+        with Proxy(uri) as ours:  # finds out which it is
+            assert ours.add(3, 4) == 7
+        with Proxy(uri) as wrong:
+            wrong._pyroProtocolVersion = 550 - accepted
+            with pytest.raises(CommunicationError, match="is not spoken here"):
+                wrong.add(3, 4)
+
+
 # -- at the same moment
 
 WAITER = """

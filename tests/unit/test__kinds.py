@@ -143,3 +143,13 @@ def test_hosts_are_a_text_with_commas(text: str, hosts: list[tuple[str, int | No
 )
 def test_what_cannot_be_a_host_is_refused(text: object) -> None:
     assert refused(_kinds.HOSTS, text)
+
+
+@pytest.mark.parametrize("value", [{48}, [502], (48, 502), "502", "48, 502"])
+def test_protocols_may_come_in_a_set_or_a_text(value: object) -> None:
+    assert _kinds.PROTOCOLS.check(value) <= {48, 502}
+
+
+@pytest.mark.parametrize("value", [set(), "", "48,,502", {47}, {48, "x"}, [[]], None, 502, True])
+def test_protocols_that_nobody_speaks_are_refused(value: object) -> None:
+    assert refused(_kinds.PROTOCOLS, value)

@@ -84,6 +84,7 @@ OUR_DEFAULTS = {
     "ITER_STREAM_LIMIT": 1000,
     "ITER_STREAM_WINDOW": 1,
     "PICKLE_WITHOUT_AUTHENTICATION": False,
+    "PROTOCOLS_ACCEPTED": {48, 502},
     "REMOTE_TRACEBACKS": "known",
     "SHUTDOWN_GRACE": 5.0,
     "SIGNAL_GRACE": 0.5,
@@ -219,6 +220,7 @@ def test_reset_obeys_the_environment_or_not_in_both_spellings(
         ("BROADCAST_ADDRS", "10.0.0.255, ''", ["10.0.0.255", ""]),
         ("LOGLEVEL", "DEBUG", "DEBUG"),
         ("LOGFILE", "{stderr}", "{stderr}"),
+        ("PROTOCOLS_ACCEPTED", " 502", {502}),
         ("REMOTE_TRACEBACKS", "known", "known"),
         ("REMOTE_TRACEBACKS", "off", False),
     ],
@@ -232,7 +234,13 @@ def test_environment_variables_are_read_as_the_kind_of_the_setting(
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("NS_PORT", "http"), ("NS_PORT", ""), ("SSL", "maybe"), ("COMMTIMEOUT", "-1")],
+    [
+        ("NS_PORT", "http"),
+        ("NS_PORT", ""),
+        ("SSL", "maybe"),
+        ("COMMTIMEOUT", "-1"),
+        ("PROTOCOLS_ACCEPTED", "5"),
+    ],
 )
 def test_a_bad_environment_variable_is_named_with_its_value_and_changes_nothing(
     settings: Configuration, monkeypatch: pytest.MonkeyPatch, name: str, text: str

@@ -122,13 +122,29 @@ def test_a_handshake_that_asks_about_no_object_is_answered_without_metadata() ->
 
 def test_with_a_key_only_the_protocol_that_knows_keys_is_spoken() -> None:
     service = make_service()
-    assert service.dialects is DIALECTS
+    assert service.dialects == DIALECTS
     assert service.hmac_key is None
     service.hmac_key = b"key"
     assert set(service.dialects) == {48}
     assert service.hmac_key == b"key"
     service.hmac_key = None
-    assert service.dialects is DIALECTS
+    assert service.dialects == DIALECTS
+
+
+@pytest.mark.parametrize("version", [48, 502])
+def test_only_the_protocols_that_are_accepted_are_spoken(version: int) -> None:
+    with changed_settings(PROTOCOLS_ACCEPTED={version}):
+        service = make_service()
+    assert set(service.dialects) == {version}
+
+
+def test_a_key_needs_the_protocol_that_knows_keys() -> None:
+    with changed_settings(PROTOCOLS_ACCEPTED={502}):
+        service = make_service()
+    with pytest.raises(ValueError, match="PROTOCOLS_ACCEPTED does not have"):
+        service.hmac_key = b"key"
+    assert service.hmac_key is None
+    assert set(service.dialects) == {502}
 
 
 def test_what_the_hook_raises_refuses_the_client() -> None:

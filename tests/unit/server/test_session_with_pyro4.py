@@ -349,5 +349,25 @@ def test_a_daemon_with_a_key_does_not_speak_with_who_cannot_sign(keyed: Serving)
     assert "this end speaks 48" in marshal.loads(answer.payload)
 
 
+def test_a_daemon_of_this_protocol_only_says_so_in_it() -> None:
+    with changed_settings(PROTOCOLS_ACCEPTED={48}):
+        service = make_service({"calc": Calc()})
+    with serving(service) as pair:
+        payload = serpent({"handshake": "hello", "object": "calc"})
+        answer = exchange(pair, wire.message(wire.CONNECT, payload))
+        assert "this end speaks 48" in reason_of(answer)
+
+
+def test_a_daemon_without_this_protocol_refuses_it_by_its_first_bytes() -> None:
+    with changed_settings(PROTOCOLS_ACCEPTED={502}):
+        service = make_service({"calc": Calc()})
+    with serving(service) as pair:
+        pair.peer.send(handshake()[:6])
+        pair.finish()
+        answer = pair.peer.read_message()
+        assert answer.type == wire.CONNECTFAIL
+        assert "this end speaks 502" in marshal.loads(answer.payload)
+
+
 def test_a_flag_that_only_pyro4_has_cannot_be_set_in_502() -> None:
     assert Flag.META_ON_CONNECT > 0xFFFF
