@@ -30,6 +30,15 @@ LARGEST = 1 << 30
 """Most bytes that compressed data may open to in `SerializerBase.deserializeData`."""
 
 
+def no_call(value: object) -> SerializeError:
+    """Return the error for data that can be read, but not as a call."""
+    size = f" of {len(value)}" if isinstance(value, list | tuple | dict) else ""
+    return SerializeError(
+        "the data is not a call: expected were object, method, arguments and keyword arguments; "
+        f"found was one {type(value).__name__}{size}"
+    )
+
+
 class SerializerBase(ABC):
     """Turns values into bytes and back; the base of all serializers.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import SerializeError
 
-from .base import Buffer, Call, SerializerBase
+from .base import Buffer, Call, SerializerBase, no_call
 from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
 from .json_modules import JsonModule, UnfitModuleError
@@ -105,7 +105,7 @@ class JsonSerializer(SerializerBase):
             )  # fmt: skip
             has_objects = may_have_objects(data, (*vargs, kwargs) if kwargs else vargs)
         except (LookupError, TypeError):
-            raise SerializeError("the data is not a call") from None
+            raise no_call(call) from None
         if has_objects:
             return obj, method, recreate(vargs, "args"), recreate(kwargs, "kwargs")
         return obj, method, vargs, kwargs

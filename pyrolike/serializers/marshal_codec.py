@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pyrolike.errors import SerializeError
 
 from . import marshal_check
-from .base import Buffer, Call, SerializerBase
+from .base import Buffer, Call, SerializerBase, no_call
 from .classes import class_to_dict
 from .exceptions import ExceptionWrapper
 from .failures import FAULTS, explain, name_arguments
@@ -91,7 +91,7 @@ class MarshalSerializer(SerializerBase):
             obj, method, vargs, kwargs = call
             has_objects = may_have_objects(data, (*vargs, kwargs) if kwargs else vargs)
         except (TypeError, ValueError):
-            raise SerializeError("the data is not a call") from None
+            raise no_call(call) from None
         if has_objects:
             return obj, method, recreate(vargs, "args"), recreate(kwargs, "kwargs")
         return obj, method, vargs, kwargs

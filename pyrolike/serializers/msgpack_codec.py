@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import SecurityError, SerializeError
 
-from .base import Buffer, Call, SerializerBase
+from .base import Buffer, Call, SerializerBase, no_call
 from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
 from .recreation import LARGE, dict_to_class, find_part, located, names_class
@@ -87,7 +87,7 @@ class MsgpackSerializer(SerializerBase):
         try:
             obj, method, vargs, kwargs = call
         except (TypeError, ValueError):
-            raise SerializeError("the data is not a call") from None
+            raise no_call(call) from None
         return obj, method, vargs, kwargs
 
     def _pack(self, data: object) -> bytes:

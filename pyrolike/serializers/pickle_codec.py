@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pyrolike.errors import SerializeError
 
-from .base import Buffer, Call, SerializerBase
+from .base import Buffer, Call, SerializerBase, no_call
 from .classes import TAGS, has_replacements, replace
 from .failures import explain, name_arguments
 from .pickled_names import find_global, reduce_for_pyro
@@ -95,10 +95,11 @@ class PickleSerializer(SerializerBase):
 
     def loadsCall(self, data: Buffer) -> Call:
         """Decode a call."""
+        call = self.loads(data)
         try:
-            obj, method, vargs, kwargs = self.loads(data)
+            obj, method, vargs, kwargs = call
         except (TypeError, ValueError):
-            raise SerializeError("the data is not a call") from None
+            raise no_call(call) from None
         return obj, method, vargs, kwargs
 
     def _pickle(self, value: object) -> bytes:

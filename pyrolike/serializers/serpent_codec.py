@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pyrolike.errors import SerializeError
 
 from . import classes
-from .base import Buffer, Call, SerializerBase
+from .base import Buffer, Call, SerializerBase, no_call
 from .failures import FAULTS, explain, name_arguments
 from .long_strings import LONG
 from .recreation import recreate
@@ -73,11 +73,11 @@ class SerpentSerializer(SerializerBase):
     def loadsCall(self, data: Buffer) -> Call:
         """Decode a call."""
         text = _decode(data)
+        call, text = read_long(text) if len(text) >= LONG else (read_call(text), text)
         try:
-            call, text = read_long(text) if len(text) >= LONG else (read_call(text), text)
             obj, method, vargs, kwargs = call
         except (TypeError, ValueError):
-            raise SerializeError("the data is not a call") from None
+            raise no_call(call) from None
         if "__class__" in text:
             return obj, method, recreate(vargs, "args"), recreate(kwargs, "kwargs")
         return obj, method, vargs, kwargs

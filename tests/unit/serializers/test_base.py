@@ -123,3 +123,15 @@ def test_compressed_data_that_is_damaged_or_opens_to_too_much_is_refused(
     monkeypatch.setattr(base, "LARGEST", 400)
     with pytest.raises(MessageTooLargeError, match="more than 400 bytes"):
         codec.deserializeData(data, compressed=True)
+
+
+@pytest.mark.parametrize("name", ["serpent", "json", "marshal", "msgpack", "pickle"])
+def test_damaged_data_and_data_of_another_shape_are_told_apart(name: str) -> None:
+    codec = get_serializer(name)
+    with pytest.raises(SerializeError, match=r"the data is not a call: .* one list of 2$"):
+        codec.loadsCall(codec.dumps([1, 2]))
+    with pytest.raises(SerializeError, match=r"found was one int$"):
+        codec.loadsCall(codec.dumps(5))
+    whole = codec.dumpsCall("object", "method", ("a text",), {})
+    with pytest.raises(SerializeError, match=f"invalid {name} data"):
+        codec.loadsCall(whole[:-2])
