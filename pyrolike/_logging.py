@@ -4,19 +4,43 @@ With ``PYRO_LOGLEVEL`` unset nothing happens to the process: our loggers stay si
 program sets up logging itself, and levels it has set are left alone. With it set, a program that
 does not care about logging gets a log file, as Pyro's users are used to.
 
+What we log often has names and texts of peers in it. `Legible` sees to it that these cannot pass
+for lines of the log, nor tell a terminal what to do, wherever the program has its log written.
+
 Source: Pyro5's behaviour, measured, but for three things: it overwrites a level that the program
 has set, wants the name of the level in capitals, and does not start if the file cannot be written.
 """
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from textwrap import indent
 
 DEFAULT_FILE = "pyrolike.log"
 """Name of the log file, in the current directory."""
 
 STDERR = "{stderr}"
 """What ``PYRO_LOGFILE`` says instead of a file name to mean standard error."""
+
+LOGGERS = (
+    "pyrolike",
+    "pyrolike.background",
+    "pyrolike.client",
+    "pyrolike.configure",
+    "pyrolike.futures",
+    "pyrolike.httpgateway",
+    "pyrolike.multiplexserver",
+    "pyrolike.naming",
+    "pyrolike.server",
+    "pyrolike.threadpool",
+    "pyrolike.threadpoolserver",
+    "pyrolike.transport",
+)
+"""All that we log under."""
+
+LONGEST_MESSAGE = 4000
+LONGEST_TRACEBACK = 40_000
+"""Characters of one record that are written."""
 
 _FORMAT = "[%(asctime)s.%(msecs)03d,%(name)s,%(levelname)s] %(message)s"
 _DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -38,6 +62,8 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     if not any(isinstance(handler, logging.NullHandler) for handler in package.handlers):
         # Or the logging module would write our warnings to standard error, unasked.
         package.addHandler(logging.NullHandler())
+    for name in LOGGERS:
+        logging.getLogger(name).addFilter(_legible)  # twice is once
     level_name = environ.get("PYRO_LOGLEVEL", "").strip()
     if not level_name:
         return
@@ -72,3 +98,59 @@ def _open_log(level: int, file_name: str) -> OSError | None:
             problem = error
     logging.basicConfig(level=level, handlers=[handler], format=_FORMAT, datefmt=_DATE_FORMAT)
     return problem
+
+
+class Legible(logging.Filter):
+    """Makes each record one line of visible characters, and its traceback lines that are indented.
+
+    A filter, because it comes before all handlers, whose formats are the program's business. What
+    is ordinary stays as it is; the exception itself is still in the record.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record if need be; it is never held back."""
+        if not _is_heard(record):
+            return True
+        try:
+            text = record.getMessage()
+        except Exception:  # noqa: BLE001  a mistake of ours, which the handlers will report
+            return True
+        if len(text) > LONGEST_MESSAGE or not text.isprintable():
+            record.msg, record.args = make_legible(text, LONGEST_MESSAGE), ()
+        if record.exc_info and record.exc_info[0] is not None and not record.exc_text:
+            trace = logging.Formatter().formatException(record.exc_info)
+            record.exc_text = indent(make_legible(trace, LONGEST_TRACEBACK, "\n\t"), "  ")
+        return True
+
+
+_legible = Legible()
+
+
+def make_legible(text: str, longest: int, kept: str = "") -> str:
+    """Return a text with its control characters, and their like, as escapes.
+
+    Args:
+        text: What may come from anybody.
+        longest: Characters after which it is cut off.
+        kept: Characters that stay although they are not printable.
+    """
+    if len(text) > longest:
+        text = f"{text[:longest]}... and {len(text) - longest:,} more characters"
+    return text if text.isprintable() else "".join(_escaped(text, kept))
+
+
+def _escaped(text: str, kept: str) -> Iterator[str]:
+    for letter in text:
+        is_plain = letter.isprintable() or letter in kept
+        yield letter if is_plain else letter.encode("unicode_escape").decode("ascii")
+
+
+def _is_heard(record: logging.LogRecord) -> bool:
+    """Say whether anybody writes the record down: tracebacks take their time."""
+    logger: logging.Logger | None = logging.getLogger(record.name)
+    while logger is not None:
+        for handler in logger.handlers:
+            if record.levelno >= handler.level and not isinstance(handler, logging.NullHandler):
+                return True
+        logger = logger.parent if logger.propagate else None
+    return False

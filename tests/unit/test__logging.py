@@ -1,4 +1,6 @@
+import io
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pyrolike._logging import configure_logging
+from pyrolike import _logging
+from pyrolike._logging import (
+    LOGGERS,
+    LONGEST_MESSAGE,
+    LONGEST_TRACEBACK,
+    Legible,
+    configure_logging,
+)
 
 
 @contextmanager
@@ -126,3 +135,89 @@ def test_logging_that_the_program_set_up_is_left_alone(tmp_path: Path) -> None:
     assert logging.getLogger().handlers == [handler]
     assert logging.getLogger().level == logging.ERROR
     assert list(tmp_path.iterdir()) == []
+
+
+# -- what peers may have written
+
+EVIL = "a\n[2026-01-01 00:00:00.000,pyrolike,INFO] all is well\r\x1b[2J\x9b\x00\u2028\u202e\ud800b"
+
+
+def logged(*message: object, exc_info: object = None, level: int = logging.WARNING) -> str:
+    """Return what a handler makes of a record of ours."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("LINE %(message)s"))
+    handler.setLevel(logging.WARNING)
+    logger = logging.getLogger("pyrolike.server")
+    logger.addHandler(handler)
+    try:
+        logger.log(level, *message, exc_info=exc_info)  # type: ignore[arg-type]
+    finally:
+        logger.removeHandler(handler)
+    return stream.getvalue()
+
+
+def test_a_text_of_a_peer_stays_on_its_line() -> None:
+    (line,) = logged("named %s and %r", EVIL, EVIL).splitlines()
+    assert line.startswith("LINE named a\\n[2026")
+    assert line.isprintable()
+    assert all(escape in line for escape in ("\\r", "\\x1b[2J", "\\x9b", "\\u202e", "\\ud800b"))
+
+
+def test_what_is_ordinary_is_left_as_it_is() -> None:
+    assert logged("100 %% of %s", "größte Ünruhe") == "LINE 100 % of größte Ünruhe\n"
+
+
+def test_a_text_with_signs_of_percent_is_not_formatted_twice() -> None:
+    assert logged("named %s", "%s%d\n") == "LINE named %s%d\\n\n"
+
+
+def test_long_texts_are_cut_off() -> None:
+    line = logged("named %s", "x" * 10 * LONGEST_MESSAGE)
+    assert len(line) < LONGEST_MESSAGE + 100
+    assert line.endswith("... and 36,006 more characters\n")
+
+
+def test_the_text_of_an_exception_cannot_pass_for_another_record() -> None:
+    try:
+        raise ValueError(EVIL)
+    except ValueError as error:
+        text = logged("failed", exc_info=error)
+    first, *others = text.splitlines()
+    assert first == "LINE failed"
+    assert others[0] == "  Traceback (most recent call last):"
+    assert all(line.startswith("  ") and line.isprintable() for line in others)
+    assert any("ValueError: a" in line for line in others)
+
+
+def test_long_tracebacks_are_cut_off() -> None:
+    error = ValueError("x" * 10 * LONGEST_TRACEBACK)
+    assert len(logged("failed", exc_info=error)) < LONGEST_TRACEBACK + 100
+
+
+def test_without_an_exception_there_is_no_traceback() -> None:
+    assert logged("failed", exc_info=True).startswith("LINE failed\n")
+
+
+def test_a_mistake_in_a_message_is_for_the_handlers_to_report() -> None:
+    record = logging.LogRecord("pyrolike.server", 50, "", 1, "%d\n of %d", (1,), None)
+    assert Legible().filter(record)
+    assert (record.msg, record.args) == ("%d\n of %d", (1,))
+
+
+@fresh_logging()
+def test_what_nobody_reads_is_not_worked_at() -> None:
+    class Costly:
+        def __str__(self) -> str:
+            raise AssertionError("nobody reads this")
+
+    configure_logging({})
+    logging.getLogger("pyrolike.server").warning("%s", Costly())
+    assert logged("%s", Costly(), level=logging.INFO) == ""
+
+
+def test_all_that_we_log_under_is_looked_after() -> None:
+    package = Path(_logging.__file__).parent
+    source = "".join(file.read_text(encoding="utf-8") for file in package.rglob("*.py"))
+    assert set(re.findall(r"getLogger\(\"(.*?)\"\)", source)) == set(LOGGERS)
+    assert not re.search(r"\blogging\.(debug|info|warning|error|exception|critical|log)\(", source)
