@@ -237,6 +237,13 @@ class Configuration:
     CONNECTIONS_PER_CLIENT: int = _item(
         COUNT, 5000, "connections from one address; 0 is no limit", AT_DAEMON
     )
+    HANDSHAKE_LIMIT: int = _item(
+        COUNT,
+        2000,
+        "new connections that may be without a handshake at once, then the oldest are closed; "
+        "0 is no limit",
+        AT_DAEMON,
+    )
     HANDSHAKE_TIMEOUT: float = _item(
         SECONDS, 10.0, "seconds a new connection may take to say hello", AT_ACCEPT
     )

@@ -6,10 +6,12 @@ in which thread they are answered. It gets its sessions made for it and never se
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import logging
 import threading
 from abc import ABC, abstractmethod
+from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,6 +29,9 @@ log = logging.getLogger("pyrolike.server")
 ACCEPT_PAUSE = 0.1
 """Seconds until the next attempt when the system has no room for another connection."""
 
+BRIEF_PAUSE = 0.01
+"""The same when others have been told to make room."""
+
 ACCEPTED_AT_ONCE = 100
 """Connections accepted in one go, so that those who are there have their turn too."""
 
@@ -38,6 +43,9 @@ CLOSING_SECONDS = 2.0
 
 SHORTEST_GRACE = 0.5
 """Seconds that loops and threads with nothing to do are given at least to notice the end."""
+
+NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What the system says when it has no descriptor, or no memory, for another connection."""
 
 SURPLUS = 100
 """Connections beyond the limit of an address that are told why, before the next are just closed."""
@@ -69,6 +77,7 @@ class Server(ABC):
         shown_host: What uris call the machine it listens on.
         is_closed: Nothing more is served.
         most_per_client: Connections that one address may have; 0 for any number.
+        most_handshakes: Connections that may be without a handshake at once; 0 for any number.
     """
 
     kind: ClassVar[str]
@@ -79,11 +88,14 @@ class Server(ABC):
         self.is_closed = False
         self._sessions: set[Session] = set()
         self._spared: set[Session] = set()  # of those that closing has let go on, if they still do
-        self.most_per_client = 0
+        self.most_per_client = self.most_handshakes = 0
         self._past_calls = 0  # of the sessions that have ended
         self._hosts: dict[Session, str] = {}  # where they come from, if that is limited
         self._per_host: dict[str, int] = {}
-        self._lock = threading.RLock()  # guards the four
+        # Without a handshake when they were last looked at, the oldest first. They are looked at
+        # when there seem to be too many, so that handshakes need not tell.
+        self._newcomers: dict[Session, None] = {}
+        self._lock = threading.RLock()  # guards the six
         self._sessions_changed = threading.Condition(self._lock)  # told of once it is closed
 
     @property
@@ -182,13 +194,19 @@ class Server(ABC):
         """Take note of a new session; False, and it is closed, if the server is closed already.
 
         So it is if its address has far too many already. If it has a few too many, the session
-        stays until it could be told.
+        stays until it could be told. If there are too many without a handshake, the oldest of them
+        makes room.
         """
+        leaving: list[Session] = []
         with self._lock:
-            is_late = self.is_closed or (self.most_per_client > 0 and not self._has_room(session))
+            is_late = self.is_closed or not self._has_room(session, leaving)
             if not is_late:
                 self._sessions.add(session)
                 session.state.host = self
+                self._newcomers[session] = None
+                if 0 < self.most_handshakes < len(self._newcomers):
+                    leaving += self._take_surplus()
+        _show_out(leaving)
         # A signal handler may have closed the server in this very thread, and in between.
         if is_late or self.is_closed:
             session.connection.close()
@@ -208,6 +226,7 @@ class Server(ABC):
         with self._lock:
             if session in self._sessions:
                 self._sessions.remove(session)
+                self._newcomers.pop(session, None)
                 host = self._hosts.pop(session, None)
                 if host is not None:
                     others = self._per_host.pop(host) - 1
@@ -217,19 +236,24 @@ class Server(ABC):
             if self.is_closed:
                 self._sessions_changed.notify_all()
 
-    def _has_room(self, session: Session) -> bool:
-        """Count a new session's address, and object to the session if that has too many."""
+    def _has_room(self, session: Session, leaving: list[Session]) -> bool:
+        """Count a new session's address, and object to the session if that has too many.
+
+        One of the address that has not said hello is put among those that are *leaving* instead.
+        """
         address, limit = session.state.client_sock_addr, self.most_per_client
-        if not isinstance(address, tuple):
+        if not limit or not isinstance(address, tuple):
             return True
         host = address[0]
         count = self._per_host.get(host, 0)
         surplus = count - limit
-        if surplus >= SURPLUS:
+        silent = self._take_silent(1, host) if surplus >= 0 else []
+        if surplus >= SURPLUS and not silent:
             return False
+        leaving += silent
         self._hosts[session] = host
         self._per_host[host] = count + 1
-        if surplus >= 0:
+        if surplus >= 0 and not silent:
             session.objection = (
                 f"too many connections from {host}: this daemon takes {limit:,}, see its setting "
                 "CONNECTIONS_PER_CLIENT"
@@ -238,6 +262,45 @@ class Server(ABC):
             session.deadline = end if session.deadline is None else min(session.deadline, end)
             log.warning("%s", session.objection)
         return True
+
+    def make_room(self) -> bool:
+        """Have some of the connections without a handshake end; say whether there are any."""
+        with self._lock:
+            leaving = self._take_silent(ACCEPTED_AT_ONCE)
+        _show_out(leaving)
+        return bool(leaving)
+
+    def _take_surplus(self) -> list[Session]:
+        """Take some of the silent, if there are really too many: each time all are looked at."""
+        self._look_at_newcomers()
+        too_many = len(self._newcomers) > self.most_handshakes
+        return self._take_silent(1 + self.most_handshakes // 20) if too_many else []
+
+    def _take_silent(self, count: int, host: str | None = None) -> list[Session]:
+        """Return newcomers that have not said hello, of *host* or of any, and forget them.
+
+        Only the older half is in question, for what the others say may be on its way. Of those, the
+        ones that have said nothing at all come first: who has begun to, needs a moment for TLS. In
+        the place of one of *host* that is not welcome itself nobody else may come.
+        """
+        self._look_at_newcomers()
+        silent = list(self._newcomers)
+        if host is not None:
+            silent = [s for s in silent if self._hosts.get(s) == host and s.objection is None]
+        older = silent[: (len(silent) + 1) // 2]
+        mute = (session for session in older if not session.has_spoken)
+        found = list(islice(mute, count)) or older[:count]
+        for session in found:
+            del self._newcomers[session]
+        return found
+
+    def _look_at_newcomers(self) -> None:
+        """Forget those that have said hello. Who waits for the answer only is not at fault."""
+        self._newcomers = {
+            session: None
+            for session in self._newcomers
+            if not (session.is_open or session.has_message or session.is_busy)
+        }
 
     @property
     def is_serving_here(self) -> bool:
@@ -256,6 +319,13 @@ class Server(ABC):
         with self._sessions_changed:  # so that no connection is let in unseen meanwhile
             self.shutdown()
             return list(self._sessions)
+
+
+def _show_out(sessions: Iterable[Session]) -> None:
+    """End sessions that another thread may be watching, and which notices by itself."""
+    for session in sessions:
+        log.info("%s makes room: it has not said hello, and there are too many", session)
+        session.connection.hang_up()
 
 
 def is_loopback(host: str) -> bool:
@@ -280,6 +350,11 @@ class Acceptor:
         listener: A listening socket.
         make_session: Makes the session for an accepted socket and its peer's address.
         welcome: Called with each new session.
+        make_room: Called when the system has no room for another connection; says whether there
+            will be some.
+
+    Attributes:
+        pause: Seconds after which to try again, when `accept_some` could not.
     """
 
     def __init__(
@@ -287,10 +362,13 @@ class Acceptor:
         listener: socket.socket,
         make_session: Callable[[socket.socket, Any], Any],
         welcome: Callable[[Any], None],
+        make_room: Callable[[], bool],
     ) -> None:
+        self.pause = ACCEPT_PAUSE
         self._listener = listener
         self._make_session = make_session
         self._welcome = welcome
+        self._make_room = make_room
         listener.setblocking(False)
 
     def accept_some(self, most: int = ACCEPTED_AT_ONCE) -> bool:
@@ -303,7 +381,10 @@ class Acceptor:
             except OSError as fault:
                 if self._listener.fileno() == -1:
                     return True  # it was closed
-                log.error("cannot accept a connection: %s", fault)
+                has_room = fault.errno in NO_ROOM and self._make_room()
+                self.pause = BRIEF_PAUSE if has_room else ACCEPT_PAUSE
+                level = logging.INFO if has_room else logging.ERROR
+                log.log(level, "cannot accept a connection: %s", fault)
                 return False
             self._admit(sock, address)
         return True

@@ -162,6 +162,7 @@ def make_server(service: Service, place: Place) -> Server:
             make_for_threads = partial(make_session_for_threads, service, tls=place.tls)
             server = ThreadPoolServer(sock, make_for_threads, keep_house, _take_pool_settings())
         server.most_per_client = config.CONNECTIONS_PER_CLIENT
+        server.most_handshakes = config.HANDSHAKE_LIMIT
         return server
     except BaseException:
         if place.file is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pyrolike.errors import ProtocolError
 from pyrolike.protocol import DIALECTS, V48, V502, MessageReader, MessageType
-from pyrolike.transport import CHUNK, DONT_WAIT
+from pyrolike.transport import CHUNK, DONT_WAIT, wait_readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +84,18 @@ class Inbox:
     def has_message(self) -> bool:
         """Whether a whole message is set aside."""
         return self._message is not None
+
+    @property
+    def has_spoken(self) -> bool:
+        """Whether anything at all has come from the client; for any thread."""
+        return self._reader.dialect is not None or self._reader.stored_size > 0 or self._is_readable
+
+    @property
+    def _is_readable(self) -> bool:
+        try:
+            return wait_readable(self.connection.sock, 0)
+        except ValueError:
+            return True  # it is closed
 
     def receive_available(self) -> bool:
         """Take what has arrived, without waiting; for a thread that watches many.

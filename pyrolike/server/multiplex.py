@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyrolike.errors import PyroError
 
-from .base import ACCEPT_PAUSE, CLOSING_SECONDS, Acceptor, Server
+from .base import CLOSING_SECONDS, Acceptor, Server
 from .onethread import LoopSettings, OneThreadServer
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class MultiplexServer(OneThreadServer):
         settings: LoopSettings,
     ) -> None:
         super().__init__(listener, housekeeping, settings)
-        self._acceptor = Acceptor(listener, make_session, self._welcome)
+        self._acceptor = Acceptor(listener, make_session, self._welcome, self.make_room)
         self._accept_again: float | None = None  # when, if the system has no room now
         self._combined: list[MultiplexServer] = []
         self._guests: list[Guest] = []
@@ -97,7 +97,7 @@ class MultiplexServer(OneThreadServer):
             # No more descriptors, or no memory: the connection stays in the backlog, and would be
             # reported again at once.
             self._loop.unwatch(self.sock)
-            self._accept_again = monotonic() + ACCEPT_PAUSE
+            self._accept_again = monotonic() + self._acceptor.pause
             self.next_moment = min(self.next_moment, self._accept_again)
 
     def _welcome(self, session: PatientSession) -> None:

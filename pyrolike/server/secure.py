@@ -59,6 +59,11 @@ class SecureInbox(Inbox):
         """What a selector is to watch for: EVENT_READ or EVENT_WRITE."""
         return self._tls.awaited
 
+    @property
+    def has_spoken(self) -> bool:
+        """Whether anything at all has come from the client; for any thread."""
+        return self._tls.has_begun or self._tls.is_secure or self._is_readable
+
     def receive_available(self) -> bool:
         """Take what has arrived, without waiting; for a thread that watches many.
 

@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING, Any
 from pyrolike.callcontext import get_state, set_state
 
 from .base import (
-    ACCEPT_PAUSE,
     CLOSING_SECONDS,
     SHORTEST_GRACE,
     SHORTEST_POLL,
@@ -102,7 +101,7 @@ class ThreadPoolServer(Server):
         settings: PoolSettings,
     ) -> None:
         super().__init__(listener)
-        self._acceptor = Acceptor(listener, make_session, self._welcome)
+        self._acceptor = Acceptor(listener, make_session, self._welcome, self.make_room)
         self._housekeeping = housekeeping
         self._settings = settings
         # A thread that only lingers is as good as free: it must be possible to wait for one.
@@ -171,7 +170,7 @@ class ThreadPoolServer(Server):
             elif not self._acceptor.accept_some(most=1):  # the selector tells of the next one
                 # No more descriptors, or no memory: the connection stays in the backlog, and would
                 # be reported again at once.
-                self._waker.wait(ACCEPT_PAUSE)
+                self._waker.wait(self._acceptor.pause)
 
     @property
     def is_inside(self) -> bool:

@@ -13,6 +13,7 @@ import socket
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pyrolike._forking import tell_of_forks
+from pyrolike.transport import wait_readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,10 +55,8 @@ class Waker:
             self._receiver.recv(4096)
 
     def wait(self, seconds: float) -> None:
-        """Wait for nothing else, for a while."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self, selectors.EVENT_READ)
-            selector.select(seconds)
+        """Wait for nothing else, for a while. Takes no descriptor: there may be none left."""
+        wait_readable(self._receiver, seconds)
 
     def close(self) -> None:
         """Give the pipe back. Twice is fine."""

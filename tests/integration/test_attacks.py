@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import marshal
+import os
 import select
 import socket
 import sys
@@ -26,12 +27,17 @@ from tests.support.siege import (
     LIMIT,
     MEGABYTE,
     Siege,
+    at_most_descriptors,
     besieged,
+    has_room,
     hear_out,
     invoke,
     say,
     withstand,
 )
+
+SILENT = int(os.environ.get("PYROLIKE_SILENT_PEERS", "1200"))
+"""Three times as many as the server lets stay."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -221,6 +227,39 @@ def test_silent_peers_and_halves_of_messages(siege: Siege) -> None:
                 say(stack.enter_context(siege.peer()), call_message("echo", "x" * 30)[:size])
 
     withstand(siege, attack)
+
+
+@pytest.mark.skipif(not has_room(SILENT + 500), reason="needs so many descriptors")
+def test_thousands_of_silent_peers_and_of_those_that_say_a_byte_now_and_then(siege: Siege) -> None:
+    first = b"\x16\x03\x01\x02\x00" if siege.context else HELLO
+
+    def attack(siege: Siege) -> None:
+        with ExitStack() as stack:
+            slow: list[tuple[socket.socket, Iterator[int]]] = []
+            for number in range(SILENT):
+                sock = stack.enter_context(siege.dial())
+                if number % 2:
+                    slow.append((sock, iter(first)))
+                if number % (SILENT // 5) == 0:
+                    for each, letters in slow:
+                        with contextlib.suppress(OSError):
+                            each.send(bytes([next(letters)]))
+
+    # Only HANDSHAKE_LIMIT of them are there at once; each has its place in TLS, too.
+    withstand(siege, attack, memory=(16 if siege.context else 4) * MEGABYTE)
+
+
+@pytest.mark.skipif(not has_room(500), reason="needs some descriptors")
+def test_peers_that_use_up_the_descriptors(siege: Siege) -> None:
+    def attack(siege: Siege) -> None:
+        used = siege.sample().descriptors
+        with ExitStack() as stack, at_most_descriptors(siege.program.pid, used + 150):
+            for _ in range(400):
+                stack.enter_context(siege.dial())
+            with siege.peer() as peer:
+                assert peer.call("echo", 1).payload == serpent(1)
+
+    withstand(siege, attack, memory=4 * LIMIT)
 
 
 def test_sizes_that_are_only_announced(siege: Siege) -> None:

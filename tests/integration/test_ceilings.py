@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pyrolike.api import Daemon, Proxy, config, expose
 from pyrolike.authentication import TokenCheck
 from pyrolike.errors import CommunicationError
 from pyrolike.server import base, service
+from tests.support.certificates import make_certificates
 from tests.support.daemon import PATIENCE, RunningDaemon, changed_settings, running_daemon
 from tests.support.waiting import wait_until
 
@@ -73,6 +75,106 @@ def test_far_too_many_are_closed_and_the_others_do_not_stay(
                 assert sock.recv(1000) == b""
         assert proxy.add(1, 2) == 3
         wait_until(lambda: count(running) == 1)
+
+
+def sessions(running: RunningDaemon) -> list[Any]:
+    server = running.daemon.transportServer
+    assert server is not None
+    return list(server._sessions)
+
+
+def client_port(session: Any) -> int:
+    port: int = session.state.client_sock_addr[1]
+    return port
+
+
+def number_of(sock: socket.socket) -> int:
+    port: int = sock.getsockname()[1]
+    return port
+
+
+def is_closed(sock: socket.socket) -> bool:
+    """Wait until the other side has closed."""
+    sock.settimeout(PATIENCE)
+    with contextlib.suppress(ConnectionResetError):
+        return sock.recv(1000) == b""
+    return True
+
+
+@pytest.mark.usefixtures("server_type")
+def test_of_the_silent_the_oldest_makes_room() -> None:
+    with (
+        changed_settings(HANDSHAKE_LIMIT=3),
+        running_daemon({"service": Service()}) as running,
+        contextlib.ExitStack() as opened,
+    ):
+        address = running.daemon.sock.getsockname()
+
+        def dial() -> socket.socket:
+            return opened.enter_context(socket.create_connection(address))
+
+        proxies = [opened.enter_context(running.proxy("service")) for _ in range(5)]
+        for proxy in proxies:  # who has shaken hands is no newcomer any more
+            assert proxy.add(1, 2) == 3
+        silent = [dial() for _ in range(3)]
+        wait_until(lambda: count(running) == 8)
+        assert [proxy.add(1, 2) for proxy in proxies] == 5 * [3]
+        for number, sock in enumerate(silent):
+            dial().send(b"P")
+            assert is_closed(sock), number
+        wait_until(lambda: count(running) == 8)
+        late = opened.enter_context(running.proxy("service"))
+        assert late.add(1, 2) == 3
+        assert [proxy.add(1, 2) for proxy in proxies] == 5 * [3]
+
+
+@pytest.mark.usefixtures("server_type")
+@pytest.mark.parametrize("has_tls", [False, True], ids=["plain", "tls"])
+def test_those_that_have_said_nothing_at_all_go_first(has_tls: bool, tmp_path: Path) -> None:
+    settings = make_certificates(tmp_path).settings if has_tls else {}
+    first_byte = b"\x16" if has_tls else b"P"
+    with (
+        changed_settings(HANDSHAKE_LIMIT=2, **settings),
+        running_daemon({"service": Service()}) as running,
+        contextlib.ExitStack() as opened,
+    ):
+        address = running.daemon.sock.getsockname()
+
+        def dial(said: bytes = b"") -> socket.socket:
+            sock = opened.enter_context(socket.create_connection(address))
+            sock.send(said)
+            wait_until(lambda: number_of(sock) in {client_port(s) for s in sessions(running)})
+            return sock
+
+        first, second = dial(first_byte), dial()
+        third = dial()
+        assert is_closed(second)
+        fourth = dial(first_byte)
+        assert is_closed(third)
+        dial(first_byte)
+        assert is_closed(first)
+        wait_until(lambda: count(running) == 2)
+        assert number_of(fourth) in {client_port(session) for session in sessions(running)}
+
+
+@pytest.mark.usefixtures("server_type")
+def test_silent_connections_do_not_keep_their_address_out() -> None:
+    with (
+        changed_settings(CONNECTIONS_PER_CLIENT=2),
+        running_daemon({"service": Service()}) as running,
+        contextlib.ExitStack() as opened,
+    ):
+        address = running.daemon.sock.getsockname()
+        silent = [opened.enter_context(socket.create_connection(address)) for _ in range(2)]
+        wait_until(lambda: count(running) == 2)
+        first, second, third = (opened.enter_context(running.proxy("service")) for _ in range(3))
+        assert first.add(1, 2) == second.add(1, 2) == 3
+        assert all(map(is_closed, silent))
+        for _ in range(2):  # and those that are too many do not let each other in
+            with pytest.raises(CommunicationError, match="too many connections"):
+                third.add(1, 2)
+            opened.enter_context(socket.create_connection(address))
+        assert first.add(1, 2) == second.add(1, 2) == 3
 
 
 def test_no_limit_is_none_and_unix_sockets_have_no_address(tmp_path: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import socket
 import ssl
 import threading
@@ -41,6 +42,7 @@ SETTINGS = {
     "PYRO_ITER_STREAM_LIMIT": "50",
     "PYRO_ITER_STREAM_LINGER": "0.1",
     "PYRO_POLLTIMEOUT": "0.5",
+    "PYRO_HANDSHAKE_LIMIT": "400",
     "PYRO_HANDSHAKE_TIMEOUT": "5",
     "PYRO_REMOTE_TRACEBACKS": "false",
 }
@@ -236,6 +238,25 @@ def settled(siege: Siege, before: Sample | None) -> Sample:
             return now
         assert monotonic() < end, f"left over: {now}, before: {before}"
         last = now
+
+
+def has_room(count: int) -> bool:
+    """Say whether this process may have *count* descriptors, after having asked for them."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if now < count <= most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, most))
+    return count <= most
+
+
+@contextmanager
+def at_most_descriptors(pid: int, count: int) -> Iterator[None]:
+    """Let another process have only so many descriptors for a while; for Linux."""
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (count, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
 def say(peer: RawPeer, *messages: bytes) -> None:

@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from pyrolike.server.base import SHORTEST_POLL, Acceptor, get_tick_seconds, is_loopback
+from pyrolike.server.base import (
+    ACCEPT_PAUSE,
+    BRIEF_PAUSE,
+    SHORTEST_POLL,
+    Acceptor,
+    get_tick_seconds,
+    is_loopback,
+)
 
 WAITING = 3
 
@@ -23,6 +30,10 @@ def listener() -> Iterator[socket.socket]:
         yield listener
         for client in clients:
             client.close()
+
+
+def nobody_leaves() -> bool:
+    raise AssertionError("there is room")
 
 
 def take(sock: socket.socket, address: Any) -> Any:
@@ -63,7 +74,7 @@ def test_only_what_never_leaves_this_machine_is_loopback(host: str, expected: bo
 
 def test_all_that_wait_are_accepted(listener: socket.socket) -> None:
     welcomed: list[Any] = []
-    acceptor = Acceptor(listener, take, welcomed.append)
+    acceptor = Acceptor(listener, take, welcomed.append, nobody_leaves)
     assert acceptor.accept_some()
     assert len(welcomed) == WAITING
     assert acceptor.accept_some()
@@ -74,7 +85,7 @@ def test_only_so_many_are_accepted_in_one_go(
     listener: socket.socket,
 ) -> None:
     welcomed: list[Any] = []
-    acceptor = Acceptor(listener, take, welcomed.append)
+    acceptor = Acceptor(listener, take, welcomed.append, nobody_leaves)
     assert acceptor.accept_some(most=2)
     assert len(welcomed) == 2
     assert acceptor.accept_some()
@@ -94,7 +105,7 @@ def test_one_that_fails_at_once_does_not_keep_the_others_out(
 
     welcomed: list[Any] = []
     with caplog.at_level(logging.DEBUG, "pyrolike.server"):
-        assert Acceptor(listener, fail_first, welcomed.append).accept_some()
+        assert Acceptor(listener, fail_first, welcomed.append, nobody_leaves).accept_some()
     assert len(welcomed) == WAITING - 1
     assert "not this one" in caplog.text
 
@@ -126,4 +137,17 @@ class Failing:
 )
 def test_what_keeps_it_from_accepting_more(fault: OSError, number: int, expected: bool) -> None:
     listener: Any = Failing(fault, number)
-    assert Acceptor(listener, take, lambda session: None).accept_some() is expected
+    asked: list[bool] = []
+
+    def make_room() -> bool:
+        asked.append(not asked)
+        return asked[-1]
+
+    acceptor = Acceptor(listener, take, lambda session: None, make_room)
+    pauses = []
+    for _ in range(2):
+        assert acceptor.accept_some() is expected
+        pauses.append(acceptor.pause)
+    has_room = fault.errno == errno.EMFILE
+    assert asked == ([True, False] if has_room else [])
+    assert pauses == [BRIEF_PAUSE if has_room else ACCEPT_PAUSE, ACCEPT_PAUSE]
