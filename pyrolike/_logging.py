@@ -119,7 +119,8 @@ class Legible(logging.Filter):
             record.msg, record.args = make_legible(text, LONGEST_MESSAGE), ()
         if record.exc_info and record.exc_info[0] is not None and not record.exc_text:
             trace = logging.Formatter().formatException(record.exc_info)
-            record.exc_text = indent(make_legible(trace, LONGEST_TRACEBACK, "\n\t"), "  ")
+            lines = make_legible(trace, LONGEST_TRACEBACK, "\n\t")
+            record.exc_text = indent(lines, "  ", lambda line: True)
         return True
 
 
