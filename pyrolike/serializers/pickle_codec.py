@@ -56,7 +56,20 @@ class PickleSerializer(SerializerBase):
 
     @cached_property
     def _unpickler(self) -> type[Any]:
-        return _make_knowing(self._load_classes()[1])
+        return _make_knowing(self._load_classes()[1], self)
+
+    def permits(self, module: str, name: str) -> bool:
+        """Say whether a pickle that is read may name this class or function; here all may.
+
+        Override it in a class of your own to let in what you know, and put an instance of that into
+        `pyrolike.serializers.serializers`, in this one's place. Pyro's own classes are always let
+        in. Compare both parts: a name with dots can lead from one module into another.
+
+        Args:
+            module: Where it is.
+            name: What it is called there.
+        """
+        return True
 
     def dumps(self, data: Any) -> bytes:
         """Encode a value, such as a result."""
@@ -149,11 +162,24 @@ def _make_replacing(pickler: type[Any], tags: str) -> type[Any]:
     return ReplacingPickler
 
 
-def _make_knowing(unpickler: type[Any]) -> type[Any]:
-    """Make an unpickler that knows Pyro's own classes by the names both Pyros have for them."""
+def _make_knowing(unpickler: type[Any], codec: PickleSerializer) -> type[Any]:
+    """Make an unpickler that knows Pyro's own classes by the names both Pyros have for them.
+
+    Args:
+        unpickler: The unpickler it is to be otherwise.
+        codec: Is asked what else it may find.
+    """
+
+    def check(module: str, name: str) -> None:
+        if not codec.permits(module, name):
+            raise SerializeError(f"it names {module}.{name}, which is not permitted"[:200])
 
     class KnowingUnpickler(unpickler):  # type: ignore[misc] # as above
         def find_class(self, module: str, name: str) -> Any:
-            return find_global(module, name) or super().find_class(module, name)
+            found = find_global(module, name, check)
+            if found is None:
+                check(module, name)
+                found = super().find_class(module, name)
+            return found
 
     return KnowingUnpickler

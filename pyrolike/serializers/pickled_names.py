@@ -9,27 +9,63 @@ from __future__ import annotations
 
 import copyreg
 import pkgutil
-from typing import Any
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+from pyrolike.errors import PyroError
 
 from .classes import find_pyro_class_by_name, find_pyro_names, get_pyro_state
 from .exceptions import PYRO_ERRORS, PYRO_MODULES, tag_of
 
+Check: TypeAlias = Callable[[str, str], None]
+
 _RESOLVING = ("pkgutil", "resolve_name")
+_FORMS = {
+    ("copyreg", "_reconstructor"): copyreg._reconstructor,  # type: ignore[attr-defined]
+    ("builtins", "object"): object,
+}
+"""How `reduce_for_pyro` says that an object is to be made; of what class, is checked."""
 
 
-def find_global(module: str, name: str) -> Any:
-    """Return what a pickle means by one of Pyro's names; None if it is none of these."""
+def find_global(module: str, name: str, check: Check) -> Any:
+    """Return what a pickle means by one of Pyro's names; None if it is none of these.
+
+    Args:
+        module: The module that is named.
+        name: What is named in it.
+        check: Raises an error if something that is not Pyro's may not be named.
+    """
     if module in PYRO_MODULES:
         return PYRO_ERRORS.get(name)
     if module.startswith("Pyro"):
         return find_pyro_class_by_name(f"{module}.{name}")
-    return _resolve if (module, name) == _RESOLVING else None
+    if module.startswith("pyrolike."):
+        return _find_own(module, name)
+    if (module, name) == _RESOLVING:
+        return partial(_resolve, check)
+    return _FORMS.get((module, name))
 
 
-def _resolve(name: str) -> Any:
+def _find_own(module: str, name: str) -> Any:
+    """Return the class that stands for one of Pyro's, by our own name for it; None if none does.
+
+    Nothing is imported for a peer's sake: such a class is there already.
+    """
+    found = getattr(sys.modules.get(module), name, None)
+    is_own = isinstance(found, type) and (issubclass(found, PyroError) or find_pyro_names(found))
+    return found if is_own else None
+
+
+def _resolve(check: Check, name: str) -> Any:
     """Do what `pkgutil.resolve_name` does, by which `reduce_for_pyro` names classes."""
     module, _, attribute = name.partition(":")
-    return find_global(module, attribute) or pkgutil.resolve_name(name)
+    found = find_global(module, attribute, check)
+    if found is None:
+        check(module, attribute)
+        found = pkgutil.resolve_name(name)
+    return found
 
 
 def reduce_for_pyro(obj: Any, tags: str) -> Any:

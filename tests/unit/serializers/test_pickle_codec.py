@@ -1,11 +1,13 @@
 import copyreg
 import pickle
+import pkgutil
 import tracemalloc
 from typing import Any
 
 import pytest
 
-from pyrolike.errors import SerializeError
+from pyrolike.commands import main
+from pyrolike.errors import NamingError, SerializeError
 from pyrolike.serializers import PickleSerializer
 from pyrolike.serializers.classes import register_type_replacement
 from pyrolike.uri import URI
@@ -145,3 +147,56 @@ def test_a_few_bytes_do_not_reserve_much_memory(codec: PickleSerializer) -> None
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+# -- what pickles may name
+
+
+class CarefulSerializer(PickleSerializer):
+    """Reads what it knows."""
+
+    def permits(self, module: str, name: str) -> bool:
+        return f"{module}.{name}" == "tests.support.things.Point"
+
+
+class Named:
+    """Pickled as what it is told to name."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.reduced = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self.reduced
+
+
+@pytest.mark.parametrize("tags", ["Pyro5", "Pyro4"])
+def test_a_serializer_of_your_own_reads_what_it_permits(tags: str) -> None:
+    codec = CarefulSerializer().with_tags(tags)
+    assert isinstance(codec, CarefulSerializer)
+    value = [things.Point(1, 2), URI("PYRO:a@h:1"), NamingError("unknown"), {"a": (1,)}]
+    found = codec.loads(codec.dumps(value))
+    assert found[:2] == value[:2]
+    assert isinstance(found[2], NamingError)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+@pytest.mark.parametrize(
+    "value",
+    [
+        things.Colour.RED,
+        print,
+        Named(print, "called"),
+        Named(pkgutil.resolve_name, "builtins:print"),
+        Named(pkgutil.resolve_name, "builtins.print"),
+        Named(pkgutil.resolve_name, "tests.support.things:Point.__init__.__globals__"),
+        Named(main.main),
+    ],
+    ids=repr,
+)
+def test_and_refuses_everything_else(
+    value: Any, protocol: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = pickle.dumps(value, protocol)
+    with pytest.raises(SerializeError, match=r"not permitted|invalid pickle data"):
+        CarefulSerializer().loads(data)
+    assert capsys.readouterr().out == ""

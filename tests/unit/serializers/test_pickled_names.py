@@ -1,4 +1,5 @@
 import pkgutil
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +13,10 @@ from pyrolike.uri import URI
 HAND_MADE = b"c%s\n%s\n."
 
 
+def no_check(module: str, name: str) -> None:
+    raise AssertionError(f"{module}.{name} is not Pyro's")
+
+
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
@@ -23,19 +28,35 @@ HAND_MADE = b"c%s\n%s\n."
         ("Pyro5.errors.PyroError", PyroError),
         ("Pyro5.core._ExceptionWrapper", ExceptionWrapper),
         ("Pyro4.futures._ExceptionWrapper", ExceptionWrapper),
+        ("pyrolike.errors.RemoteError", RemoteError),
+        ("pyrolike.uri.URI", URI),
     ],
 )
 def test_the_classes_of_both_pyros_are_ours_in_a_pickle(name: str, meant: type) -> None:
     module, _, short = name.rpartition(".")
-    assert find_global(module, short) is meant
+    assert find_global(module, short, no_check) is meant
     data = HAND_MADE % (module.encode(), short.encode())
     assert PickleSerializer().loads(data) is meant
 
 
 def test_other_names_are_not_ours_to_explain() -> None:
-    assert find_global("collections", "OrderedDict") is None
-    assert find_global("Pyro5.core", "nothing") is None
-    assert find_global("Pyro5.errors", "nothing") is None
+    assert find_global("collections", "OrderedDict", no_check) is None
+    assert find_global("Pyro5.core", "nothing", no_check) is None
+    assert find_global("Pyro5.errors", "nothing", no_check) is None
+    for name in ("uri.nothing", "uri.parse_uri", "__main__.main", "protocol.Message", "uri.sys"):
+        module, _, short = f"pyrolike.{name}".rpartition(".")
+        assert find_global(module, short, no_check) is None
+    assert "pyrolike.__main__" not in sys.modules
+
+
+def test_what_names_are_resolved_to_is_checked_however_often_that_is_asked_for() -> None:
+    resolve = find_global("pkgutil", "resolve_name", no_check)
+    again = resolve("pkgutil:resolve_name")
+    for each in (resolve, again):
+        assert each("Pyro4.core:URI") is URI
+        for name in ("os:system", "os.system", "tests.support.things:Point.__init__"):
+            with pytest.raises(AssertionError, match="is not Pyro's"):
+                each(name)
 
 
 def test_for_pyro5s_tags_our_own_names_are_written() -> None:
