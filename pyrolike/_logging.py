@@ -13,7 +13,7 @@ has set, wants the name of the level in capitals, and does not start if the file
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from textwrap import indent
 
 DEFAULT_FILE = "pyrolike.log"
@@ -116,10 +116,10 @@ class Legible(logging.Filter):
         except Exception:  # noqa: BLE001  a mistake of ours, which the handlers will report
             return True
         if len(text) > LONGEST_MESSAGE or not text.isprintable():
-            record.msg, record.args = make_legible(text, LONGEST_MESSAGE), ()
+            record.msg, record.args = printable(_cut(text, LONGEST_MESSAGE)), ()
         if record.exc_info and record.exc_info[0] is not None and not record.exc_text:
             trace = logging.Formatter().formatException(record.exc_info)
-            lines = make_legible(trace, LONGEST_TRACEBACK, "\n\t")
+            lines = printable(_cut(trace, LONGEST_TRACEBACK), "\n\t")
             record.exc_text = indent(lines, "  ", lambda line: True)
         return True
 
@@ -127,23 +127,25 @@ class Legible(logging.Filter):
 _legible = Legible()
 
 
-def make_legible(text: str, longest: int, kept: str = "") -> str:
-    """Return a text with its control characters, and their like, as escapes.
+def printable(text: str, kept: str = "") -> str:
+    """Return a text with all that could move the cursor, or hide something, written out.
 
     Args:
         text: What may come from anybody.
-        longest: Characters after which it is cut off.
-        kept: Characters that stay although they are not printable.
+        kept: Characters that stay as they are.
     """
-    if len(text) > longest:
-        text = f"{text[:longest]}... and {len(text) - longest:,} more characters"
-    return text if text.isprintable() else "".join(_escaped(text, kept))
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in kept else char.encode("unicode_escape").decode()
+        for char in text
+    )
 
 
-def _escaped(text: str, kept: str) -> Iterator[str]:
-    for letter in text:
-        is_plain = letter.isprintable() or letter in kept
-        yield letter if is_plain else letter.encode("unicode_escape").decode("ascii")
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest]}... and {len(text) - longest:,} more characters"
 
 
 def _is_heard(record: logging.LogRecord) -> bool:

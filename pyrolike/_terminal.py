@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
+from pyrolike._logging import printable
 from pyrolike.errors import PyroError
 
 INTERRUPTED = 130
@@ -222,15 +223,6 @@ def _drop_output() -> None:
 
 
 # -- output ---------------------------------------------------------------------------------------
-
-
-def printable(text: str) -> str:
-    """Return a text with all that could move the cursor, or hide something, written out."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def show(text: str, file: TextIO | None = None) -> None:

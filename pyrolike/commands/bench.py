@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from pyrolike._logging import printable
 from pyrolike._terminal import (
     CommandError,
     add_json_option,
     add_verbose_option,
     count,
     make_parser,
-    printable,
     run,
     seconds,
     sentence,

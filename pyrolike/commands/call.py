@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from pyrolike._logging import printable
 from pyrolike._terminal import (
     CommandError,
     add_verbose_option,
@@ -14,7 +15,6 @@ from pyrolike._terminal import (
     is_remote,
     make_parser,
     named,
-    printable,
     run,
     show_json,
 )

@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, overload
 
-from pyrolike._terminal import SERVER_STATUS_HELP, make_parser, port, printable, run
+from pyrolike._logging import printable
+from pyrolike._terminal import SERVER_STATUS_HELP, make_parser, port, run
 from pyrolike.client.locating import locate_uri
 from pyrolike.configure import config
 from pyrolike.naming import start_ns

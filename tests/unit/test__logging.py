@@ -15,6 +15,7 @@ from pyrolike._logging import (
     LONGEST_TRACEBACK,
     Legible,
     configure_logging,
+    printable,
 )
 
 
@@ -162,6 +163,12 @@ def test_a_text_of_a_peer_stays_on_its_line() -> None:
     assert line.startswith("LINE named a\\n[2026")
     assert line.isprintable()
     assert all(escape in line for escape in ("\\r", "\\x1b[2J", "\\x9b", "\\u202e", "\\ud800b"))
+
+
+def test_control_characters_are_written_out() -> None:
+    assert printable("plain é 名") == "plain é 名"
+    assert printable("a\x1b]0;x\x07\n\u202eb\udc80") == "a\\x1b]0;x\\x07\\n\\u202eb\\udc80"
+    assert printable("a\n\tb\r", "\n\t") == "a\n\tb\\r"
 
 
 def test_what_is_ordinary_is_left_as_it_is() -> None:

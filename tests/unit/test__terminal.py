@@ -86,11 +86,6 @@ def test_without_an_error_output_the_other_one_has_results_only(
     assert capsys.readouterr().out == ""
 
 
-def test_control_characters_are_written_out() -> None:
-    assert terminal.printable("plain é 名") == "plain é 名"
-    assert terminal.printable("a\x1b]0;x\x07\n\u202eb\udc80") == "a\\x1b]0;x\\x07\\n\\u202eb\\udc80"
-
-
 @pytest.mark.parametrize("text", ["x", "-1", "65536", "1.5", "", "²"])
 def test_what_is_no_port_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="a port is a number from 0 to 65535"):
