@@ -321,4 +321,5 @@ def _read_anything(text: str) -> Any:
     try:
         return ast.literal_eval(text)
     except _REFUSALS as exc:
-        raise SerializeError(f"invalid serpent data: {str(exc) or type(exc).__name__}") from exc
+        text = exc.msg if isinstance(exc, SyntaxError) else str(exc)
+        raise SerializeError(f"invalid serpent data: {text or type(exc).__name__}") from exc

@@ -23,7 +23,7 @@ from typing import Any
 
 from tests.scale.clients import allow_open_files
 
-from . import budget, growth, page, pictures, plots, report
+from . import budget, checks, growth, page, pictures, plots, report
 from .contestants import (
     API_MODULES,
     PEERS,
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BenchmarkError as error:
         return _fail(str(error))
     if options.renew:
-        page.renew(name, "\n".join(said))
+        page.renew(name, "\n".join(said), page.HOSTILE if options.checks else page.PAGE)
         pictures.draw_all(plots_in=options.plots)
     if options.json:
         print(json.dumps(found, indent=1))
@@ -69,6 +69,9 @@ def _measure(options: argparse.Namespace, plan: Plan, say: Say) -> tuple[str, Fo
     if options.budget:
         say(f"{_machine()}; {', '.join(_versions(available_contestants()))}.")
         return "budget", budget.measure(say)
+    if options.checks:
+        say(f"{_machine()}; {pin_to_one_core()}.")
+        return "checks", checks.measure(say, options.rounds or 50, 100 if options.quick else 500)
     if options.growth:
         return "growth", _run_growth(plan, say, options.plots)
     return "works", _run(plan, say)
@@ -147,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--growth", action="store_true", help="what growth costs, with plots")
     mode.add_argument("--budget", action="store_true", help="what one call is made of")
+    mode.add_argument("--checks", action="store_true", help="what the checks of hostile bytes cost")
     add("--quick", action="store_true", help="fewer and shorter windows")
     add(
         "--only",

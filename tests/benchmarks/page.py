@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.support.processes import ROOT
 
 PAGE = ROOT / "docs" / "explanation" / "performance.md"
+HOSTILE = PAGE.with_name("hostile-bytes.md")
 PLOTS = PAGE.with_name("growth")
 """Folder of the plots that the page shows."""
 

@@ -13,11 +13,15 @@ is guarded by the caller.
 Source: the storage interface of Pyro4 and Pyro5; that base methods answer None is theirs too.
 """
 
+import logging
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, MutableMapping
 from typing import Any
 
+from pyrolike.errors import NamingError
 from pyrolike.naming.regex import Allowance, Pattern
+
+log = logging.getLogger("pyrolike.naming")
 
 Entry = tuple[str, Collection[str] | None]
 """What is kept under a name: the uri's text, and the tags (None and empty mean: no tags)."""
@@ -72,6 +76,24 @@ class Storage(MutableMapping[str, Entry]):
     ) -> Listing | None:
         """Return the entries that have all, or any, of these tags, or None."""
         return None
+
+
+def file_failure(what: str, path: str, reason: str, *, is_open: bool) -> NamingError:
+    """Return the error to raise when a storage's file has failed.
+
+    Who opens a file needs to know which. When it is open, the one to hear of it is some client,
+    whom its place does not concern: that goes into the log.
+
+    Args:
+        what: What kind of file it is, such as ``the dbm file``.
+        path: Where it is.
+        reason: What is wrong with it; without the path.
+        is_open: Whether it has been opened before.
+    """
+    if not is_open:
+        return NamingError(f"{what} {path!r} failed: {reason}")
+    log.error("%s %r failed: %s", what, path, reason)
+    return NamingError(f"{what} failed: {reason}")
 
 
 def list_prefix(storage: Storage, prefix: str, return_metadata: bool = False) -> Listing:

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pyrolike.errors import NamingError
 
 from . import dbm_file
-from .base import Entry, Listing
+from .base import Entry, Listing, file_failure
 from .journal import Journal
 from .memory import MemoryStorage
 
@@ -56,7 +56,7 @@ class DbmStorage(MemoryStorage):
         self.dbmfile = dbmfile
         # Guards the journal; taken before the lock of the names in memory.
         self._journal_lock = threading.Lock()
-        self._is_closed = False
+        self._is_open = self._is_closed = False
         with self._translated_errors():
             self._journal = Journal(dbmfile + ".changes")
             try:
@@ -64,6 +64,7 @@ class DbmStorage(MemoryStorage):
             except BaseException:
                 self._journal.close()
                 raise
+        self._is_open = True
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} in {self.dbmfile!r}>"
@@ -122,7 +123,7 @@ class DbmStorage(MemoryStorage):
         """Hold the lock of the journal, and shorten that in the end if it has grown long."""
         with self._journal_lock, self._translated_errors():
             if self._is_closed:
-                raise NamingError(f"the dbm file {self.dbmfile!r} is closed")
+                raise NamingError("the dbm file is closed")
             yield
             if self._journal.count > self._most_changes:
                 self._shorten_journal()
@@ -136,7 +137,10 @@ class DbmStorage(MemoryStorage):
                 f"the dbm file {self.dbmfile!r} is in use by another process"
             ) from error
         except _FAILURES as error:
-            raise NamingError(f"the dbm file {self.dbmfile!r} failed: {error}") from error
+            reason = getattr(error, "strerror", None) or str(error)
+            raise file_failure(
+                "the dbm file", self.dbmfile, reason, is_open=self._is_open
+            ) from error
 
     def _load(self) -> None:
         self._module, entries = dbm_file.read(self.dbmfile)

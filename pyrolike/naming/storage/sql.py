@@ -25,7 +25,7 @@ from typing import Any
 
 from pyrolike.errors import NamingError
 
-from .base import Entry, Listing, Storage
+from .base import Entry, Listing, Storage, file_failure
 
 _BUSY_TIMEOUT = 5.0
 """Seconds to wait while another process writes; SQLite's own default, and Pyro's."""
@@ -90,7 +90,7 @@ class SqlStorage(Storage):
         # Guards the connection that writes: one transaction at a time.
         self._lock = threading.Lock()
         self._idle_readers: list[sqlite3.Connection] = []
-        self._is_closed = False
+        self._is_open = self._is_closed = False
         with self._translated_errors():
             self._writer = _connect(dbfile)
         try:
@@ -105,6 +105,7 @@ class SqlStorage(Storage):
             raise
         self._counting = threading.Lock()  # guards the counter and what it has counted
         self._counted = 0, -1
+        self._is_open = True
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} in {self.dbfile!r}>"
@@ -238,7 +239,7 @@ class SqlStorage(Storage):
             connection = self._idle_readers.pop()
         except IndexError:
             if self._is_closed:
-                raise NamingError(f"the name database {self.dbfile!r} is closed") from None
+                raise NamingError("the name database is closed") from None
             connection = _connect(self.dbfile)
         try:
             yield connection
@@ -262,9 +263,13 @@ class SqlStorage(Storage):
             yield
         except (sqlite3.Error, UnicodeEncodeError) as error:
             # Unicode: half a surrogate pair in a name is a str to Python and nothing to SQLite.
+            reason = str(error)
             folder = os.path.dirname(os.path.abspath(self.dbfile))
-            hint = "" if os.path.isdir(folder) else f"; there is no folder {folder!r}"
-            raise NamingError(f"the name database {self.dbfile!r} failed: {error}{hint}") from error
+            if not self._is_open and not os.path.isdir(folder):
+                reason += f"; there is no folder {folder!r}"
+            raise file_failure(
+                "the name database", self.dbfile, reason, is_open=self._is_open
+            ) from error
 
     def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
         """Make the tables if they are missing; carry the rows of a first-generation file over."""

@@ -1,6 +1,7 @@
 """What is special about the dbm storage: its journal, its errors, and who reads the file."""
 
 import dbm
+import errno
 import json
 import logging
 from collections.abc import Iterator
@@ -118,19 +119,20 @@ def test_a_new_file_that_cannot_be_made_is_no_error_of_who_registers(
 
 
 def test_a_change_that_cannot_be_written_is_an_error_and_not_made(
-    storage: DbmStorage, monkeypatch: pytest.MonkeyPatch
+    storage: DbmStorage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*args: Any) -> None:
-        raise OSError("No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device", storage.dbmfile)
 
     storage["x"] = "PYRO:a@h:1", None
     with monkeypatch.context() as patch:
         patch.setattr(storage._journal, "append", fail)
-        with pytest.raises(NamingError, match="names' failed: No space left"):
+        with pytest.raises(NamingError, match=r"^the dbm file failed: No space left on device$"):
             storage["y"] = "PYRO:a@h:1", None
         with pytest.raises(NamingError, match="No space left"):
             del storage["x"]
     assert list(storage) == ["x"]
+    assert storage.dbmfile in caplog.messages[0]  # which clients are not told
 
 
 def test_text_that_is_no_unicode_is_a_naming_error_and_reaches_no_file(

@@ -242,9 +242,13 @@ def test_after_closing_every_use_is_a_naming_error(storage: SqlStorage) -> None:
             use()
 
 
-def test_text_that_is_no_unicode_is_a_naming_error(storage: SqlStorage) -> None:
-    with pytest.raises(NamingError, match="surrogates not allowed"):
+def test_text_that_is_no_unicode_is_a_naming_error(
+    storage: SqlStorage, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(NamingError, match="surrogates not allowed") as caught:
         storage["half \ud800"] = "PYRO:a@h:1", None
+    assert storage.dbfile not in str(caught.value)  # where it is does not concern clients
+    assert storage.dbfile in caplog.text
 
 
 def test_a_failed_change_leaves_everything_as_it_was(storage: SqlStorage) -> None:
