@@ -325,6 +325,23 @@ def flood(peer: RawPeer, data: bytes, *, is_heard: bool) -> None:
                     return
 
 
+def test_a_greedy_client_with_many_connections(siege: Siege) -> None:
+    """It keeps all of them busy: more than the server has threads, and calls that take a while."""
+    calls = call_message("echo", list(range(5_000))) * 8 + call_message("echo", 1) * 100
+
+    def attack(siege: Siege) -> None:
+        with ExitStack() as stack:
+            peers = [stack.enter_context(siege.peer()) for _ in range(30)]
+            for peer in peers:
+                peer.sock.settimeout(20.0)
+                peer.send(calls)
+            for peer in peers:
+                for _ in range(108):
+                    assert peer.read_message().type == wire.RESULT
+
+    withstand(siege, attack, memory=16 * LIMIT)
+
+
 def test_more_streams_than_a_client_may_have(siege: Siege) -> None:
     def attack(siege: Siege) -> None:
         with siege.peer() as peer:

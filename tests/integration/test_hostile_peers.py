@@ -16,6 +16,7 @@ import pytest
 
 from pyrolike.api import BatchProxy, Proxy, expose
 from pyrolike.errors import PyroError, RemoteError, SecurityError, SerializeError
+from pyrolike.serializers import get_serializer
 from tests.support import wire
 from tests.support.answers import answering, value
 from tests.support.daemon import RunningDaemon, changed_settings, running_daemon
@@ -166,6 +167,44 @@ def test_rubbish_after_the_handshake_ends_the_connection(peer: RawPeer, rubbish:
 
 
 # -- payloads
+
+
+NUMBERS = {"serpent": 1, "marshal": 2, "json": 3, "msgpack": 4, "pickle": 200, "dill": 201}
+
+
+@pytest.mark.parametrize("accepted", ["serpent", "json", "marshal", "msgpack", "pickle"])
+def test_only_the_serializers_that_are_accepted_are_read(accepted: str) -> None:
+    handshake = {"handshake": "hello", "object": "calc"}
+    with (
+        changed_settings(SERIALIZERS_ACCEPTED={accepted}),
+        running_daemon({"calc": Echo()}) as running,
+    ):
+        for name, number in NUMBERS.items():
+            codec = get_serializer("pickle" if name == "dill" else name)
+            is_accepted = name == accepted
+            with raw_client(running.location) as peer:
+                peer.send(wire.message(wire.CONNECT, codec.dumps(handshake), serializer=number))
+                expected = wire.CONNECTOK if is_accepted else wire.CONNECTFAIL
+                assert peer.read_message().type == expected
+            with raw_client(running.location) as peer:
+                hello = get_serializer(accepted).dumps(handshake)
+                peer.send(wire.message(wire.CONNECT, hello, serializer=NUMBERS[accepted]))
+                assert peer.read_message().type == wire.CONNECTOK
+                call = codec.dumpsCall("calc", "echo", (1,), {})
+                peer.send(wire.message(wire.INVOKE, call, serializer=number, seq=1))
+                with contextlib.suppress(EOFError):  # nobody can write the refusal for it
+                    answer = peer.read_message()
+                    assert bool(answer.flags & wire.EXCEPTION) is not is_accepted
+                    assert is_accepted or b"SERIALIZERS_ACCEPTED" in answer.payload
+
+
+def test_a_client_may_change_its_serializer_as_stock_programs_do(peer: RawPeer) -> None:
+    for name in ("json", "marshal", "serpent"):
+        codec, number = get_serializer(name), NUMBERS[name]
+        call = codec.dumpsCall("calc", "echo", ("x",), {})
+        peer.send(wire.message(wire.INVOKE, call, serializer=number, seq=1))
+        answer = peer.read_message()
+        assert (answer.serializer, codec.loads(answer.payload)) == (number, "x")
 
 
 @pytest.mark.parametrize("number", [0, 5, 42, 200, 255])
