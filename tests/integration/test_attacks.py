@@ -21,6 +21,7 @@ import pytest
 from tests.support import wire
 from tests.support.certificates import make_certificates
 from tests.support.peers.besieged import LONG_NAME, NAMES_ID
+from tests.support.processes import ROOT
 from tests.support.rawpeer import RawPeer, call_message, serpent
 from tests.support.siege import (
     HELLO,
@@ -71,6 +72,9 @@ def ask(siege: Siege, *messages: bytes) -> list[wire.RawMessage]:
             while waiting:
                 peer.send(waiting.pop(0))
                 heard.append(peer.read_message())
+    for answer in heard:  # strangers are told no places and no lines of code
+        told = bytes(answer.payload)
+        assert not any(word in told for word in (os.fsencode(ROOT), b".py", b'File "')), told
     return heard
 
 
