@@ -2,8 +2,9 @@
 
 Most text that arrives differs from JSON only in its quotes, in the words for None, True and False,
 and in tuples and sets, for which JSON objects with a mark can stand. Translated so, it is parsed in
-C by the json module. Everything else (comments, complex numbers, bytes, unusual literals) is left
-to Python's own parser, as the serpent library does with all text.
+C by the json module. Everything else (comments, complex numbers, bytes, tuples as keys) is read
+token by token (`serpent_parser`), and what is really unusual is left to Python's own parser, as the
+serpent library does with all text.
 
 The translation is exact: text that is no valid literal never becomes valid JSON, and what the json
 module refuses is given to Python's parser. Nothing is ever evaluated.
@@ -267,7 +268,7 @@ def _to_json_string(token: str) -> str:
     return encode_basestring(value)
 
 
-# ── everything else, by way of Python's parser ───────────────────────────────────────────────────
+# ── everything else, token by token, or by Python's parser ───────────────────────────────────────
 
 # Compiled when they are needed: few programs read such text.
 _STRINGS_AND_COMMENTS = (
@@ -281,15 +282,15 @@ _NO_PART_OF_A_LITERAL = (
     |if|in|is|or|and|for|not | [-+~][\s\\\x00]*[-+~] | [*/%@&|^<>=!]""",
     re.VERBOSE,
 )
-MOST_PARTS = 200_000
+MOST_PARTS = 20_000
 """Values, as far as they can be counted quickly, that Python's parser is given.
 
 It takes about a kilobyte for each, and meanwhile lets no other thread run: with so many, less than
-half a second. Nearly everything that peers write is read in the other way, and not limited.
+a twentieth of a second. It is for forms that ours does not know, and for saying what is wrong.
 """
 
 _BETWEEN_PARTS = ",:([{+-"
-_REFUSALS = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)
+_REFUSALS = (SyntaxError, ValueError, TypeError, OverflowError, MemoryError, RecursionError)
 
 
 _compiled = cache(re.compile)
@@ -308,16 +309,18 @@ def _read_anything(text: str) -> Any:
     )
     if is_deeper(structure, MAX_DEPTH):
         raise SerializeError(f"invalid serpent data: {TOO_DEEP}")
-    if sum(map(structure.count, _BETWEEN_PARTS)) > MOST_PARTS:
-        raise SerializeError(
-            f"invalid serpent data: more than {MOST_PARTS:,} parts in a form that takes long to "
-            "read; use another serializer for so many complex numbers, or tuples as keys"
-        )
     found = _compiled(*_NO_PART_OF_A_LITERAL).search(structure)
     if found is not None:
         raise SerializeError(f"invalid serpent data: {found[0]!r} belongs to no literal")
     import ast
 
+    from .serpent_parser import read_literal  # both are seldom needed
+
+    try:
+        return read_literal(text)
+    except _REFUSALS as exc:
+        if sum(map(structure.count, _BETWEEN_PARTS)) > MOST_PARTS:
+            raise SerializeError(f"invalid serpent data: {exc}") from exc
     try:
         return ast.literal_eval(text)
     except _REFUSALS as exc:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pyrolike.errors import SerializeError
 from pyrolike.serializers import serpent_reader
+from pyrolike.serializers.serpent_parser import read_literal
 from pyrolike.serializers.serpent_text import HEADER
 from tests.fuzz.messages import payloads
 from tests.fuzz.reading import RICHER, make_check, written
@@ -27,7 +28,15 @@ def check(data: bytes) -> None:
         ways = serpent_reader.read, serpent_reader.read_call, _read_long
         assert [_result(way, whole) for way in ways] == 3 * [expected], whole
         if expected is not None:
+            assert _tokens_of(whole) in (None, expected)
             assert _shown(ast.literal_eval(whole)) == expected
+
+
+def _tokens_of(text: str) -> str | None:
+    try:
+        return _shown(read_literal(text))
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _read_long(text: str) -> Any:

@@ -177,7 +177,7 @@ def test_payloads_that_ask_for_too_much(siege: Siege, payloads: list[tuple[int, 
 def test_calls_of_very_many_values(siege: Siege) -> None:
     """Small values take far more memory than they have bytes, until the call is answered."""
     lists = b"# serpent utf-8 python3.2\n('calc','look_at',([%b[]],),{})" % (b"[]," * 150_000)
-    unusual = lists.replace(b"[]]", b"[],]")  # of which only Python's parser knows what it means
+    unusual = lists.replace(b"[]]", b"[],]")  # which is read token by token
     calls = b"('echo',(1,),{})," * 20_000
     batch = b"# serpent utf-8 python3.2\n('calc','<batch>',[%b],None)" % calls[:-1]
 
@@ -186,7 +186,7 @@ def test_calls_of_very_many_values(siege: Siege) -> None:
             peer.send(invoke(lists))
             assert peer.read_message().type == wire.RESULT
             peer.send(invoke(unusual))
-            assert b"takes long" in peer.read_message().payload
+            assert peer.read_message().type == wire.RESULT
             peer.send(invoke(batch, flags=wire.BATCH))
             assert peer.read_message().type == wire.RESULT
 

@@ -169,8 +169,9 @@ def test_pythons_parser_is_not_given_more_parts_than_it_may_have(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(serpent_reader, "MOST_PARTS", 20)
-    assert read(f"{HEADER}[{'1j,' * 15}]") == 15 * [1j]
-    with pytest.raises(SerializeError, match="takes long"):
-        read(f"{HEADER}[{'1j,' * 30}]")
+    assert read(f"{HEADER}[{'0x1,' * 15}]") == 15 * [1]
+    with pytest.raises(SerializeError, match="0x1 belongs to no literal that is known"):
+        read(f"{HEADER}[{'0x1,' * 30}]")
+    assert read(f"{HEADER}[{'1j,' * 30}]") == 30 * [1j]  # for which it is not needed
     assert read(f"{HEADER}[{'1,' * 30}1]") == 31 * [1]  # in the usual way there is no limit
     assert read(f"{HEADER}[1j,'{'[,' * 30}']") == [1j, "[," * 30]
