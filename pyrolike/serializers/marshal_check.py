@@ -220,7 +220,7 @@ def _refuse(at: int, reason: str) -> NoReturn:
 # -- Shortcut: long runs of flat items
 
 _WORTH_A_HURRY = 512  # bytes
-_RUN = 16  # items that are skipped at a time; even, so that it ends between the pairs of a dict
+_RUNS = (16, 2)  # items that are skipped at a time; even, to end between the pairs of a dict
 _RUN_HEIGHT = 2  # levels of containers in a run, at most
 _FEW = 8  # flagged containers; each one costs a search
 
@@ -273,10 +273,15 @@ class _HurriedWalk(_Walk):
 
     def _skip(self, at: int, left: int) -> tuple[int, int]:
         """Skip what is flat at the start of the container whose first item is at *at*."""
-        start, match_run = at, _run()
-        while (left >= _RUN or left < 0) and (match := match_run(self.data, at)):
-            at = match.end()
-            left -= _RUN
+        start = at
+        # To skip a few items is no gain where it hides the indexes of what comes: in a call, which
+        # has four parts, that is all.
+        is_worth_it = self.was_skipping or left < 0 or left > 4
+        for count in _RUNS if is_worth_it else _RUNS[:1]:
+            match_run = _run(count)
+            while (left >= count or left < 0) and (match := match_run(self.data, at)):
+                at = match.end()
+                left -= count
         if at > start:
             self._check_run(bytes(self.data[start:at]))
             self.was_skipping = True
@@ -378,8 +383,8 @@ def _make_simple() -> Callable[[Buffer], Any]:
 
 
 @cache
-def _run() -> Callable[[Buffer, int], Any]:
-    """Return what matches `_RUN` flat items.
+def _run(count: int) -> Callable[[Buffer, int], Any]:
+    """Return what matches that many flat items.
 
     Items are scalars, references, unflagged tuples and lists of up to eight of these, and unflagged
     dicts of these, whose values may be tuples and lists, too. (Keys may be any items: where a run
@@ -388,7 +393,7 @@ def _run() -> Callable[[Buffer, int], Any]:
     scalar = _scalar(_ANY)
     pairs = _pairs(_ANY, _scalar(_ANY, _sequence(scalar, 4)))
     item = _scalar(_ANY, rb"\{" + pairs + b"0", _sequence(scalar, 8))
-    return re.compile(item + b"{%d}+" % _RUN, re.DOTALL).match
+    return re.compile(item + b"{%d}+" % count, re.DOTALL).match
 
 
 def _compile_first(data: Buffer) -> Any:

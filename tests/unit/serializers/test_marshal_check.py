@@ -268,7 +268,7 @@ def test_runs_of_flat_items_are_skipped(item: Any) -> None:
     if type(item) is list and item:
         rows[8:] = [tuple(item) for _ in range(8)]
     run = marshal.dumps(rows)[5:]
-    match = marshal_check._run()(run, 0)
+    match = marshal_check._run(16)(run, 0)
     assert match
     assert match.end() == len(run)
 
@@ -278,7 +278,8 @@ def test_runs_of_flat_items_are_skipped(item: Any) -> None:
     [b")\x02\0\0\0NN", b"[\x02NN", b"[\x01\x01\0\0N", b"{N0", b"\xfb0", b"\xa9\0", b"\xdb\0\0\0\0"],
 )
 def test_runs_contain_only_what_the_loader_reads_in_the_same_way(item: bytes) -> None:
-    assert not marshal_check._run()(16 * item, 0)
+    assert not marshal_check._run(16)(16 * item, 0)
+    assert not marshal_check._run(2)(2 * item, 0)
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:40])
