@@ -71,7 +71,8 @@ def _measure(options: argparse.Namespace, plan: Plan, say: Say) -> tuple[str, Fo
         return "budget", budget.measure(say)
     if options.checks:
         say(f"{_machine()}; {pin_to_one_core()}.")
-        return "checks", checks.measure(say, options.rounds or 15, 50 if options.quick else 500)
+        size = (50, 1) if options.quick else (500, checks.ROUNDS)
+        return "checks", checks.measure(say, options.rounds or 15, *size)
     if options.growth:
         return "growth", _run_growth(plan, say, options.plots)
     return "works", _run(plan, say)

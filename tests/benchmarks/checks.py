@@ -69,10 +69,12 @@ class Guarded(Daemon):
         return True
 
 
-def measure(say: Callable[[str], None], generations: int, calls: int) -> list[dict[str, Any]]:
+def measure(
+    say: Callable[[str], None], generations: int, calls: int, count: int = ROUNDS
+) -> list[dict[str, Any]]:
     """Measure each kind of call; *say* gets the table, line by line."""
     say(
-        f"Client and server together; of {ROUNDS} alternating rounds of {calls} calls the best, of "
+        f"Client and server together; of {count} alternating rounds of {calls} calls the best, of "
         f"{generations} times the same with new processes the median."
     )
     times: dict[tuple[str, str], list[tuple[float, ...]]] = {}
@@ -82,7 +84,7 @@ def measure(say: Callable[[str], None], generations: int, calls: int) -> list[di
             for what, serializer in product(VALUES, ALL):
                 rounds = [
                     [run(what, serializer, calls if what == SMALL else calls // 5) for run in pairs]
-                    for _ in range(ROUNDS)
+                    for _ in range(count)
                 ]
                 best = tuple(map(min, zip(*rounds, strict=True)))
                 times.setdefault((what, serializer), []).append(best)

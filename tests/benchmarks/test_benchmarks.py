@@ -32,6 +32,7 @@ from tests.benchmarks.report import (
     verdicts,
 )
 from tests.benchmarks.service import OBJECT_ID, make_service
+from tests.benchmarks.unchecked import _compile_without
 from tests.benchmarks.work import BESIDE, OURS, RAW, USUAL, WORKS, Floor, Work, label
 from tests.support.daemon import running_daemon
 from tests.support.processes import ROOT, Program, pinned_environment
@@ -345,6 +346,25 @@ def test_without_a_compiler_allocations_are_not_counted(
 # -- the page
 
 
+@pytest.mark.slow
+def test_what_checks_cost_is_measured_with_processes_that_have_none() -> None:
+    done = run_benchmark("--checks", "--quick", "--rounds", "1")
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if " µs " in line]
+    assert len(lines) == 12
+    assert all(line.count("%") == 2 for line in lines)
+
+
+def test_a_check_that_is_not_found_any_more_is_an_error() -> None:
+    def checked(size: int) -> bool:
+        return size < 3
+
+    bare = _compile_without(checked, [("size < 3", "True")])
+    assert (checked(5), bare(5)) == (False, True)
+    with pytest.raises(ValueError, match=r"checked has no condition 'size > 3' any more"):
+        _compile_without(checked, [("size > 3", "True")])
+
+
 def test_figures_are_renewed_in_their_place(tmp_path: Path) -> None:
     document = tmp_path / "page.md"
     document.write_text("a\n<!-- figures: works -->\nold\n<!-- end of figures -->\nz\n", "utf-8")
@@ -359,6 +379,7 @@ def test_the_page_has_a_place_for_all_figures_and_shows_all_plots() -> None:
     text = page.PAGE.read_text("utf-8")
     for name in ("works", "growth", "budget"):
         assert text.count(page.START.format(name=name)) == 1
+    assert page.HOSTILE.read_text("utf-8").count(page.START.format(name="checks")) == 1
     for axis in growth.AXES:
         assert f"(growth/{axis.name}.svg)" in text
         assert (page.PLOTS / f"{axis.name}.svg").is_file()
