@@ -14,7 +14,6 @@ has set, wants the name of the level in capitals, and does not start if the file
 import logging
 import os
 from collections.abc import Mapping
-from textwrap import indent
 
 DEFAULT_FILE = "pyrolike.log"
 """Name of the log file, in the current directory."""
@@ -120,7 +119,7 @@ class Legible(logging.Filter):
         if record.exc_info and record.exc_info[0] is not None and not record.exc_text:
             trace = logging.Formatter().formatException(record.exc_info)
             lines = printable(_cut(trace, LONGEST_TRACEBACK), "\n\t")
-            record.exc_text = indent(lines, "  ", lambda line: True)
+            record.exc_text = "  " + lines.replace("\n", "\n  ")
         return True
 
 

@@ -116,7 +116,7 @@ def _table(names: Iterable[str]) -> Iterator[str]:
 def _default(item: Item) -> str:
     value: Any = item.default
     if isinstance(value, set):
-        return "`" + ", ".join(sorted(value)) + "`"
+        return "`" + ", ".join(sorted(map(str, value))) + "`"
     if isinstance(value, list):
         return "`" + ", ".join(value) + "`"
     if value == "":
