@@ -74,6 +74,8 @@ def fuzz(name: str, seconds: float, folder: Path, seed: int) -> Run:
             sys.executable, "-m", "tests.fuzz.worker", name, str(corpus), f"-seed={seed}",
             f"-max_total_time={max(1, round(seconds))}", f"-max_len={target.largest}",
             f"-timeout={HANG}",
+            # By the clock, which on a busy machine says nothing; the guard counts CPU time.
+            f"-report_slow_units={HANG}",
             "-rss_limit_mb=700", f"-artifact_prefix={findings}/", f"-dict={words}",
             "-print_final_stats=1",
             "-use_value_profile=1", "-verbosity=1", "-len_control=0",

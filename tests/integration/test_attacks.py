@@ -258,7 +258,7 @@ def test_peers_that_use_up_the_descriptors(siege: Siege) -> None:
     def attack(siege: Siege) -> None:
         used = siege.sample().descriptors
         with ExitStack() as stack, at_most_descriptors(siege.program.pid, used + 150):
-            for _ in range(400):
+            for _ in range(250):
                 stack.enter_context(siege.dial())
             with siege.peer() as peer:
                 assert peer.call("echo", 1).payload == serpent(1)

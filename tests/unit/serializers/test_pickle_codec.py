@@ -191,7 +191,7 @@ def test_a_serializer_of_your_own_reads_what_it_permits(tags: str) -> None:
         Named(pkgutil.resolve_name, "tests.support.things:Point.__init__.__globals__"),
         Named(main.main),
     ],
-    ids=repr,
+    ids=["member", "function", "call", "resolved", "without a colon", "far away", "command line"],
 )
 def test_and_refuses_everything_else(
     value: Any, protocol: int, capsys: pytest.CaptureFixture[str]
