@@ -44,9 +44,10 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pyrolike._forking import OpenLock, tell_of_forks
+from pyrolike._pieces import JOINABLE, drop, lay_out, take
 from pyrolike.errors import CommunicationError, ConnectionClosedError, ProtocolError, TimeoutError
 from pyrolike.protocol import Message, MessageReader, MessageType
-from pyrolike.transport import CHUNK, JOINABLE, transfer_fault
+from pyrolike.transport import CHUNK, transfer_fault
 
 from .attending import DESK, Attendance
 from .pending import ABANDONED, Abandoned, Ticket, Waiter
@@ -54,6 +55,7 @@ from .pending import ABANDONED, Abandoned, Ticket, Waiter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pyrolike._pieces import Payload
     from pyrolike.protocol import Dialect
     from pyrolike.transport import SocketConnection
 
@@ -147,7 +149,7 @@ class Channel:
         self,
         serializer_id: int,
         flags: int,
-        payload: bytes,
+        payload: Payload,
         annotations: Mapping[str, Any] | None,
         correlation_id: bytes | None,
         timeout: float | None,
@@ -196,7 +198,7 @@ class Channel:
         self,
         serializer_id: int,
         flags: int,
-        payload: bytes,
+        payload: Payload,
         annotations: Mapping[str, Any] | None,
         correlation_id: bytes | None,
         timeout: float | None = None,
@@ -218,7 +220,7 @@ class Channel:
         self,
         serializer_id: int,
         flags: int,
-        payload: bytes,
+        payload: Payload,
         annotations: Mapping[str, Any] | None,
         correlation_id: bytes | None,
         timeout: float | None,
@@ -320,7 +322,7 @@ class Channel:
         self,
         serializer_id: int,
         flags: int,
-        payload: bytes,
+        payload: Payload,
         annotations: Mapping[str, Any] | None,
         correlation_id: bytes | None,
         has_reply: bool,
@@ -347,7 +349,7 @@ class Channel:
                 if deadline is not None:
                     self._send_before(deadline, head, payload)
                 elif size <= JOINABLE:
-                    self._send(head + payload)
+                    self._send(head + payload)  # type: ignore[operator]  # pieces are longer
                 else:
                     self.connection.send_parts(head, payload)
             except BaseException as fault:
@@ -362,12 +364,13 @@ class Channel:
                 raise transfer_fault(fault, "sending") from fault
         return seq
 
-    def _send_before(self, deadline: float, head: bytes, payload: bytes) -> None:
+    def _send_before(self, deadline: float, head: bytes, payload: Payload) -> None:
         """Send what must not take more time than the call has left."""
-        joined = memoryview(payload)[:JOINABLE]
-        self.connection.send_before(deadline, head + joined)
-        if len(joined) < len(payload):
-            self.connection.send_before(deadline, memoryview(payload)[JOINABLE:])
+        parts = lay_out(head, payload)
+        start = b"".join(take(parts, JOINABLE))
+        self.connection.send_before(deadline, start)
+        for part in drop(parts, len(start)):
+            self.connection.send_before(deadline, part)
 
     def _wait_for_turn(self, deadline: float) -> None:
         """Wait until nobody is sending; others may send much, to a peer that takes it slowly."""

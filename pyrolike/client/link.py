@@ -16,6 +16,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from pyrolike._pieces import join
 from pyrolike.callcontext import get_state
 from pyrolike.configure import config
 from pyrolike.constants import DAEMON_NAME
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Collection, Mapping
 
+    from pyrolike._pieces import Payload
     from pyrolike.protocol.message import Bytes
     from pyrolike.uri import URI
 
@@ -194,7 +196,7 @@ class Link(Binding):
                 return self._pass_blob(
                     channel, settings, target, method, vargs[0], kwargs, flags, timeout
                 )
-            payload = settings.codec.dumpsCall(target, method, vargs, kwargs)
+            payload = settings.codec.pack_call(target, method, vargs, kwargs)
             state = get_state()
             if (
                 flags
@@ -248,7 +250,7 @@ class Link(Binding):
                 settings, self._object_id, method, vargs[0], kwargs
             )
         else:
-            payload = settings.codec.dumpsCall(self._object_id, method, vargs, kwargs)
+            payload = settings.codec.pack_call(self._object_id, method, vargs, kwargs)
         flags, payload, annotations, correlation_id = self._prepare(
             channel, settings, number, flags, payload, more_annotations
         )
@@ -265,7 +267,7 @@ class Link(Binding):
         settings: WireSettings,
         number: int,
         flags: int,
-        payload: bytes,
+        payload: Payload,
         timeout: float | None,
         extra_annotations: Mapping[str, Any] | None = None,
     ) -> Any:
@@ -289,9 +291,9 @@ class Link(Binding):
         settings: WireSettings,
         number: int,
         flags: int,
-        payload: bytes,
+        payload: Payload,
         extra_annotations: Mapping[str, Any] | None,
-    ) -> tuple[int, bytes, Mapping[str, Any] | None, bytes | None]:
+    ) -> tuple[int, Payload, Mapping[str, Any] | None, bytes | None]:
         """Return flags, payload, annotations and correlation id of a call as they are to be sent.
 
         The calling thread's context forgets what came with its last reply.
@@ -310,12 +312,11 @@ class Link(Binding):
             correlation_id = state.get_correlation()
         if settings.needs_care or annotations or len(payload) > settings.max_size:
             if settings.compress:
-                flags, squeezed = squeeze(flags, payload, settings.dialect)
-                payload = bytes(squeezed)
+                flags, payload = squeeze(flags, join(payload), settings.dialect)
             check_size("the call", payload, annotations, settings.max_size)
             if settings.log_wire:
                 next_seq = (channel.seq + 1) & 0xFFFF  # if no other thread is quicker
-                parts = number, flags, next_seq, payload, annotations, correlation_id
+                parts = number, flags, next_seq, join(payload), annotations, correlation_id
                 log_message("sending", MessageType.INVOKE, *parts)
         return flags, payload, annotations, correlation_id
 
@@ -361,6 +362,7 @@ class Link(Binding):
         if reply.flags & Flag.COMPRESSED:
             inflate(reply, settings.max_size)
         if self._wants_raw_replies:
+            reply.payload = bytes(reply.payload)  # it may be kept, and a large one's room is not
             return reply
         if reply.flags & Flag.ITEMSTREAMRESULT and reply.annotations:
             stream_id = reply.annotations.get(STREAM_ID)
@@ -427,7 +429,7 @@ class Link(Binding):
         method: str,
         blob: SerializedBlob,
         kwargs: dict[str, Any] | None,
-    ) -> tuple[int, bytes, Mapping[str, Any]]:
+    ) -> tuple[int, Payload, Mapping[str, Any]]:
         """Return serializer number, payload and annotation of a call with a blob."""
         if kwargs:
             raise SerializeError("a SerializedBlob must be the only argument of a call")

@@ -34,7 +34,7 @@ def pack_blob(
     message = blob.message
     if message is not None:
         return message.serializer_id, message.payload, annotations
-    return number, codec.dumpsCall(object_id, method, blob.data, {}), annotations
+    return number, codec.pack_call(object_id, method, blob.data, {}), annotations
 
 
 def raise_remote(exception: Any) -> NoReturn:

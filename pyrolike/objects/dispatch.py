@@ -159,7 +159,7 @@ class Dispatcher:
                 self._report(client, (name, method, vargs, kwargs), fault)
                 raise
             if type(result) in PLAIN_RESULTS:
-                payload = codec.dumps(result)
+                payload = codec.pack(result)
                 if len(payload) <= self.policy.max_size:
                     return 0, payload, None
             return self.finish(client, codec, result)
@@ -237,7 +237,7 @@ class Dispatcher:
         """
         if type(result) not in PLAIN_RESULTS and isinstance(result, Iterator):
             return self._open_stream(client, codec, result)
-        payload = codec.dumps(result)
+        payload = codec.pack(result)
         if len(payload) > self.policy.max_size:
             raise _too_large(len(payload), self.policy.max_size)
         return 0, payload, None

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pyrolike._pieces import Payload
+
     from .message import Bytes, Message
 
 TAG = b"PYRO"
@@ -74,7 +76,7 @@ class Dialect(ABC):
         serializer_id: int,
         flags: int,
         seq: int,
-        payload: Bytes,
+        payload: Payload,
         annotations: Mapping[str, Bytes] | None = None,
         correlation_id: bytes | None = None,
     ) -> bytes:

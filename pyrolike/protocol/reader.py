@@ -14,7 +14,9 @@ room for a large body grows with what has really arrived.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
+from weakref import finalize, ref
 
 from pyrolike.errors import MessageTooLargeError, ProtocolError
 
@@ -40,6 +42,55 @@ Whoever only announces a message costs no more than whoever connects.
 
 MOST_GROWTH = 16 * 1024 * 1024
 """Most room that is made at once."""
+
+LARGEST_KEPT = 4 * 1024 * 1024
+"""Bytes of the largest body that is received into room that is kept."""
+
+
+class _Room(bytearray):
+    """Room for a large body."""
+
+    __slots__ = ("__weakref__",)
+
+
+_kept: dict[str, _Room] = {}
+_get_only: Callable[[], _Room | None] = lambda: None  # noqa: E731  (a weak reference, mostly)
+"""Returns the one room in the process that is kept, or is lent just now.
+
+There is no other as long as somebody has it: who only announces a message can hold on to it, and
+the rest of the process then does without, but nobody can have more and more of them made.
+"""
+
+
+def _take_room(size: int) -> _Room:
+    """Return room for the start of a body of *size* bytes."""
+    room = _kept.pop("room", None) if size <= LARGEST_KEPT else None
+    return _Room(GROWTH) if room is None else room
+
+
+def _lend(room: _Room, start: int, end: int) -> memoryview:
+    """Return a payload in *room*, which is kept for the next large body when it is garbage.
+
+    Fresh room costs as much as many copies of what comes into it, because the system has to find
+    and to clear each of its pages.
+    """
+    payload = memoryview(room)[start:end]
+    if end <= LARGEST_KEPT:
+        finalize(payload, _keep, room).atexit = False
+    return payload
+
+
+def _keep(room: _Room) -> None:
+    """Keep the room of a payload that is garbage, unless somebody still has a slice of it."""
+    global _get_only
+    only = _get_only()
+    if only is not None and only is not room:
+        return
+    with contextlib.suppress(BufferError):
+        room.append(room.pop())  # while there is a slice, the length cannot change
+        if _kept.setdefault("room", room) is room:  # several threads may come here at once
+            _get_only = ref(room)
+
 
 TLS_RECORDS = (b"\x16\x03", b"\x15\x03")
 """How TLS begins: a client's first words, and a server's complaint about somebody else's."""
@@ -143,7 +194,7 @@ class MessageReader:
         self._message: Message | None = None  # read up to its header
         self._annotations_size = 0
         self._size = 0  # of its body, annotations and payload
-        self.body: bytearray | None = None
+        self.body: _Room | None = None
         self._filled = 0
         self._fault: ProtocolError | None = None
 
@@ -241,7 +292,7 @@ class MessageReader:
             return None
         if self._filled == len(body):
             body.extend(bytes(min(len(body), self._size - len(body), MOST_GROWTH)))
-        return memoryview(body)[self._filled :]
+        return memoryview(body)[self._filled : self._size]
 
     def filled(self, count: int) -> Message | None:
         """Say that *count* bytes were written to `get_buffer`'s view; return the message if whole.
@@ -256,8 +307,13 @@ class MessageReader:
         if self._filled < self._size:
             return None
         self.body = self._message = None
+        size = self._annotations_size
+        message.payload = _lend(body, size, self._size)
         try:
-            self._add_body(message, body)
+            if size:
+                assert self.dialect is not None
+                # A copy: who keeps an annotation need not keep all of the room.
+                self.dialect.add_annotations(message, memoryview(body[:size]))
             return message
         except ProtocolError as fault:
             self._fail(fault)
@@ -279,8 +335,10 @@ class MessageReader:
         """Change to filling: what has arrived of the large body moves to its place."""
         rest = self.rest
         self._filled = len(rest)
-        self.body = bytearray(min(self._size, max(GROWTH, 2 * self._filled)))
-        self.body[: self._filled] = rest
+        body = self.body = _take_room(self._size)
+        if len(body) < self._filled:
+            body.extend(bytes(self._filled))
+        body[: self._filled] = rest
         self.rest = bytearray()
 
     def _find_message(self, data: Bytes) -> tuple[Message | None, int]:

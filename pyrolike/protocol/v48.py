@@ -26,6 +26,7 @@ from struct import Struct
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from pyrolike._pieces import join
 from pyrolike.constants import PYRO4_PROTOCOL_VERSION
 from pyrolike.errors import MessageTooLargeError, ProtocolError, SecurityError
 
@@ -36,6 +37,8 @@ from .v502 import V502
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from pyrolike._pieces import Payload
 
     from .message import Bytes
 
@@ -150,14 +153,14 @@ class Pyro4Dialect(Dialect):
         serializer_id: int,
         flags: int,
         seq: int,
-        payload: Bytes,
+        payload: Payload,
         annotations: Mapping[str, Bytes] | None = None,
         correlation_id: bytes | None = None,
     ) -> bytes:
         if correlation_id is not None and not flags & Flag.EXCEPTION:
             annotations = {**(annotations or {}), CORRELATION: correlation_id}
         if self._key is not None:
-            signature = _sign(self._key, payload, annotations or {})
+            signature = _sign(self._key, join(payload), annotations or {})
             annotations = {**(annotations or {}), SIGNATURE: signature}
         chunks = _write_chunks(annotations) if annotations else b""
         size = len(payload)

@@ -34,6 +34,8 @@ from .message import Flag, Message
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pyrolike._pieces import Payload
+
     from .message import Bytes
 
 MAGIC = 0x4DC5
@@ -86,7 +88,7 @@ class Pyro5Dialect(Dialect):
         serializer_id: int,
         flags: int,
         seq: int,
-        payload: Bytes,
+        payload: Payload,
         annotations: Mapping[str, Bytes] | None = None,
         correlation_id: bytes | None = None,
     ) -> bytes:

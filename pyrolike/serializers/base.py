@@ -17,6 +17,8 @@ from .recreation import dict_to_class, recreate
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pyrolike._pieces import Payload
+
 Buffer: TypeAlias = "bytes | bytearray | memoryview"
 """What can be decoded."""
 
@@ -120,6 +122,28 @@ class SerializerBase(ABC):
             SerializeError: As for :meth:`loads`; or the data is not a call.
             SecurityError: As for :meth:`loads`.
         """
+
+    def pack(self, data: Any) -> Payload:
+        """Encode a value to be sent: as `dumps`, but long values need not be copied.
+
+        Who overrides `dumps`, or `dumpsCall`, need not think of this one.
+        """
+        return self.dumps(data)
+
+    def pack_call(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> Payload:
+        """Encode a call to be sent: as `dumpsCall`, but long values need not be copied."""
+        return self.dumpsCall(obj, method, vargs, kwargs)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # A class that encodes in another way than the one it is derived from must not send in that.
+        # (So those in which `dumps` joins what `pack` makes call their own, not that of a class
+        # derived from them.)
+        for encode, pack in (("dumps", "pack"), ("dumpsCall", "pack_call")):
+            if _place(cls, encode) < _place(cls, pack):
+                setattr(cls, pack, getattr(SerializerBase, pack))
 
     def serializeData(self, data: Any, compress: bool = False) -> tuple[bytes, bool]:
         """Encode a value as Pyro4's programs do it.
@@ -233,6 +257,11 @@ class SerializerBase(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__}>"
+
+
+def _place(cls: type, name: str) -> int:
+    """Return how far up among its bases *cls* has the method *name* from."""
+    return next(place for place, base in enumerate(cls.__mro__) if name in vars(base))
 
 
 def _settings(serializer: SerializerBase) -> dict[str, Any]:

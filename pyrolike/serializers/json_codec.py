@@ -20,11 +20,16 @@ from .base import Buffer, Call, SerializerBase, no_call
 from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
 from .json_modules import JsonModule, UnfitModuleError
-from .long_strings import LONG, has_any, read_around, write_around
-from .recreation import TOO_DEEP, may_have_objects, recreate
+from .long_strings import find_naming, has_any, read_around
+from .long_values import LONG, SHORT, has_long, pack_around
+from .recreation import TOO_DEEP, recreate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from pyrolike._pieces import Payload
+
+    EncodeCall = Callable[[str, str, Sequence[Any], Mapping[str, Any] | None], str]
 
 _decoder = json.JSONDecoder()
 _raw_decode = _decoder.raw_decode
@@ -32,6 +37,9 @@ _raw_decode = _decoder.raw_decode
 CONTROL = "".join(map(chr, range(32)))
 ESCAPED = f'{CONTROL}"\\'
 """Characters that JSON does not allow inside of strings as they are."""
+
+_DEPTH = 1
+"""How many containers deep long values are looked for in what is sent."""
 
 STANDARD = "json"
 """Name of the standard module."""
@@ -56,68 +64,83 @@ class JsonSerializer(SerializerBase):
         super().__init__(**options)
         self.module = module
         self._encode: Callable[[Any], str] = self._encode_first
-        self._load: Callable[[Buffer], Any] = self._load_first
+        self._load: Callable[[Buffer], tuple[Any, str]] = self._load_first
+        self._encode_call: EncodeCall = self._encode_as_dict
         if module == STANDARD:
             self._encode, self._load = _make_encode(self._default), _load
+            self._encode_call = _make_encode_call(self._encode)
 
     def dumps(self, data: Any) -> bytes:
         """Encode a value, such as a result."""
+        return bytes(JsonSerializer.pack(self, data))
+
+    def pack(self, data: Any) -> Payload:
+        """Encode a value to be sent."""
         try:
-            if type(data) is str and len(data) >= LONG and not has_any(data, ESCAPED):
-                return f'"{data}"'.encode()
+            if type(data) not in SHORT and has_long((data,)):
+                return self._pack_around(data, _DEPTH) or self._encode(data).encode()
             return self._encode(data).encode()
         except UnfitModuleError:
             raise
         except FAULTS as exc:
-            raise explain([("the value", data)], self._try, exc) from exc
+            raise explain([("the value", data)], self._to_bytes, exc) from exc
 
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
-        value = self._load(data)
-        return recreate(value) if may_have_objects(data, (value,)) else value
+        value, text = self._load(data)
+        return recreate(value) if "__class__" in text else value
 
     def dumpsCall(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> bytes:
         """Encode a call."""
-        call = {"object": obj, "method": method, "params": vargs, "kwargs": kwargs}
+        return bytes(JsonSerializer.pack_call(self, obj, method, vargs, kwargs))
+
+    def pack_call(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> Payload:
+        """Encode a call to be sent."""
         try:
-            for value in vargs:
-                if type(value) is str and len(value) >= LONG:
-                    text = write_around(
-                        vargs, ESCAPED, lambda values: self._encode({**call, "params": values})
-                    )
-                    if text is not None:
-                        return text.encode()
-                    break
-            return self._encode(call).encode()
+            if has_long(vargs) or (kwargs and has_long(kwargs.values())):
+                call = {"object": obj, "method": method, "params": vargs, "kwargs": kwargs}
+                return self._pack_around(call, _DEPTH + 2) or self._to_bytes(call)
+            return self._encode_call(obj, method, vargs, kwargs).encode()
         except UnfitModuleError:
             raise
         except FAULTS as exc:
-            raise explain(name_arguments(vargs, kwargs), self._try, exc) from exc
+            raise explain(name_arguments(vargs, kwargs), self._to_bytes, exc) from exc
 
     def loadsCall(self, data: Buffer) -> Call:
         """Decode a call."""
-        call = self._load(data)
+        call, text = self._load(data)
         try:
             obj, method, vargs, kwargs = (
                 call["object"], call["method"], call["params"], call["kwargs"]
             )  # fmt: skip
-            has_objects = may_have_objects(data, (*vargs, kwargs) if kwargs else vargs)
+            iter(vargs)
         except (LookupError, TypeError):
             raise no_call(call) from None
-        if has_objects:
+        if "__class__" in text:
             return obj, method, recreate(vargs, "args"), recreate(kwargs, "kwargs")
         return obj, method, vargs, kwargs
 
-    def _try(self, value: object) -> None:
-        self._encode(value).encode()
+    def _pack_around(self, value: Any, depth: int) -> Payload | None:
+        """Encode something with long text in it; None if there is none."""
+        return pack_around(value, depth, _make_token, self._to_bytes, _cut)
+
+    def _to_bytes(self, value: object) -> bytes:
+        return self._encode(value).encode()
+
+    def _encode_as_dict(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> str:
+        return self._encode({"object": obj, "method": method, "params": vargs, "kwargs": kwargs})
 
     def _encode_first(self, value: Any) -> str:
         self._use_module()
         return self._encode(value)
 
-    def _load_first(self, data: Buffer) -> Any:
+    def _load_first(self, data: Buffer) -> tuple[Any, str]:
         self._use_module()
         return self._load(data)
 
@@ -143,6 +166,17 @@ class JsonSerializer(SerializerBase):
         return class_to_dict(obj, self.tags)
 
 
+def _make_token(number: int) -> str:
+    return f"long value {number}"
+
+
+def _cut(token: str, value: bytes | str) -> tuple[bytes, bytes, bytes, bytes] | None:
+    """Say what is written of a token, and of a text that is written as it is."""
+    if type(value) is not str or has_any(value, ESCAPED):
+        return None
+    return f'"{token}"'.encode(), b'"', value.encode(), b'"'
+
+
 def _make_encode(default: Callable[[Any], Any]) -> Callable[[Any], str]:
     """Return a function that encodes a value.
 
@@ -158,25 +192,46 @@ def _make_encode(default: Callable[[Any], Any]) -> Callable[[Any], str]:
     return lambda value: "".join(iterate(value, 0))
 
 
-def _load(data: Buffer) -> Any:
-    text = _decode(data)
+def _make_encode_call(encode: Callable[[Any], str]) -> EncodeCall:
+    """Return a function that encodes a call, given what encodes values.
+
+    The encoder would make a text of each bracket, comma and key, and join them all: for a small
+    call that takes half as long again.
+    """
+
+    def encode_call(
+        obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> str:
+        named = encode(kwargs) if kwargs else "{}" if kwargs is not None else "null"
+        return (
+            f'{{"object": {encode_basestring(obj)}, "method": {encode_basestring(method)}, '
+            f'"params": {encode(vargs)}, "kwargs": {named}}}'
+        )
+
+    return encode_call
+
+
+def _load(data: Buffer) -> tuple[Any, str]:
+    """Return the value of a text, and as much of the text as may name a class."""
     try:
-        if len(text) >= LONG:
-            around = read_around(text, '"', CONTROL, _decoder.decode)
+        if len(data) >= LONG:
+            around = read_around(data, b'"', b"\\", CONTROL.encode(), _decoder.decode)
             if around is not None:
-                return around[0]
+                return around
+        text = str(data, "utf-8")
         value, end = _raw_decode(text)
         if end == len(text):
-            return value
+            return value, text if end < LONG else find_naming(text)
     except ValueError:
         pass  # perhaps only because of white space around it
     except RecursionError:
         raise SerializeError(TOO_DEEP) from None
-    return _decode_with(_decoder.decode, text)
+    return _load_with(_decoder.decode, data)
 
 
-def _load_with(decode: Callable[[str], Any], data: Buffer) -> Any:
-    return _decode_with(decode, _decode(data))
+def _load_with(decode: Callable[[str], Any], data: Buffer) -> tuple[Any, str]:
+    text = _decode(data)
+    return _decode_with(decode, text), text
 
 
 def _decode_with(decode: Callable[[str], Any], text: str) -> Any:

@@ -1,5 +1,7 @@
 """Long strings, taken out of a text before it is parsed and put back afterwards.
 
+(Writing goes around long values in a similar way: see `long_values`.)
+
 Parsers look at each character of a string. For one of a megabyte it is much quicker to find its
 end, and to see that nothing in it has a meaning, with a few searches in C. So a long string is
 replaced by a short token, the text that remains is parsed as usual, and in the value the token is
@@ -10,69 +12,85 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .long_values import LONG
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-LONG = 20_000
-"""Characters of a string that is worth it. Measured: from about half of that on it is quicker."""
+    from .base import Buffer
 
-MOST = 100
-"""Long strings of one text: looking for tokens takes a moment for each."""
+SPACING = 5000
+"""Bytes of text for each string, on average: where there are more, their parser is as quick."""
+
+FEW = 20
+"""Strings that are looked at in any case."""
 
 
 def read_around(
-    text: str, quote: str, forbidden: str, parse: Callable[[str], Any]
+    data: Buffer, quote: bytes, unfit: bytes, forbidden: bytes, parse: Callable[[str], Any]
 ) -> tuple[Any, str] | None:
     """Return the value of a text with long strings, and the text without them.
 
-    None if this way is not possible.
+    None if this way is not possible; for the usual way to find out, too, what is wrong with it.
 
     Args:
-        text: What to read.
+        data: The text in UTF-8.
         quote: The character around its strings.
+        unfit: Characters that must not be in the text at all.
         forbidden: Characters that no string may contain as they are.
         parse: Reads what remains.
     """
-    if "\\" in text:
+    places = _find_strings(bytes(data), quote, unfit, forbidden)
+    if not places:
         return None
-    pieces = text.split(quote)
-    strings = [piece for piece in pieces[1::2] if len(piece) >= LONG]
-    if not 0 < len(strings) <= MOST or len(pieces) % 2 == 0:
+    view = memoryview(data)
+    pieces: list[str] = []
+    end = 0
+    for number, (start, stop) in enumerate(places):
+        pieces += str(view[end:start], "utf-8"), _token(number)
+        end = stop
+    rest = "".join([*pieces, str(view[end:], "utf-8")])
+    if any(rest.count(_token(number)) != 1 for number in range(len(places))):
         return None
-    if any(has_any(string, forbidden) for string in strings):
-        return None
-    tokens = {f"long string {number}": string for number, string in enumerate(strings)}
-    waiting = iter(tokens)
-    pieces[1::2] = [next(waiting) if len(piece) >= LONG else piece for piece in pieces[1::2]]
-    rest = quote.join(pieces)
-    if any(rest.count(token) != 1 for token in tokens):
-        return None
-    return _put_back(parse(rest), tokens), rest
+    value = parse(rest)
+    # Only now: of a megabyte that is here twice, the system would take the memory back each time.
+    strings = {
+        _token(number): str(view[start:stop], "utf-8")
+        for number, (start, stop) in enumerate(places)
+    }
+    return _put_back(value, strings), rest
 
 
-def write_around(
-    values: Sequence[Any], escaped: str, write: Callable[[Sequence[Any]], str]
-) -> str | None:
-    """Return the text of something with long strings in it; None if this way is not possible.
+def _token(number: int) -> str:
+    return f"long string {number:02}"
 
-    The strings must be written between double quotes.
 
-    Args:
-        values: Some of them may be long strings.
-        escaped: Characters that cannot stand in a string as they are.
-        write: Returns the text, given *values* with tokens for the long strings among them.
-    """
-    strings = [value for value in values if type(value) is str and len(value) >= LONG]
-    if not 0 < len(strings) <= MOST or any(has_any(string, escaped) for string in strings):
+def _find_strings(
+    text: bytes, quote: bytes, unfit: bytes, forbidden: bytes
+) -> list[tuple[int, int]] | None:
+    """Return from where to where the long strings are; None if that is not certain."""
+    if any(map(text.__contains__, unfit)):
         return None
-    tokens = [f"long string {number}" for number in range(len(strings))]
-    waiting = iter(tokens)
-    text = write([next(waiting) if type(v) is str and len(v) >= LONG else v for v in values])
-    if any(text.count(token) != 1 for token in tokens):
-        return None
-    for token, string in zip(tokens, strings, strict=True):
-        text = text.replace(token, string)
-    return text
+    places: list[tuple[int, int]] = []
+    stop = -1
+    for _ in range(FEW + len(text) // SPACING):
+        start = text.find(quote, stop + 1)
+        if start < 0:
+            return places
+        start += 1
+        stop = text.find(quote, start)
+        if stop < 0:
+            return None
+        if stop - start >= LONG:
+            if any(text.find(byte, start, stop) >= 0 for byte in forbidden):
+                return None
+            places.append((start, stop))
+    return None
+
+
+def find_naming(text: str) -> str:
+    """Return as much of a long text as may name a class; from behind that is found quicker."""
+    return text if text.rfind("__class__") >= 0 else ""
 
 
 def has_any(text: str, characters: str) -> bool:
@@ -80,12 +98,12 @@ def has_any(text: str, characters: str) -> bool:
     return any(map(text.__contains__, characters))
 
 
-def _put_back(value: Any, tokens: dict[str, str]) -> Any:
+def _put_back(value: Any, strings: dict[str, str]) -> Any:
     kind = type(value)
     if kind is str:
-        return tokens.get(value, value)
+        return strings.get(value, value)
     if kind is dict:
-        return {tokens.get(key, key): _put_back(item, tokens) for key, item in value.items()}
+        return {strings.get(key, key): _put_back(item, strings) for key, item in value.items()}
     if kind in (list, tuple, set):
-        return kind(_put_back(item, tokens) for item in value)
+        return kind(_put_back(item, strings) for item in value)
     return value

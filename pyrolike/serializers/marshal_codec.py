@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import array
 import marshal
+import struct
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,13 @@ from .base import Buffer, Call, SerializerBase, no_call
 from .classes import class_to_dict
 from .exceptions import ExceptionWrapper
 from .failures import FAULTS, explain, name_arguments
+from .long_values import SHORT, has_long, pack_around
 from .recreation import may_have_objects, recreate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from pyrolike._pieces import Payload
 
 VERSION = 4
 """The format that Python 3.4 to 3.13 write by default, and that every later one reads."""
@@ -39,6 +43,7 @@ SHORTEST_CLASS = 9
 """Bytes of the key of a class dict: data that is no longer cannot contain one."""
 
 _are_plain = _PLAIN.issuperset
+_pack_size = struct.Struct("<I").pack
 
 _BROKEN = (
     ValueError, TypeError, EOFError, OverflowError, MemoryError, RecursionError, SystemError,
@@ -62,6 +67,12 @@ class MarshalSerializer(SerializerBase):
                 return self.dumps([self._open_wrapper(item) for item in data])
             raise explain([("the value", data)], self._try, exc, _try_plain) from exc
 
+    def pack(self, data: Any) -> Payload:
+        """Encode a value to be sent."""
+        if type(data) not in SHORT and has_long((data,)):
+            return _pack_around(data, 1) or self.dumps(data)
+        return self.dumps(data)
+
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
         value = load_marshal(data)
@@ -73,12 +84,20 @@ class MarshalSerializer(SerializerBase):
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> bytes:
         """Encode a call."""
+        return bytes(MarshalSerializer.pack_call(self, obj, method, vargs, kwargs))
+
+    def pack_call(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> Payload:
+        """Encode a call to be sent."""
         try:
             if not _are_plain(map(type, vargs)):
                 vargs = [self._convert(value) for value in vargs]
             if kwargs and not _are_plain(map(type, kwargs.values())):
                 kwargs = {key: self._convert(value) for key, value in kwargs.items()}
             call: Any = (obj, method, [*vargs], kwargs)
+            if has_long(vargs) or (kwargs and has_long(kwargs.values())):
+                return _pack_around(call, 2) or marshal.dumps(call, VERSION)
             return marshal.dumps(call, VERSION)
         except FAULTS as exc:
             parts = name_arguments(vargs, kwargs)
@@ -117,6 +136,33 @@ class MarshalSerializer(SerializerBase):
 
     def _try(self, value: object) -> None:
         _try_plain(self._convert(value))
+
+
+def _pack_around(value: Any, depth: int) -> Payload | None:
+    """Encode something with long bytes in it; None if there are none.
+
+    No deeper than one container, which cannot be in there twice: it is made anew, and where marshal
+    finds the same object again, it writes a reference to it.
+    """
+    try:
+        return pack_around(value, depth, _make_token, _dumps, _cut)
+    except FAULTS:
+        return None  # the usual way fails, too, and says why
+
+
+def _make_token(number: int) -> bytes:
+    return b"long value %010d" % number
+
+
+def _cut(token: bytes, value: bytes | str) -> tuple[bytes, bytes, bytes] | None:
+    """Say what is written of a token behind its type code, and of the bytes it stands for."""
+    if type(value) is not bytes:
+        return None
+    return _pack_size(len(token)) + token, _pack_size(len(value)), value
+
+
+def _dumps(value: Any) -> bytes:
+    return marshal.dumps(value, VERSION)
 
 
 def _try_plain(value: Any) -> None:

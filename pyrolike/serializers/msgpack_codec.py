@@ -24,11 +24,14 @@ from pyrolike.errors import SecurityError, SerializeError
 from .base import Buffer, Call, SerializerBase, no_call
 from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
+from .long_values import SHORT, has_long, pack_around
 from .recreation import LARGE, dict_to_class, find_part, located, names_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import ModuleType
+
+    from pyrolike._pieces import Payload
 
 _COMPLEX, _NUMBER, _DATETIME, _DATE = 0x30, 0x31, 0x32, 0x33
 """Pyro's extension types."""
@@ -38,6 +41,14 @@ _pack_complex = struct.Struct("<dd")
 _pack_double = struct.Struct("<d")
 _pack_long = struct.Struct("<q")
 _pack_short_long = struct.Struct("<l")  # what a peer on Windows sends
+
+_pack_short = struct.Struct(">H").pack
+_pack_size = struct.Struct(">I").pack
+_BINARY_CODES = b"\xc5", b"\xc6"  # before sizes of 16 and of 32 bits
+_TEXT_CODES = b"\xda", b"\xdb"
+
+_DEPTH = 1
+"""How many containers deep long values are looked for in what is sent."""
 
 # ExtType is a tuple, too.
 _KNOWN = (str, float, dict, list, tuple, bytes, bytearray, memoryview)
@@ -63,7 +74,13 @@ class MsgpackSerializer(SerializerBase):
 
     def dumps(self, data: Any) -> bytes:
         """Encode a value, such as a result."""
+        return bytes(MsgpackSerializer.pack(self, data))
+
+    def pack(self, data: Any) -> Payload:
+        """Encode a value to be sent."""
         try:
+            if type(data) not in SHORT and has_long((data,)):
+                return self._pack_around(data, _DEPTH) or self._pack(data)
             return self._pack(data)
         except FAULTS as exc:
             raise explain([("the value", data)], self._pack, exc) from exc
@@ -76,8 +93,17 @@ class MsgpackSerializer(SerializerBase):
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> bytes:
         """Encode a call."""
+        return bytes(MsgpackSerializer.pack_call(self, obj, method, vargs, kwargs))
+
+    def pack_call(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> Payload:
+        """Encode a call to be sent."""
+        call = obj, method, vargs, kwargs
         try:
-            return self._pack((obj, method, vargs, kwargs))
+            if has_long(vargs) or (kwargs and has_long(kwargs.values())):
+                return self._pack_around(call, _DEPTH + 2) or self._pack(call)
+            return self._pack(call)
         except FAULTS as exc:
             raise explain(name_arguments(vargs, kwargs), self._pack, exc) from exc
 
@@ -101,6 +127,10 @@ class MsgpackSerializer(SerializerBase):
             self._packers.append(packer)
         return packed
 
+    def _pack_around(self, value: Any, depth: int) -> Payload | None:
+        """Encode something with long bytes or text in it; None if there are none."""
+        return pack_around(value, depth, _make_token, self._pack, _cut)
+
     def _default(self, obj: Any) -> Any:
         """Return what is sent in place of something that msgpack does not know.
 
@@ -123,6 +153,19 @@ class MsgpackSerializer(SerializerBase):
         if extension is not None:
             return _library().ExtType(*extension)
         return class_to_dict(obj, self.tags)
+
+
+def _make_token(number: int) -> bytes:
+    return b"long value %010d" % number
+
+
+def _cut(token: bytes, value: bytes | str) -> tuple[bytes, bytes, bytes]:
+    """Say what is written of a token, and of the bytes or the text it stands for."""
+    content = value if type(value) is bytes else value.encode()  # type: ignore[union-attr]
+    codes = _BINARY_CODES if content is value else _TEXT_CODES
+    size = len(content)
+    header = codes[0] + _pack_short(size) if size <= 0xFFFF else codes[1] + _pack_size(size)
+    return b"\xc4%c%b" % (len(token), token), header, content
 
 
 def _is_known(value: object) -> bool:

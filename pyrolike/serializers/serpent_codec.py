@@ -18,14 +18,20 @@ from pyrolike.errors import SerializeError
 from . import classes
 from .base import Buffer, Call, SerializerBase, no_call
 from .failures import FAULTS, explain, name_arguments
-from .long_strings import LONG
+from .long_strings import find_naming
+from .long_values import LONG, SHORT, has_long, pack_around
 from .recreation import recreate
 from .serpent_reader import read, read_call, read_long
 from .serpent_text import HEADER
-from .serpent_writer import SIMPLE, LiteralWriter
+from .serpent_writer import SIMPLE, LiteralWriter, is_written_as_is, write_base64
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pyrolike._pieces import Payload
+
+_DEPTH = 1
+"""How many containers deep long values are looked for in what is sent."""
 
 
 class SerpentSerializer(SerializerBase):
@@ -46,23 +52,40 @@ class SerpentSerializer(SerializerBase):
 
     def dumps(self, data: Any) -> bytes:
         """Encode a value, such as a result."""
+        return bytes(SerpentSerializer.pack(self, data))
+
+    def pack(self, data: Any) -> Payload:
+        """Encode a value to be sent."""
+        if type(data) not in SHORT and has_long((data,)):
+            packed = self._pack_around(data, _DEPTH)
+            if packed is not None:
+                return packed
         if type(data) in SIMPLE:
             return f"{HEADER}{data!r}".encode()
         try:
-            return (HEADER + self._write(data)).encode()
+            return self._encode(data)
         except FAULTS as exc:
             raise explain([("the value", data)], self._write, exc) from exc
 
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
-        text = _decode(data)
-        value, text = read_long(text) if len(text) >= LONG else (read(text), text)
+        value, text = _read(data, read)
         return recreate(value) if "__class__" in text else value
 
     def dumpsCall(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> bytes:
         """Encode a call."""
+        return bytes(SerpentSerializer.pack_call(self, obj, method, vargs, kwargs))
+
+    def pack_call(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> Payload:
+        """Encode a call to be sent."""
+        if has_long(vargs) or (kwargs and has_long(kwargs.values())):
+            packed = self._pack_around((obj, method, vargs, kwargs), _DEPTH + 2)
+            if packed is not None:
+                return packed
         try:
             args = self._write(vargs, 1)
             named = self._write(kwargs, 1) if kwargs else "{}" if kwargs is not None else "None"
@@ -70,10 +93,30 @@ class SerpentSerializer(SerializerBase):
             raise explain(name_arguments(vargs, kwargs), self._write, exc) from exc
         return f"{HEADER}({obj!r},{method!r},{args},{named})".encode()
 
+    def _pack_around(self, value: Any, depth: int) -> Payload | None:
+        """Encode something with long bytes or text in it; None if there are none."""
+        try:
+            return pack_around(value, depth, _make_token, self._encode, self._cut)
+        except FAULTS:
+            return None  # the usual way fails, too, and says why
+
+    def _encode(self, value: Any) -> bytes:
+        return (HEADER + self._write(value)).encode()
+
+    def _cut(self, token: str, value: bytes | str) -> tuple[bytes, ...] | None:
+        """Say what is written of a token, and of what it stands for, if that can be known here."""
+        written = repr(token).encode()
+        if type(value) is bytes:
+            if self.bytes_repr:
+                return None
+            return written, *write_base64(value)
+        if not is_written_as_is(value):  # type: ignore[arg-type]  # it is a str
+            return None
+        return written, b"'", value.encode(), b"'"  # type: ignore[union-attr]
+
     def loadsCall(self, data: Buffer) -> Call:
         """Decode a call."""
-        text = _decode(data)
-        call, text = read_long(text) if len(text) >= LONG else (read_call(text), text)
+        call, text = _read(data, read_call)
         try:
             obj, method, vargs, kwargs = call
         except (TypeError, ValueError):
@@ -92,11 +135,20 @@ class SerpentSerializer(SerializerBase):
         return write_by_library(obj, self)
 
 
-def _decode(data: Buffer) -> str:
+def _make_token(number: int) -> str:
+    return f"long value {number}"
+
+
+def _read(data: Buffer, parse: Callable[[str], Any]) -> tuple[Any, str]:
+    """Return the value of a text, and as much of the text as may name a class."""
     try:
-        return str(data, "utf-8")
+        around = read_long(data) if len(data) >= LONG else None
+        if around is not None:
+            return around
+        text = str(data, "utf-8")
     except UnicodeDecodeError as exc:
         raise SerializeError(f"invalid serpent data: {exc}") from exc
+    return parse(text), text if len(text) < LONG else find_naming(text)
 
 
 def convert(obj: Any, tags: str) -> Any:

@@ -22,19 +22,31 @@ from pyrolike.errors import SerializeError
 
 from .long_strings import read_around
 from .recreation import TOO_DEEP
-from .serpent_text import GAP, HEADER, MAX_DEPTH, has_unusual_brace, hide_escapes, is_deeper, split
+from .serpent_text import (
+    GAP,
+    HEADER,
+    MAX_DEPTH,
+    has_unusual_brace,
+    hide_escapes,
+    is_deeper,
+    split,
+    split_encoded,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from .base import Buffer
 
     Parse = Callable[[str], tuple[Any, int]]
+    Replacements = Sequence[tuple[str, str]]
 
 
 class _NotTranslatableError(ValueError):
     """The short way cannot handle the text, or it is not valid at all."""
 
 
-NOT_IN_STRINGS = "\0\r\n"
+NOT_IN_STRINGS = b"\0\r\n"
 """Characters that cannot be inside of a string as they are."""
 
 _NOT_THIS_WAY = (ValueError, TypeError, LookupError, SyntaxError, RecursionError)
@@ -57,16 +69,15 @@ def read(text: str) -> Any:
     return _read_anything(text)
 
 
-def read_long(text: str) -> tuple[Any, str]:
+def read_long(data: Buffer) -> tuple[Any, str] | None:
     """Return the value of a long serpent text, and as much of the text as may name a class.
+
+    None if it is not of a kind that is read in a shorter way than others.
 
     Raises:
         SerializeError: As for :func:`read`.
     """
-    around = None
-    if '"' not in text:
-        around = read_around(text, "'", NOT_IN_STRINGS, read)
-    return around or (read(text), text)
+    return read_around(data, b"'", b'\\"', NOT_IN_STRINGS, read)
 
 
 def read_call(text: str) -> Any:
@@ -90,6 +101,7 @@ _match_scalar = re.compile(
     r"(-?(?:0|[1-9][0-9]*+))|'([^'\\\x00\n\r]*+)'|(-?[0-9]++\.[0-9]++)|None|True|False"
 ).fullmatch
 _WORDS = {"None": None, "True": True, "False": False}
+_WORDS_IN_JSON: Replacements = (("None", "null"), ("True", "true"), ("False", "false"))
 
 # Whether numbers and commas are in order is for the json module to say.
 _NAME = r"'([^'\"\\\x00-\x1f]*+)'"
@@ -136,7 +148,13 @@ def _read_simple(text: str, word: str | None) -> Any:
 
 
 def _translate_words(structure: str) -> str:
-    return structure.replace("None", "null").replace("True", "true").replace("False", "false")
+    return _replace_all(structure, _WORDS_IN_JSON)
+
+
+def _replace_all(structure: str, replacements: Replacements) -> str:
+    for old, new in replacements:
+        structure = structure.replace(old, new)
+    return structure
 
 
 # ── containers, by way of JSON ───────────────────────────────────────────────────────────────────
@@ -153,6 +171,11 @@ def _translate_words(structure: str) -> str:
 
 _TUPLE, _TUPLE_END, _SET, _INTEGER = "\0\1\2\3"
 
+_MARKS: Replacements = (
+    ("(", '{"\\u0000":['), (",)", ',"\\u0000")'), (")", '],"\\u0001":0}'),
+)  # fmt: skip
+_CALL = f"({GAP},{GAP},("
+
 _FOREIGN_WORDS = ("null", "true", "false")
 _mark_sets = re.compile(r"\{([^\s:(){}[\]][^:(){}[\]]*+)\}").sub
 _mark_integer_keys = re.compile(r"([{,])(-?(?:0|[1-9][0-9]*+)):").sub
@@ -164,6 +187,8 @@ def _read_container(text: str) -> Any:
         raise _NotTranslatableError
     if has_escapes:
         text = hide_escapes(text)
+    elif '"' not in text and (simple := _translate_simple(text)) is not None:
+        return _parse_all(*simple)
     pieces, quote = split(text)
     if len(pieces) % 2 == 0:
         raise _NotTranslatableError  # the last string does not end
@@ -175,16 +200,52 @@ def _read_container(text: str) -> Any:
     translated = (quote and '"').join(pieces)
     if has_escapes:
         translated = translated.replace("\1", r"\\").replace("\2", "'").replace("\3", r"\"")
+    return _parse_all(translated, parse)
+
+
+def _parse_all(translated: str, parse: Parse) -> Any:
     value, end = parse(translated)
     if end != len(translated):
         raise _NotTranslatableError
     return value
 
 
-def _translate_structure(structure: str) -> tuple[str, Parse]:
-    """Return a structure as JSON, and what parses it."""
+def _translate_simple(text: str) -> tuple[str, Parse] | None:
+    """Return a whole text as JSON, and what parses it; None if strings would be changed by that.
+
+    No pieces need be put together then, which saves a third of the time for a thousand records. A
+    word or a bracket is in no string if it is as often in the text as in the structure.
+
+    Args:
+        text: Has only single quotes in it, and no escapes.
+    """
+    pieces, _ = split_encoded(text)
+    structure = GAP.encode().join(pieces[::2]).decode()
+    if len(pieces) % 2 == 0 or has_unusual_brace(structure):
+        return None
+    _check_structure(structure)
+    replacements = [pair for pair in _WORDS_IN_JSON if pair[0] in structure]
+    if any(text.count(old) != structure.count(old) for old, _ in replacements):
+        return None
+    parse: Parse = _parse
+    opening, closing = text.count("("), text.count(")")
+    if opening or closing:
+        if (structure.count("("), structure.count(")")) != (opening, closing):
+            return None
+        is_call = structure.startswith(_CALL) and opening == closing == 2
+        parse = _parse_call if is_call else _parse_marked
+        replacements += _MARKS
+    return _replace_all(text.replace("'", '"'), replacements), parse
+
+
+def _check_structure(structure: str) -> None:
     if any(map(structure.__contains__, _FOREIGN_WORDS)) or is_deeper(structure, MAX_DEPTH):
         raise _NotTranslatableError
+
+
+def _translate_structure(structure: str) -> tuple[str, Parse]:
+    """Return a structure as JSON, and what parses it."""
+    _check_structure(structure)
     parse = _parse
     if "(" in structure or has_unusual_brace(structure):
         structure = _mark(structure)
@@ -196,11 +257,7 @@ def _mark(structure: str) -> str:
     if has_unusual_brace(structure):
         structure = _mark_sets(r'{"\\u0002":[\1]}', structure)
         structure = _mark_integer_keys(r'\1"\\u0003\2":', structure)
-    return (
-        structure.replace("(", '{"\\u0000":[')
-        .replace(",)", ',"\\u0000")')
-        .replace(")", '],"\\u0001":0}')
-    )
+    return _replace_all(structure, _MARKS)
 
 
 def _open_marks(data: dict[str, Any]) -> Any:
@@ -233,6 +290,17 @@ def _open_marks_and_keys(data: dict[str, Any]) -> Any:
 
 def _refuse(text: str) -> Any:
     raise _NotTranslatableError(text)  # NaN and its like: names, to Python
+
+
+def _parse_call(text: str) -> tuple[Any, int]:
+    """Parse a call in which nothing else is a tuple than the call itself and its arguments.
+
+    So nobody need ask each dict whether it stands for one.
+    """
+    value, end = _parse(text)
+    items = value[_TUPLE]
+    items[2] = _open_marks(items[2])
+    return _open_marks(value), end
 
 
 _parse = json.JSONDecoder(parse_constant=_refuse).raw_decode

@@ -23,7 +23,9 @@ GAP = "\0"
 
 # Strings, each with its quotes. One that does not end runs to the end of the text: a pattern that
 # failed there would be tried again at every later quote, in quadratic time. Nothing backtracks.
-_split_strings = re.compile(r"""('[^']*+(?:'|\Z)|"[^"]*+(?:"|\Z))""").split
+_STRINGS = r"""('[^']*+(?:'|\Z)|"[^"]*+(?:"|\Z))"""
+_split_strings = re.compile(_STRINGS).split
+_split_encoded_strings = re.compile(_STRINGS.encode()).split
 
 has_unusual_brace = re.compile(r"\{(?!\x00:|\})").search
 """Finds a brace that is neither of ``{}`` nor of a dict that begins with a string."""
@@ -52,6 +54,14 @@ def split(text: str) -> tuple[list[str], str]:
     if '"' in text:
         return _split_strings(text), ""
     return text.split("'"), "'"
+
+
+def split_encoded(text: str) -> tuple[list[bytes], bytes]:
+    """Do what `split` does, with bytes, of which thousands are made in half of the time."""
+    data = text.encode()
+    if b'"' in data:
+        return _split_encoded_strings(data), b""
+    return data.split(b"'"), b"'"
 
 
 def is_deeper(structure: str, limit: int) -> bool:

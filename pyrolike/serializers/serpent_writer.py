@@ -13,7 +13,15 @@ from enum import Enum
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
-from .serpent_text import GAP, MAX_DEPTH, has_unusual_brace, hide_escapes, is_deeper, split
+from .long_strings import has_any
+from .serpent_text import (
+    GAP,
+    MAX_DEPTH,
+    has_unusual_brace,
+    hide_escapes,
+    is_deeper,
+    split_encoded,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,8 +32,13 @@ SIMPLE = frozenset({int, str, bool, type(None)})
 _LARGE_SIZE = 12
 """Items from which on a container is written by way of its repr. Measured: about where it pays."""
 
+_GAP = GAP.encode()
 _are_str = frozenset({str}).issuperset
 _BYTES = frozenset({bytes, bytearray, memoryview})
+_ESCAPED = "'\\\x7f" + "".join(map(chr, range(32)))
+"""The ASCII characters that the repr of a text may have in another form."""
+
+_TOO_DEEP = f"more than {MAX_DEPTH} containers inside each other"
 _NAN = "{'__class__':'float','value':'nan'}"  # there is no literal for it
 
 _USUAL = b"[](){},:0123456789.+-eTrueFalsNon \x00"
@@ -89,7 +102,8 @@ class LiteralWriter:
             text = _write_as_repr(value, value.values(), depth)
             if text is not None:
                 return text
-        _check_depth(depth)
+        if depth >= MAX_DEPTH:
+            raise ValueError(_TOO_DEEP)
         self._check_keys(value)
         write = self.write
         items = [
@@ -105,7 +119,8 @@ class LiteralWriter:
         return f"{{{self._write_items(value, depth)}}}" if value else "()"
 
     def _write_items(self, items: Iterable[Any], depth: int) -> str:
-        _check_depth(depth)
+        if depth >= MAX_DEPTH:
+            raise ValueError(_TOO_DEEP)
         write = self.write
         return ",".join(
             [repr(item) if type(item) in SIMPLE else write(item, depth + 1) for item in items]
@@ -130,14 +145,19 @@ class LiteralWriter:
     def _write_bytes(self, value: bytes | bytearray | memoryview) -> str:
         if self._bytes_repr:
             return repr(bytes(value))
-        from base64 import b64encode
-
-        return f"{{'data': '{b64encode(value).decode('ascii')}', 'encoding': 'base64'}}"
+        return b"".join(write_base64(value)).decode("ascii")
 
 
-def _check_depth(depth: int) -> None:
-    if depth >= MAX_DEPTH:
-        raise ValueError(f"more than {MAX_DEPTH} containers inside each other")
+def write_base64(value: bytes | bytearray | memoryview) -> tuple[bytes, bytes, bytes]:
+    """Return the text of bytes, in pieces."""
+    from base64 import b64encode
+
+    return b"{'data': '", b64encode(value), b"', 'encoding': 'base64'}"
+
+
+def is_written_as_is(text: str) -> bool:
+    """Say whether the text of *text* is itself between single quotes; if in doubt, it is not."""
+    return text.isascii() and not has_any(text, _ESCAPED)
 
 
 def _write_float(value: float) -> str:
@@ -158,23 +178,24 @@ def _write_as_repr(value: Any, items: Iterable[Any], depth: int) -> str | None:
     except (ValueError, RecursionError):
         return None
     has_escapes = "\\" in text
-    pieces, quote = split(hide_escapes(text) if has_escapes else text)
-    structure = GAP.join(pieces[::2])
-    if _is_special(structure) or is_deeper(structure, MAX_DEPTH - depth):
+    pieces, quote = split_encoded(hide_escapes(text) if has_escapes else text)
+    structure = _GAP.join(pieces[::2])
+    if _is_special(structure) or is_deeper(structure.decode(), MAX_DEPTH - depth):
         return None
-    pieces[::2] = structure.replace(" ", "").split(GAP)  # they stand behind commas and colons only
-    text = quote.join(pieces)
+    # In a structure spaces stand behind commas and colons only.
+    pieces[::2] = structure.replace(b" ", b"").split(_GAP)
+    text = quote.join(pieces).decode()
     return text.replace("\1", r"\\").replace("\2", r"\'") if has_escapes else text
 
 
-def _is_special(structure: str) -> bool:
+def _is_special(structure: bytes) -> bool:
     """Say whether something in a repr is written in another way by serpent, or refused."""
     # Deleting what is usual is several times quicker than a pattern that looks for something else.
-    if structure.encode("utf-8", "replace").translate(None, _USUAL):
+    if structure.translate(None, _USUAL):
         return True
-    if "nan" in structure or "..." in structure:
+    if b"nan" in structure or b"..." in structure:
         return True  # "..." stands for what contains itself
     # None as a key or as a member of a set is refused.
-    return "None" in structure and (
-        "None:" in structure or has_unusual_brace(structure) is not None
+    return b"None" in structure and (
+        b"None:" in structure or has_unusual_brace(structure.decode()) is not None
     )

@@ -12,7 +12,8 @@ from collections import deque
 from time import monotonic
 from typing import Any
 
-from pyrolike.transport import send_available, transfer_fault
+from pyrolike._pieces import drop, lay_out, take
+from pyrolike.transport import send_available, send_parts_available, transfer_fault
 
 TCP_PIECE = 8 * 1024 * 1024
 UNIX_PIECE = 256 * 1024
@@ -57,14 +58,16 @@ class Outbox:
             self._rest.append(memoryview(data)[sent:])
 
     def send_parts(self, head: bytes, payload: Any) -> None:
-        """Send *head* and *payload* one after the other.
+        """Send *head* and *payload*, which may be in pieces, one after the other.
 
         Raises:
             ConnectionClosedError: The connection is lost.
         """
+        parts = lay_out(head, payload)
         try:
-            self.sendall(head)
-            self.sendall(payload)
+            if not self._rest:
+                parts = drop(parts, send_parts_available(self._sock, parts))
+            self._rest += map(memoryview, parts)
         except OSError as fault:
             raise transfer_fault(fault, "sending") from fault
 
@@ -114,41 +117,28 @@ class BriefOutbox(Outbox):
         except BlockingIOError:
             sent = 0
         if sent != len(data):
-            self._send_on(memoryview(data)[sent:], sent >= self._piece)
+            self._send_on([memoryview(data)[sent:]], sent >= self._piece)
 
     def send_parts(self, head: bytes, payload: Any) -> None:
-        """Send *head* and *payload* one after the other.
+        """Send *head* and *payload*, which may be in pieces, one after the other.
 
         Raises:
             ConnectionClosedError: The connection is lost.
         """
-        if self._rest:
-            self._rest += memoryview(head), memoryview(payload)
-            return
-        view = memoryview(payload)
         try:
-            sent = self._sock.sendmsg((head, view[: self._piece])) - len(head)
-        except BlockingIOError:
-            sent = -len(head)
+            self._send_on(lay_out(head, payload), not self._rest)
         except OSError as fault:
             raise transfer_fault(fault, "sending") from fault
-        if sent < 0:
-            self._rest += memoryview(head)[sent:], view
-        elif sent < len(view):
-            try:
-                self._send_on(view[sent:], sent >= self._piece)
-            except OSError as fault:
-                raise transfer_fault(fault, "sending") from fault
 
-    def _send_on(self, view: memoryview, is_flowing: bool) -> None:
-        """Send more of a long reply, piece by piece, while the client keeps pace."""
+    def _send_on(self, parts: list[Any], is_flowing: bool) -> None:
+        """Send a long reply, piece by piece, while the client keeps pace; keep the rest."""
         end = monotonic() + MOMENT
-        while is_flowing and view and monotonic() < end:
+        while is_flowing and parts and monotonic() < end:
+            piece = take(parts, self._piece)
             try:
-                sent = self._send(view[: self._piece])
+                sent = self._sock.sendmsg(piece)
             except BlockingIOError:
                 sent = 0
-            is_flowing = sent == min(self._piece, len(view))
-            view = view[sent:]
-        if view:
-            self._rest.append(view)
+            parts = drop(parts, sent)
+            is_flowing = sent == sum(map(len, piece))
+        self._rest += map(memoryview, parts)

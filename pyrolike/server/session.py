@@ -17,6 +17,7 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pyrolike._pieces import JOINABLE, join
 from pyrolike._remembering import Remembered
 from pyrolike.callcontext import ContextState
 from pyrolike.configure import config
@@ -39,7 +40,7 @@ from pyrolike.protocol import (
     squeeze,
 )
 from pyrolike.serializers import get_serializer, serializers
-from pyrolike.transport import CHUNK, DONT_WAIT, JOINABLE, send_available, transfer_fault
+from pyrolike.transport import CHUNK, DONT_WAIT, send_available, transfer_fault
 
 from .inbox import HANDSHAKE_SIZE, Inbox
 from .oneway import OnewayQueue
@@ -449,6 +450,7 @@ class Session(Inbox):
         annotations: Mapping[str, Any] | None,
     ) -> tuple[int, Any]:
         """Compress and log an outgoing reply where the settings say so."""
+        payload = join(payload)
         if settings.compress:
             flags, payload = squeeze(flags, payload, self.dialect)
         if settings.log_wire:

@@ -235,6 +235,7 @@ class ThreadPoolServer(Server):
                     break
                 session.process(message)
                 session.is_busy = False
+                del message  # a large one's room is not held while there is nothing to do
                 if session.is_finished or session.rest or others_waiting:
                     break
         except BaseException:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pyrolike._lazy import lazy_attributes
 
 from .address import get_interface, get_ip_address, location_str, read_number
-from .connection import CHUNK, JOINABLE, SocketConnection
+from .connection import CHUNK, SocketConnection
 from .faults import transfer_fault
 from .secured import is_ssl_socket, is_tls_socket
 from .sockets import (
@@ -25,7 +25,13 @@ from .sockets import (
     set_reuseaddr,
     tune_keepalive,
 )
-from .waiting import DONT_WAIT, send_available, wait_readable, wait_writable
+from .waiting import (
+    DONT_WAIT,
+    send_available,
+    send_parts_available,
+    wait_readable,
+    wait_writable,
+)
 
 if TYPE_CHECKING:
     from .broadcast import ask_around
@@ -46,7 +52,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CHUNK",
     "DONT_WAIT",
-    "JOINABLE",
     "BorrowedTlsSocket",
     "Place",
     "Prober",
@@ -79,6 +84,7 @@ __all__ = [
     "receive_data",
     "send_available",
     "send_data",
+    "send_parts_available",
     "set_keepalive",
     "set_nodelay",
     "set_noinherit",

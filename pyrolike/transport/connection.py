@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pyrolike import errors
 from pyrolike._forking import tell_of_forks
+from pyrolike._pieces import drop, lay_out
 
 from .faults import transfer_fault
 from .secured import is_ssl_socket, is_tls_socket
 from .sockets import family_str, receive_data
-from .waiting import send_available, wait_readable, wait_ready, wait_writable
+from .waiting import send_available, takes_parts, wait_readable, wait_ready, wait_writable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,9 +38,6 @@ log = logging.getLogger("pyrolike.transport")
 
 CHUNK = 64 * 1024
 """Bytes asked of a socket at once: most messages come with one system call."""
-
-JOINABLE = 32 * 1024
-"""Payloads up to this size are joined to their header: a copy costs less than a longer call."""
 
 
 class SocketConnection:
@@ -127,22 +125,17 @@ class SocketConnection:
             raise transfer_fault(fault, "sending") from fault
 
     def send_parts(self, head: bytes, payload: Any) -> None:
-        """Send *head* and *payload* one after the other, without joining a copy of them.
+        """Send *head* and *payload*, which may be in pieces, without joining a copy of them.
 
         Raises:
             TimeoutError, ConnectionClosedError: As `send`.
         """
+        parts = lay_out(head, payload)
         try:
-            if hasattr(self.sock, "sendmsg") and not is_ssl_socket(self.sock):
-                sent = self.sock.sendmsg((head, payload))
-            else:
-                self.sock.sendall(head)
-                sent = len(head)
-            if sent < len(head):
-                self.sock.sendall(head[sent:])
-                sent = len(head)
-            if sent - len(head) < len(payload):
-                self.sock.sendall(memoryview(payload)[sent - len(head) :])
+            if takes_parts(self.sock):
+                parts = drop(parts, self.sock.sendmsg(parts))
+            for part in parts:
+                self.sock.sendall(part)
         except OSError as fault:
             raise transfer_fault(fault, "sending") from fault
 

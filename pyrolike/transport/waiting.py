@@ -14,10 +14,20 @@ import math
 import select
 import socket
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from pyrolike._pieces import take
+
+from .secured import is_ssl_socket
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 """The flag that tells one receive or send not to wait. Windows has none: there it is 0."""
+
+MOST_JOINED = 256 * 1024
+"""Bytes that are joined to be sent at once, where parts cannot be."""
 
 _LONGEST = 14 * 86_400.0
 """Seconds, a fortnight: what every system can count."""
@@ -69,6 +79,26 @@ def send_available(sock: Any, data: Any) -> int:
         if timeout and not _has_room(sock):
             return 0
         return int(sock.send(data, DONT_WAIT))
+    except (BlockingIOError, TimeoutError):
+        return 0
+
+
+def takes_parts(sock: Any) -> bool:
+    """Say whether *sock* sends several parts at once."""
+    return hasattr(sock, "sendmsg") and not is_ssl_socket(sock)
+
+
+def send_parts_available(sock: Any, parts: Sequence[Any]) -> int:
+    """Do with several parts, one after the other, what `send_available` does with one.
+
+    All at once: a few bytes behind many would else find no room, where all together had some.
+    """
+    if not DONT_WAIT or not takes_parts(sock):
+        return send_available(sock, b"".join(take(parts, MOST_JOINED)))
+    if sock.gettimeout() and not _has_room(sock):
+        return 0
+    try:
+        return int(sock.sendmsg(parts, (), DONT_WAIT))
     except (BlockingIOError, TimeoutError):
         return 0
 

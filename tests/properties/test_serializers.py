@@ -9,6 +9,7 @@ value itself.
 from __future__ import annotations
 
 import contextlib
+import json
 import marshal
 import math
 import warnings
@@ -191,6 +192,21 @@ def test_values_and_calls_make_the_round_trip(
 def test_marshal_carries_all_plain_values(value: object) -> None:
     arrived = load_marshal(get_serializer("marshal").dumps(value))
     assert repr(arrived) == repr(marshal.loads(marshal.dumps(value)))
+
+
+@relaxed
+@given(
+    st.text(),
+    st.text(),
+    st.lists(json_values, max_size=3).map(tuple),
+    st.none() | st.dictionaries(st.text(), json_values, max_size=3),
+)
+def test_json_calls_are_written_as_the_library_writes_them(
+    obj: str, method: str, vargs: Any, kwargs: Any
+) -> None:
+    call = {"object": obj, "method": method, "params": vargs, "kwargs": kwargs}
+    expected = json.dumps(call, ensure_ascii=False).encode()
+    assert get_serializer("json").dumpsCall(obj, method, vargs, kwargs) == expected
 
 
 @relaxed

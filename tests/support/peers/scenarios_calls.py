@@ -123,6 +123,24 @@ def big_bytes(visit: Visit) -> Any:
     return [len(answer), answer == data]
 
 
+@scenario(finds=[True] * 6)
+def big_values_among_others(visit: Visit) -> Any:
+    big: Any = bytes(range(250)) * (BIG // 250)
+    if visit.serializer in ("serpent", "json"):
+        big = "plain text " * (BIG // 11)
+    other = big[1:]
+    with visit.proxy() as calc:
+        return [
+            calc.same({"name": "it", "data": big, "size": 3})
+            == {"name": "it", "data": big, "size": 3},
+            calc.same([big, None, big]) == [big, None, big],
+            calc.echo(1, big, [2], other) == [[1, big, [2], other], {}],
+            calc.echo("a", k=big, l=[other]) == [["a"], {"k": big, "l": [other]}],
+            calc.same([[{"data": big}]]) == [[{"data": big}]],
+            calc.add(big, other) == big + other,
+        ]
+
+
 @scenario(finds=[BIG, True, 7])
 def compressed(visit: Visit) -> Any:
     text = "compress me " * (BIG // 12)

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from pyrolike import errors
+from pyrolike._pieces import JOINABLE, Pieces
 from pyrolike.client import channel as channel_module
 from pyrolike.client.channel import UnsentError
 from pyrolike.errors import ConnectionClosedError, MessageTooLargeError, ProtocolError
 from pyrolike.protocol.reader import LARGE_BODY
-from pyrolike.transport import JOINABLE
 from tests.support import wire
 from tests.support.channels import PATIENCE, Line, WatchedChannel, exchange, line, reply
 from tests.support.wire import RawMessage
@@ -148,6 +148,20 @@ def test_a_payload_of_any_size_arrives_whole(opened: Line, size: int) -> None:
     assert len(request.payload) == size
     opened.peer.send(reply(request, b"got it"))
     assert call.answer() == b"got it"
+
+
+@pytest.mark.parametrize("timeout", [None, PATIENCE])
+@pytest.mark.parametrize("sizes", [(5, HUGE, 3), (JOINABLE, 1, HUGE), (0, JOINABLE, 1, JOINABLE)])
+def test_a_payload_in_pieces_arrives_whole(
+    opened: Line, sizes: tuple[int, ...], timeout: float | None
+) -> None:
+    pieces = Pieces([bytes([number]) * size for number, size in enumerate(sizes)])
+    whole = bytes(pieces)
+    call = opened.run(lambda: exchange(opened.channel, pieces, timeout=timeout))  # type: ignore[arg-type]
+    request = opened.peer.read_message()
+    assert request.payload == whole
+    opened.peer.send(reply(request, b"got it"))
+    assert call.answer().payload == b"got it"
 
 
 def test_a_call_without_reply_only_sends(opened: Line) -> None:

@@ -487,7 +487,7 @@ def test_an_exception_that_cannot_be_sent_spoils_a_batch_with_an_answer(house: H
 
 @pytest.mark.parametrize("calls", [5, "text", [5], [("add",)], [("add", 1, 2, 3)], [["add", 5, 6]]])
 def test_a_malformed_batch_is_an_error(house: House, calls: Any) -> None:
-    payload = SERPENT.dumpsCall("calc", "<batch>", calls, None)
+    payload = SERPENT.dumps(("calc", "<batch>", calls, None))
     flags, value, _ = house.send(request(payload, Flag.BATCH))
     assert flags == Flag.EXCEPTION or isinstance(value[-1], ExceptionWrapper)
 

@@ -16,9 +16,10 @@ from pyrolike.protocol import (
     Pyro4Dialect,
     SignatureError,
     UnexpectedTypeError,
+    reader as reader_module,
     recognise,
 )
-from pyrolike.protocol.reader import GROWTH, LARGE_BODY
+from pyrolike.protocol.reader import GROWTH, LARGE_BODY, LARGEST_KEPT
 from tests.support import wire, wire48
 
 LIMIT = 64 * 1024 * 1024
@@ -209,6 +210,88 @@ def test_a_large_body_is_received_where_it_stays(step: int) -> None:
     assert [message.seq for message in messages] == [1, 2]
     assert messages[0].payload == payload
     assert messages[1].payload == b"next"
+
+
+@pytest.fixture
+def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the room that the process keeps."""
+    reader_module._kept.clear()
+    monkeypatch.setattr(reader_module, "_get_only", lambda: None)
+
+
+def kept_room() -> bytearray | None:
+    return reader_module._kept.get("room")
+
+
+@pytest.mark.usefixtures("no_room")
+def test_the_room_of_a_body_is_kept_when_nobody_needs_the_body() -> None:
+    reader = MessageReader(LIMIT)
+    large = wire.message(wire.RESULT, b"a" * (3 * LARGE_BODY))
+    (message,) = fill(reader, large, 10_000)
+    payload = message.payload[5:10]
+    assert kept_room() is None
+    del message
+    assert kept_room() is None, "somebody has a slice of it"
+    assert payload == b"aaaaa"
+    (message,) = fill(reader, large, 10_000)
+    del message
+    room = kept_room()
+    assert room is not None
+    shorter = wire.message(wire.RESULT, b"b" * LARGE_BODY, annotations={"ABCD": b"note"})
+    first, second = fill(MessageReader(LIMIT), shorter * 2, 10_000)
+    assert kept_room() is None, "it was lent once, and not twice"
+    for message in (first, second):
+        assert message.payload == b"b" * LARGE_BODY
+        assert message.annotations == {"ABCD": b"note"}
+    annotations = first.annotations
+    del first, message
+    assert kept_room() is room, "an annotation needs none of it"
+    assert annotations == {"ABCD": b"note"}
+    del second
+    assert kept_room() is room
+
+
+@pytest.mark.usefixtures("no_room")
+def test_a_longer_body_makes_kept_room_larger_and_a_very_long_one_has_its_own() -> None:
+    reader = MessageReader(LIMIT)
+    for size in (LARGE_BODY, 3 * LARGE_BODY, LARGE_BODY + 1, LARGEST_KEPT):
+        (message,) = fill(reader, wire.message(wire.RESULT, b"c" * size), 10_000)
+        assert message.payload == b"c" * size
+        del message
+        room = kept_room()
+        assert room is not None
+        assert len(room) <= LARGEST_KEPT
+    (message,) = fill(reader, wire.message(wire.RESULT, b"d" * (LARGEST_KEPT + 1)), 100_000)
+    assert kept_room() is room, "it is not for such"
+    del message
+    assert kept_room() is room
+
+
+@pytest.mark.usefixtures("no_room")
+def test_a_body_that_never_comes_whole_keeps_no_room() -> None:
+    reader = MessageReader(LIMIT)
+    assert fill(reader, wire.message(wire.RESULT, bytes(LARGE_BODY))[:-1], 10_000) == []
+    del reader
+    assert kept_room() is None
+
+
+@pytest.mark.usefixtures("no_room")
+def test_who_only_announces_bodies_gets_no_more_than_one_room() -> None:
+    large = wire.message(wire.RESULT, bytes(LARGEST_KEPT))
+    fill(MessageReader(LIMIT), large, 100_000).clear()
+    room = kept_room()
+    assert room is not None
+    idle = [MessageReader(LIMIT) for _ in range(3)]
+    for reader in idle:
+        fill(reader, large[:100], 100)
+        assert kept_room() is None
+        fill(MessageReader(LIMIT), large, 100_000).clear()
+        assert kept_room() is None, "there is one already"
+    assert [len(reader.body or b"") for reader in idle] == [len(room), GROWTH, GROWTH]
+    del room, reader
+    idle.clear()
+    fill(MessageReader(LIMIT), large, 100_000).clear()
+    assert kept_room() is not None
 
 
 def test_a_small_message_needs_no_buffer() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from pyrolike.errors import SerializeError
 from pyrolike.serializers import get_serializer
-from pyrolike.serializers.long_strings import LONG, MOST, read_around, write_around
+from pyrolike.serializers.long_strings import LONG, read_around
 
 X = "x" * LONG
 STRINGS = {
@@ -61,9 +61,16 @@ def test_what_is_written_is_what_the_parsers_of_others_read(text: str, shape: An
 
 @pytest.mark.parametrize("name", ["serpent", "json"])
 def test_very_many_of_them_arrive_too(name: str) -> None:
-    codec, value = get_serializer(name), [X] * (MOST + 1)
+    codec, value = get_serializer(name), [X] * 120
     assert codec.loads(codec.dumps(value)) == value
     assert [*codec.loadsCall(codec.dumpsCall("o", "m", value, {}))[2]] == value
+
+
+@pytest.mark.parametrize("name", ["serpent", "json"])
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_they_are_read_from_whatever_they_lie_in(name: str, kind: Any) -> None:
+    codec, value = get_serializer(name), [X, "short", {"key": "ж" * LONG}]
+    assert codec.loads(kind(codec.dumps(value))) == value
 
 
 def test_tuples_and_sets_keep_their_kind() -> None:
@@ -85,13 +92,17 @@ def test_tuples_and_sets_keep_their_kind() -> None:
         ("json", f'"{X}'),
         ("json", f'["{X}" 1]'),
         ("json", f'["{X}", NaN'),
+        ("serpent", f"['{X}', '\udcff']"),
+        ("serpent", f"['{X}\udcff', 'short']"),
+        ("json", f'["{X}", "\udcff"]'),
+        ("json", f'["{X}\udcff", "short"]'),
     ],
 )
 def test_what_is_invalid_is_refused(name: str, data: str) -> None:
     codec = get_serializer(name)
     header = "# serpent utf-8 python3.2\n" if name == "serpent" else ""
     with pytest.raises(SerializeError):
-        codec.loads((header + data).encode())
+        codec.loads((header + data).encode("utf-8", "surrogateescape"))
 
 
 @pytest.mark.parametrize("name", ["serpent", "json", "marshal", "msgpack"])
@@ -113,9 +124,25 @@ def test_what_names_a_class_in_a_long_string_is_no_object() -> None:
 
 
 def test_a_token_that_is_in_the_text_makes_this_way_impossible() -> None:
-    assert read_around(f'["{X}", "long string 0"]', '"', "", json.loads) is None
-    assert read_around(f'["{X}", "long string 1"]', '"', "", json.loads) is not None
-    assert write_around([X, "long string 0"], "", json.dumps) is None
-    assert write_around([X, "short"], "x", json.dumps) is None
-    assert write_around(["short"], "", json.dumps) is None
-    assert write_around([X, 1], "", json.dumps) == f'["{X}", 1]'
+    assert around(["long string 00", X]) is None
+    assert around(["long string 01", X]) == (
+        ["long string 01", X],
+        '["long string 01", "long string 00"]',
+    )
+
+
+def test_text_that_is_not_simple_is_left_to_the_parser() -> None:
+    assert around(["short"]) is None
+    assert around([X, "a\\b"]) is None
+    assert around([X + "\x01"]) is None
+    assert around([X + "\x01"], forbidden=b"") is None, "it is escaped"
+    assert read_around(f'["{X}'.encode(), b'"', b"", b"", json.loads) is None
+
+
+def test_among_many_short_strings_it_is_not_worth_it() -> None:
+    assert around([X, *["short"] * 10]) is not None
+    assert around([X, *["short"] * 10_000]) is None
+
+
+def around(value: Any, forbidden: bytes = b"\x01") -> tuple[Any, str] | None:
+    return read_around(json.dumps(value).encode(), b'"', b"\\", forbidden, json.loads)

@@ -147,7 +147,7 @@ def test_packers_are_used_again_unless_they_became_large(codec: MsgpackSerialize
     (packer,) = codec._packers
     codec.dumps(2)
     assert codec._packers == [packer]
-    codec.dumps(b"x" * 100_000)
+    codec.dumps(list(range(100_000)))
     assert codec._packers == []
     codec._packers.extend([packer] * msgpack_codec._MOST_KEPT + [packer])
     codec.dumps(3)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pyrolike import errors
+from pyrolike._pieces import Pieces
 from pyrolike.errors import ConnectionClosedError
 from pyrolike.transport import SocketConnection, connection as connection_module, waiting
 from tests.support.daemon import PATIENCE, Threads
@@ -83,6 +84,16 @@ def test_two_parts_arrive_one_after_the_other(
         assert receive(peer, 4 + size) == b"head" + payload
 
 
+@pytest.mark.parametrize("timeout", [None, PATIENCE])
+def test_a_payload_in_pieces_arrives_in_their_order(pair: Pair, timeout: float | None) -> None:
+    connection, peer = pair
+    connection.settimeout(timeout)
+    parts = [b"first ", b"second" * HUGE, b"", b" third"]
+    with Threads() as threads:
+        threads.start(connection.send_parts, b"head ", Pieces(parts))
+        assert receive(peer, 17 + 6 * HUGE) == b"head " + b"".join(parts)
+
+
 class NarrowSocket(socket.socket):
     """Sends at most so many bytes at once."""
 
@@ -113,8 +124,11 @@ class PlainSocket(socket.socket):
 def test_two_parts_arrive_where_they_cannot_be_sent_at_once() -> None:
     ours, theirs = socket.socketpair()
     with PlainSocket(fileno=ours.detach()) as plain, theirs:
-        SocketConnection(plain).send_parts(b"head", b"payload")
+        connection = SocketConnection(plain)
+        connection.send_parts(b"head", b"payload")
         assert receive(theirs, 11) == b"headpayload"
+        connection.send_parts(b"head", Pieces([b" pay", b"load"]))
+        assert receive(theirs, 12) == b"head payload"
 
 
 def test_exactly_as_much_is_received_as_was_asked_for(pair: Pair) -> None:

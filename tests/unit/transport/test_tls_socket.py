@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pyrolike import errors
+from pyrolike._pieces import Pieces
 from pyrolike.transport import (
     SocketConnection,
     TlsSocket,
@@ -206,6 +207,8 @@ def test_parts_and_certificates_go_through_a_connection(pair: Pair) -> None:
     ours, theirs = (SocketConnection(end, keep_open=True) for end in pair)  # type: ignore[arg-type]
     ours.send_parts(b"head", b"payload" * 10_000)
     assert theirs.recv(70_004) == b"head" + b"payload" * 10_000
+    ours.send_parts(b"head", Pieces([b"first", b"payload" * 10_000, b"last"]))
+    assert theirs.recv(70_013) == b"headfirst" + b"payload" * 10_000 + b"last"
     assert theirs.getpeercert()["version"] == 3
     assert not ours.getpeercert()
 

@@ -10,7 +10,13 @@ from time import monotonic
 
 import pytest
 
-from pyrolike.transport import send_available, wait_readable, wait_writable, waiting
+from pyrolike.transport import (
+    send_available,
+    send_parts_available,
+    wait_readable,
+    wait_writable,
+    waiting,
+)
 from tests.support.rawpeer import PATIENCE, RawPeer
 
 BIG = bytes(range(256)) * 40_000
@@ -106,3 +112,45 @@ def test_sending_on_a_closed_socket_is_an_error(timeout: float | None) -> None:
         ours.settimeout(timeout)
     with pytest.raises(OSError, match="descriptor"):
         send_available(ours, b"data")
+
+
+@pytest.mark.parametrize("timeout", [None, 0.0, 1000.0])
+@pytest.mark.parametrize("has_flag", [True, False], ids=["flag", "no flag"])
+def test_parts_are_sent_together_as_far_as_possible(
+    ends: tuple[socket.socket, RawPeer],
+    timeout: float | None,
+    has_flag: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not has_flag:  # as on Windows
+        monkeypatch.setattr(waiting, "DONT_WAIT", 0)
+    ours, peer = ends
+    ours.settimeout(timeout)
+    assert send_parts_available(ours, [b"first ", b"", b"second"]) == 12
+    assert peer.receive(12) == b"first second"
+    sent = send_parts_available(ours, [b"head", BIG, b"tail"])
+    assert 0 < sent < len(BIG)
+    while send_parts_available(ours, [BIG, b"tail"]):
+        pass
+    assert send_parts_available(ours, [b"more"]) == 0
+    assert ours.gettimeout() == timeout
+    assert peer.receive(sent) == (b"head" + BIG)[:sent]
+
+
+def test_what_has_no_way_to_send_parts_sends_them_joined() -> None:
+    class OneAtATime:
+        """As a TLS connection."""
+
+        def __init__(self) -> None:
+            self.sent: list[bytes] = []
+
+        def gettimeout(self) -> None:
+            return None
+
+        def send(self, data: bytes, flags: int) -> int:
+            self.sent.append(data)
+            return len(data)
+
+    sock = OneAtATime()
+    assert send_parts_available(sock, [b"first ", b"second"]) == 12
+    assert sock.sent == [b"first second"]
