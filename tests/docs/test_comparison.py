@@ -55,7 +55,7 @@ def try_out(library: str) -> dict[str, Any]:
 @pytest.mark.parametrize("library", MODULES)
 def test_a_column_says_what_is_found(library: str) -> None:
     if not find_spec(MODULES[library].partition(".")[0]):
-        pytest.skip(f"{library} is not installed; it is in the group benchmark")
+        pytest.skip(f"{library} is not installed; it is in the group interop")
     found, cell = try_out(library), {row: cells[library] for row, cells in TABLE.items()}
     assert found["error"] == ("RpcError" if library == "gRPC" else "ValueError")
     assert ("a status" in cell["An error arrives as"]) == (library == "gRPC")
