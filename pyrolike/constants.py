@@ -16,6 +16,9 @@ DAEMON_NAME = "Pyro.Daemon"
 NAMESERVER_NAME = "Pyro.NameServer"
 """Object id, and registered name, of every name server."""
 
+HELLO = "hello"
+"""What a proxy says in its handshake, and a daemon answers, if nobody has told them otherwise."""
+
 NAMESERVER_QUESTION = b"GET_NSURI"
 """The whole UDP datagram of who looks for a name server; the answer is its uri as text."""
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pyrolike._forking import tell_of_forks
 from pyrolike.callcontext import get_state
 from pyrolike.configure import config
+from pyrolike.constants import HELLO
 from pyrolike.errors import (
     CommunicationError,
     ConnectionClosedError,
@@ -31,7 +32,7 @@ from pyrolike.transport import check_socket
 from pyrolike.uri import PROTOCOLS, URI
 
 from .channel import seconds_until
-from .connecting import HELLO, WireSettings, adopt_socket, get_deadline, open_channel
+from .connecting import WireSettings, adopt_socket, get_deadline, open_channel
 
 if TYPE_CHECKING:
     import socket

@@ -13,7 +13,7 @@ from pyrolike._lazy import loaded_class
 from pyrolike._remembering import Remembered
 from pyrolike.callcontext import get_state
 from pyrolike.configure import config
-from pyrolike.constants import PYRO4_PROTOCOL_VERSION
+from pyrolike.constants import HELLO, PYRO4_PROTOCOL_VERSION
 from pyrolike.errors import (
     CommunicationError,
     ConnectionClosedError,
@@ -60,9 +60,6 @@ if TYPE_CHECKING:
     from pyrolike.uri import URI
 
 log = logging.getLogger("pyrolike.client")
-
-HELLO = "hello"
-"""What Pyro's proxies say when they connect, unless they are told to say something else."""
 
 ANSWERS = frozenset({MessageType.CONNECTOK, MessageType.CONNECTFAIL})
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pyrolike.configure import config
+from pyrolike.constants import HELLO
 from pyrolike.errors import CommunicationError, ConnectionClosedError, PyroError
 from pyrolike.objects import is_private_attribute
 from pyrolike.objects.calls import BATCH, GET_ATTRIBUTE, SET_ATTRIBUTE
@@ -324,7 +325,7 @@ class Proxy:
             tuple(link.oneway),
             tuple(link.methods),
             tuple(link.attrs),
-            "hello" if is_credential(link.handshake) else link.handshake,
+            HELLO if is_credential(link.handshake) else link.handshake,
             link.serializer_name,
         )
 

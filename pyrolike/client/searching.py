@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyrolike._kinds import split_hosts
 from pyrolike.configure import config
-from pyrolike.constants import NAMESERVER_NAME, NAMESERVER_QUESTION
+from pyrolike.constants import HELLO, NAMESERVER_NAME, NAMESERVER_QUESTION
 from pyrolike.errors import CommunicationError, NamingError, PyroError, TimeoutError
 from pyrolike.objects.calls import raise_remote
 from pyrolike.protocol import DIALECTS, V48, Flag, Pyro4Dialect, inflate
@@ -82,9 +82,7 @@ class NameServerLine:
 
     def _open(self) -> Channel:
         deadline, dialects = self._get_deadline(), self._dialects
-        opened = open_channel(
-            self.uri, "hello", self._settings, deadline=deadline, dialects=dialects
-        )
+        opened = open_channel(self.uri, HELLO, self._settings, deadline=deadline, dialects=dialects)
         self._settings = opened.settings
         return opened.channel
 

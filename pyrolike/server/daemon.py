@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pyrolike.callcontext import get_state
 from pyrolike.client import Proxy
 from pyrolike.configure import config
-from pyrolike.constants import DAEMON_NAME
+from pyrolike.constants import DAEMON_NAME, HELLO
 from pyrolike.errors import DaemonError, PyroError
 from pyrolike.objects import DaemonObject, Interrupted
 from pyrolike.protocol import key_bytes
@@ -464,7 +464,7 @@ class Daemon:
 
         Raise anything to refuse the client; it gets the exception's text as the reason.
         """
-        return "hello"
+        return HELLO
 
     def permit_call(self, conn: SocketConnection, objectId: str, member: str, access: str) -> bool:
         """Say whether a client may use a member of an object. Override it.

@@ -18,7 +18,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pyrolike._pieces import JOINABLE, join
-from pyrolike._remembering import Remembered
 from pyrolike.callcontext import ContextState
 from pyrolike.configure import config
 from pyrolike.constants import PYRO4_PROTOCOL_VERSION
@@ -42,6 +41,7 @@ from pyrolike.protocol import (
 from pyrolike.serializers import get_serializer, serializers
 from pyrolike.transport import CHUNK, DONT_WAIT, send_available, transfer_fault
 
+from .greeting import read_greeting, write_welcome
 from .inbox import HANDSHAKE_SIZE, Inbox
 from .oneway import OnewayQueue
 from .outbox import Outbox
@@ -65,24 +65,11 @@ UNUSUAL = Flag.ONEWAY | Flag.COMPRESSED
 BUSY = "no free workers, increase server threadpool size"
 """Pyro's words; clients look for the first three and try again later."""
 
-
-LONG_WORD = 100
-"""Characters of a daemon's word that is not kept: it is hardly the same for all."""
-
 READ_BY = {"dill": "pickle", "cloudpickle": "pickle"}
 """Which serializer writes the refusal of another one, that can read it.
 
 No stranger shall have us import a package, and do all that it does then, by a byte in a header.
 """
-
-
-HELLO = "hello"
-"""What proxies say to whom they have nothing else to say."""
-
-LONG_GREETING = 1000
-"""Bytes of a handshake that is not kept."""
-
-_greetings: Remembered[tuple[SerializerBase, bytes], dict[str, str]] = Remembered(100)
 
 
 class Session(Inbox):
@@ -286,16 +273,16 @@ class Session(Inbox):
         if self.objection is not None:
             self._refuse_connect(settings, message, serializers["marshal"], self.objection)
             return
-        codec = settings.codecs[self.dialect.tags].get(message.serializer_id)
+        codec = self._codec_for(settings, message)
         if codec is None:
             self._refuse_serializer(settings, message)
             return
         try:
             if message.flags & Flag.COMPRESSED:
                 inflate(message, HANDSHAKE_SIZE)
-            content = _read_greeting(codec, bytes(message.payload))
+            content = read_greeting(codec, bytes(message.payload))
             answer, members = self._shake_hands(content, message.flags)
-            flags, payload = self._write_welcome(codec, answer, members)
+            flags, payload = write_welcome(codec, self.dialect, answer, members)
             response = self.state.response
             self._reply(settings, MessageType.CONNECTOK, message, flags, payload, response)
         except (ConnectionClosedError, TimeoutError):
@@ -316,32 +303,14 @@ class Session(Inbox):
         self.connection.objectId = object_id = content["object"] if has_object else None
         return self._service.shake_hands(self.connection, content["handshake"], object_id)
 
-    def _write_welcome(
-        self, codec: SerializerBase, answer: Any, members: Members | None
-    ) -> tuple[int, bytes]:
-        """Return flags and payload of the answer to a handshake.
-
-        Most clients of a class are told the same, which is then written once.
-        """
-        if members is None:
-            return 0, codec.dumps(answer)
-        is_pyro4 = self.dialect.version == PYRO4_PROTOCOL_VERSION
-        key = codec, answer  # the serializer knows the dialect
-        is_usual = type(answer) is str and len(answer) < LONG_WORD
-        payload = members.written.get(key) if is_usual else None
-        if payload is None:
-            meta: Mapping[str, Any] = members.as_metadata()
-            if is_pyro4:
-                meta = {kind: sorted(names) for kind, names in meta.items()}
-            payload = codec.dumps({"handshake": answer, "meta": meta})
-            if is_usual:
-                members.written.keep(key, payload)
-        return Flag.META_ON_CONNECT if is_pyro4 else 0, payload
-
     def _admit(self, settings: ServingSettings) -> None:
         self.is_open = True
         self._reader.max_size = settings.max_size
         self._reader.accepted_types = AFTERWARDS
+
+    def _codec_for(self, settings: ServingSettings, message: Message) -> SerializerBase | None:
+        """Return the serializer of *message*, if it is one that the daemon accepts."""
+        return settings.codecs[self.dialect.tags].get(message.serializer_id)
 
     # -- refusing ---------------------------------------------------------------------------------
 
@@ -361,7 +330,7 @@ class Session(Inbox):
         elif message.flags & Flag.ONEWAY:
             log.error("a oneway call was dropped: %s", BUSY)
         else:
-            codec = settings.codecs[self.dialect.tags].get(message.serializer_id)
+            codec = self._codec_for(settings, message)
             if codec is None:
                 self.is_finished = True
                 return
@@ -502,7 +471,7 @@ class Session(Inbox):
         message, fault.pyroMsg = fault.pyroMsg, None  # it is not for the wire
         if message is None or message.type != MessageType.INVOKE or message.flags & Flag.ONEWAY:
             return
-        codec = settings.codecs[self.dialect.tags].get(message.serializer_id)
+        codec = self._codec_for(settings, message)
         if codec is not None:
             self._send_at_once(self._pack_failure(codec, message, fault))
 
@@ -530,23 +499,6 @@ class Session(Inbox):
             for _ in range(16):
                 if not self.connection.sock.recv(CHUNK, DONT_WAIT):
                     break
-
-
-def _read_greeting(codec: SerializerBase, payload: bytes) -> Any:
-    """Return what a handshake says.
-
-    Most say the same about one of a few objects: that is read once. Others may have secrets in it.
-    """
-    known = _greetings.get((codec, payload))
-    if known is not None:
-        return known
-    content = codec.loads_plain(payload)  # nobody knows yet who it is
-    is_usual = type(content) is dict and content.keys() == {"handshake", "object"}
-    if is_usual and len(payload) < LONG_GREETING:
-        word, object_id = content["handshake"], content["object"]
-        if type(word) is type(object_id) is str and word == HELLO:
-            _greetings.keep((codec, payload), content)
-    return content
 
 
 def _log_message(direction: str, message: Message) -> None:

@@ -17,6 +17,7 @@ from pyrolike.server.session import Session
 from pyrolike.transport import SocketConnection
 from tests.support.daemon import PATIENCE
 from tests.support.rawpeer import RawPeer
+from tests.support.wire import RawMessage
 
 log = logging.getLogger("tests.serving")
 
@@ -164,3 +165,10 @@ def settle_descriptors(before: int, seconds: float = 5.0) -> int:
     while count_descriptors() > before and monotonic() < end:
         sleep(0.001)
     return count_descriptors()
+
+
+def exchange(pair: Serving, data: bytes) -> RawMessage:
+    """Send bytes, let the session work, and return its answer."""
+    pair.peer.send(data)
+    pair.finish()
+    return pair.peer.read_message()

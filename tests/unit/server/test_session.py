@@ -15,11 +15,9 @@ from typing import Any
 
 import pytest
 
-from pyrolike._remembering import Remembered
 from pyrolike.callcontext import current_context
 from pyrolike.errors import CommunicationError
 from pyrolike.objects import expose, oneway
-from pyrolike.objects.members import get_members
 from pyrolike.serializers import get_serializer, serializers
 from pyrolike.server import session as session_module
 from pyrolike.server.service import Service
@@ -30,6 +28,7 @@ from tests.support.serving import (
     HeldTask,
     Hooks,
     Serving,
+    exchange,
     make_service,
     run_bounded,
     serving,
@@ -166,13 +165,6 @@ def connect(pair: Serving) -> RawMessage:
     return pair.peer.read_message()
 
 
-def exchange(pair: Serving, data: bytes) -> RawMessage:
-    """Send bytes, let the session work, and return its answer."""
-    pair.peer.send(data)
-    pair.finish()
-    return pair.peer.read_message()
-
-
 def assert_silent(pair: Serving) -> None:
     """The client is sent nothing more."""
     pair.session.connection.close()
@@ -227,52 +219,6 @@ def test_a_handshake_is_answered_with_the_hooks_answer_and_the_metadata(
     assert set(content["meta"]["oneway"]) == {"fire", "stream_for_nobody"}
     assert hooks.shaken == [(new.session.connection, "hello")]
     assert new.session.connection.objectId == "calc"
-
-
-class Counting:
-    """Counts how often a serializer reads and writes."""
-
-    def __init__(self, codec: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.counts = {"dumps": 0, "loads_plain": 0}
-        for name in self.counts:
-            monkeypatch.setattr(codec, name, self._counted(name, getattr(codec, name)))
-
-    def _counted(self, name: str, function: Any) -> Any:
-        def count(data: Any) -> Any:
-            self.counts[name] += 1
-            return function(data)
-
-        return count
-
-
-@pytest.mark.parametrize(
-    ("handshake", "word", "expected"),
-    [
-        ("hello", "welcome", (1, 1)),
-        ("a secret of ours", "welcome", (1, 3)),  # is not kept
-        ("hello", "w" * 200, (3, 1)),
-        ("hello", ["made", "anew"], (3, 1)),
-    ],
-)
-def test_what_is_said_in_each_handshake_is_read_and_written_once(
-    calc: Calc, monkeypatch: pytest.MonkeyPatch, handshake: str, word: Any, expected: object
-) -> None:
-    monkeypatch.setattr(session_module, "_greetings", Remembered(10))
-    monkeypatch.setattr(get_members(Calc), "written", Remembered(10))
-    service = make_service({"calc": calc}, Doorkeeper(lambda conn, data: word))
-    counting = Counting(SERPENT, monkeypatch)
-    said = wire.message(
-        wire.CONNECT, serpent({"handshake": handshake, "object": "calc"}), serializer=1
-    )
-    answers = []
-    for _ in range(3):
-        with serving(service) as pair:
-            answers.append(exchange(pair, said).payload)
-            assert exchange(pair, invoke("add", 2, 3)).type == wire.RESULT
-    assert answers == [answers[0]] * 3
-    assert SERPENT.loads(answers[0])["handshake"] == word
-    # Only answers to handshakes: those to calls are packed.
-    assert (counting.counts["dumps"], counting.counts["loads_plain"]) == expected
 
 
 @pytest.mark.parametrize("name", ["serpent", "marshal", "json", "msgpack"])
