@@ -58,7 +58,7 @@ STEPS = (
         "the first time: connect(), handshake, metadata",
         ("client.binding:Binding.connect", "client.connecting:open_channel"),
     ),
-    Step("Link", "Link", "dumpsCall(): bytes", ("serializers.base:SerializerBase.dumpsCall",)),
+    Step("Link", "Link", "pack_call(): bytes", ("serializers.base:SerializerBase.pack_call",)),
     Step("Link", "Channel", "exchange(payload)", ("client.channel:Channel.exchange",)),
     Step(
         "Channel",
@@ -95,7 +95,7 @@ STEPS = (
     ),
     Step("Dispatcher", "your object", "add(2, 3)"),
     Step("your object", "Dispatcher", "5", is_answer=True),
-    Step("Dispatcher", "Session", "dumps(5)", ("serializers.base:SerializerBase.dumps",), True),
+    Step("Dispatcher", "Session", "pack(5)", ("serializers.base:SerializerBase.pack",), True),
     Step(
         "Session", "Channel", "RESULT 7: _reply(), one send", ("server.session:Session._reply",),
         is_answer=True,
