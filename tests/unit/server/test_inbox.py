@@ -269,3 +269,23 @@ def test_rubbish_behind_a_message_is_found_after_it(mail: Correspondence, held: 
     assert mail.inbox.take_message() is None
     assert mail.inbox.is_finished
     assert isinstance(mail.inbox._fault, ProtocolError)
+
+
+def test_a_client_has_spoken_as_soon_as_anything_has_come() -> None:
+    letters = Correspondence()
+    with closing(letters.client), closing(letters.connection):
+        assert not letters.inbox.has_spoken
+        letters.send(b"P")
+        assert letters.inbox.has_spoken  # it is there, if not read
+        assert not letters.inbox.receive_available()
+        assert letters.inbox.has_spoken
+        letters.send(b"YRO\x01\xf6")
+        assert not letters.inbox.receive_available()
+        assert letters.inbox.has_spoken
+
+
+def test_nothing_is_expected_of_a_connection_that_is_closed() -> None:
+    letters = Correspondence()
+    letters.client.close()
+    letters.connection.close()
+    assert letters.inbox.has_spoken
