@@ -58,7 +58,9 @@ def read_around(
         _token(number): str(view[start:stop], "utf-8")
         for number, (start, stop) in enumerate(places)
     }
-    return _put_back(value, strings), rest
+    value = _put_back(value, strings)
+    # What is left stood for less than a string: a part of one, or bytes; or was lost.
+    return None if strings else (value, rest)
 
 
 def _token(number: int) -> str:
@@ -99,11 +101,12 @@ def has_any(text: str, characters: str) -> bool:
 
 
 def _put_back(value: Any, strings: dict[str, str]) -> Any:
+    """Return a value with *strings* in the place of their tokens; they are taken out of there."""
     kind = type(value)
     if kind is str:
-        return strings.get(value, value)
+        return strings.pop(value, value)
     if kind is dict:
-        return {strings.get(key, key): _put_back(item, strings) for key, item in value.items()}
+        return {_put_back(key, strings): _put_back(item, strings) for key, item in value.items()}
     if kind in (list, tuple, set):
         return kind(_put_back(item, strings) for item in value)
     return value

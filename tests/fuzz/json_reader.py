@@ -17,20 +17,21 @@ _read_and_write = make_check("json")
 def check(data: bytes) -> None:
     _read_and_write(data)
     try:
-        value = json_codec._load(data)
+        value, naming = json_codec._load(data)
     except SerializeError:
         return
     text = str(data, "utf-8")
     assert repr(json.loads(text)) == repr(value)
-    assert _around(text) in (None, repr(value))
+    assert ("__class__" in text) == ("__class__" in naming)
+    assert _around(data) in (None, repr(value))
 
 
-def _around(text: str) -> str | None:
+def _around(data: bytes) -> str | None:
     """Return what is read around long strings, when those are long that have three characters."""
     usual, long_strings.LONG = long_strings.LONG, 3
     try:
         found: Any = long_strings.read_around(
-            text, '"', json_codec.CONTROL, json_codec._decoder.decode
+            data, b'"', b"\\", json_codec.CONTROL.encode(), json_codec._decoder.decode
         )
     except (ValueError, RecursionError):
         return None  # it is then read, or refused, in the usual way

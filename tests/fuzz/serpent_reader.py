@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pyrolike.errors import SerializeError
-from pyrolike.serializers import serpent_reader
+from pyrolike.serializers import long_strings, serpent_reader
 from pyrolike.serializers.serpent_parser import read_literal
 from pyrolike.serializers.serpent_text import HEADER
 from tests.fuzz.messages import payloads
@@ -25,8 +25,9 @@ def check(data: bytes) -> None:
         return
     for whole in (text, HEADER + text):
         expected = _result(serpent_reader._read_anything, whole)
-        ways = serpent_reader.read, serpent_reader.read_call, _read_long
-        assert [_result(way, whole) for way in ways] == 3 * [expected], whole
+        ways = serpent_reader.read, serpent_reader.read_call
+        assert [_result(way, whole) for way in ways] == 2 * [expected], whole
+        assert _around(whole) in (None, expected), whole
         if expected is not None:
             assert _tokens_of(whole) in (None, expected)
             assert _shown(ast.literal_eval(whole)) == expected
@@ -39,8 +40,16 @@ def _tokens_of(text: str) -> str | None:
         return None
 
 
-def _read_long(text: str) -> Any:
-    return serpent_reader.read_long(text)[0]
+def _around(text: str) -> str | None:
+    """Return what is read around long strings, when those are long that have three characters."""
+    usual, long_strings.LONG = long_strings.LONG, 3
+    try:
+        found = serpent_reader.read_long(text.encode())
+    except SerializeError:
+        return None
+    finally:
+        long_strings.LONG = usual
+    return None if found is None else _shown(found[0])
 
 
 def _result(way: Callable[[str], Any], text: str) -> str | None:

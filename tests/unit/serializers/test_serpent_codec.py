@@ -1,4 +1,5 @@
 import array
+import ast
 import collections
 import datetime
 import decimal
@@ -267,3 +268,31 @@ def test_a_registered_object_that_goes_as_data_leaves_its_daemon_at_home(is_nest
         assert "'size':1" in text
         assert "'_pyroDaemon':None" in text
         daemon = None  # type: ignore[assignment]  # and when it is gone, that is no trouble either
+
+
+LONGEST = "x" * 30_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[b'{LONGEST}']",
+        f"['{LONGEST}''{LONGEST}']",
+        f"['a''{LONGEST}']",
+        f"{{'k':u'{LONGEST}',('{LONGEST}',1):2}}",
+        f"{{'k':'{LONGEST}','k':1}}",
+        f"('o','m',(b'{LONGEST}',),{{}})",
+    ],
+    ids=["bytes", "two in one", "a part", "prefix and key", "lost", "call"],
+)
+def test_long_strings_that_are_not_whole_values_are_read_as_python_reads_them(text: str) -> None:
+    codec = SerpentSerializer()
+    assert codec.loads(f"{HEADER}{text}".encode()) == ast.literal_eval(text)
+    if text[0] == "(":
+        assert codec.loadsCall(f"{HEADER}{text}".encode()) == ast.literal_eval(text)
+
+
+def test_long_bytes_in_pythons_form_arrive() -> None:
+    codec = SerpentSerializer(bytes_repr=True)
+    value = [LONGEST.encode(), {"k": LONGEST.encode()}, LONGEST]
+    assert codec.loads(codec.dumps(value)) == value
