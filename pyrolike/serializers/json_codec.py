@@ -117,7 +117,6 @@ class JsonSerializer(SerializerBase):
             obj, method, vargs, kwargs = (
                 call["object"], call["method"], call["params"], call["kwargs"]
             )  # fmt: skip
-            iter(vargs)
         except (LookupError, TypeError):
             raise no_call(call) from None
         if "__class__" in text:

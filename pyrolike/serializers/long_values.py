@@ -34,13 +34,20 @@ SHORT = frozenset({type(None), bool, int, float})
 
 _CONTAINERS = frozenset({tuple, list, dict})
 _LEAVES = frozenset({str, bytes})
+_LOOKED_THROUGH = frozenset({tuple, list, type({}.values())})
 
 
 def has_long(values: Iterable[Any]) -> bool:
     """Say whether a long value is among *values*, or in a container of few items among them.
 
     Every call asks this, so it is made to say no quickly: in a sixth of a microsecond.
+
+    Args:
+        values: A tuple, a list, or a dictionary's values. In anything else, which a blob may have
+            where a call has its arguments, nothing is looked for.
     """
+    if type(values) not in _LOOKED_THROUGH:
+        return False
     for value in values:
         kind = type(value)
         if kind is str or kind is bytes:

@@ -11,7 +11,9 @@ import pytest
 from pyrolike import errors
 from pyrolike.api import BatchProxy, Proxy, SerializedBlob, callback, expose
 from pyrolike.errors import CommunicationError
+from pyrolike.serializers import SerializerBase
 from tests.support.daemon import RunningDaemon, changed_settings, running_daemon
+from tests.support.names import shown
 
 pytestmark = pytest.mark.usefixtures("server_type")
 
@@ -59,6 +61,10 @@ class Source:
     @expose
     def open(self, blob: SerializedBlob) -> list[Any]:
         return [blob.info, list(blob.deserialized())]
+
+    @expose
+    def unwrap(self, blob: SerializedBlob) -> Any:
+        return blob.deserialized()
 
 
 @pytest.fixture
@@ -233,6 +239,29 @@ def test_a_blob_is_passed_on_in_the_serializer_it_came_in(
     with running_daemon({"last": Source()}) as end, running.proxy("source", inner) as proxy:
         source.next_proxy = end.proxy("last", outer)
         assert proxy.dispatch(SerializedBlob("label", [1, "x"])) == ["label", [1, "x"]]
+
+
+class Parcel:
+    """What a serializer has to be told about; it cannot be looked through."""
+
+
+@pytest.fixture
+def _parcels_are_known() -> Iterator[None]:
+    SerializerBase.register_class_to_dict(Parcel, lambda _: {"__class__": "Parcel"})
+    SerializerBase.register_dict_to_class("Parcel", lambda _name, _parts: Parcel())
+    yield
+    SerializerBase.unregister_class_to_dict(Parcel)
+    SerializerBase.unregister_dict_to_class("Parcel")
+
+
+@pytest.mark.usefixtures("_parcels_are_known")
+@pytest.mark.parametrize("serializer", ["serpent", "json", "msgpack"])
+@pytest.mark.parametrize("value", [5, None, "text", "x" * 50_000, {"a": [1]}, Parcel()], ids=shown)
+def test_a_blob_carries_any_value(proxy: Proxy, serializer: str, value: Any) -> None:
+    proxy._pyroSerializer = serializer
+    result = proxy.unwrap(SerializedBlob("info", value))
+    assert type(result) is type(value)
+    assert isinstance(value, Parcel) or result == value
 
 
 @pytest.mark.parametrize("outer", ["json", "serpent", "pickle"])

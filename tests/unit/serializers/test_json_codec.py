@@ -157,7 +157,6 @@ def test_white_space_around_the_data_is_allowed(codec: JsonSerializer) -> None:
         "[1, 2, 3, 4]",
         "{}",
         '{"object": 1, "method": 2}',
-        '{"object": "o", "method": "m", "params": 5, "kwargs": {"k": 1}}',
     ],
 )
 def test_what_is_no_call_is_a_serialize_error(codec: JsonSerializer, text: str) -> None:
