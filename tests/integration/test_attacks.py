@@ -176,8 +176,9 @@ def test_payloads_that_ask_for_too_much(siege: Siege, payloads: list[tuple[int, 
 
 def test_calls_of_very_many_values(siege: Siege) -> None:
     """Small values take far more memory than they have bytes, until the call is answered."""
-    lists = b"# serpent utf-8 python3.2\n('calc','look_at',([%b[]],),{})" % (b"[]," * 150_000)
-    unusual = lists.replace(b"[]]", b"[],]")  # which is read token by token
+    text = b"# serpent utf-8 python3.2\n('calc','look_at',([%b],),{})"
+    lists = text % (b"[]," * 150_000 + b"[]")
+    unusual = text % (b"[]," * 20_000)  # with its last comma it is read token by token
     calls = b"('echo',(1,),{})," * 20_000
     batch = b"# serpent utf-8 python3.2\n('calc','<batch>',[%b],None)" % calls[:-1]
 
