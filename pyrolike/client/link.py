@@ -33,6 +33,7 @@ from pyrolike.protocol import (
     squeeze,
 )
 from pyrolike.serializers import SerializedBlob
+from pyrolike.serializers.long_values import LONG, SHORT
 
 from .binding import Binding
 from .channel import UnsentError
@@ -196,7 +197,14 @@ class Link(Binding):
                 return self._pass_blob(
                     channel, settings, target, method, vargs[0], kwargs, flags, timeout
                 )
-            payload = settings.codec.pack_call(target, method, vargs, kwargs)
+            codec = settings.codec
+            for value in vargs:
+                if type(value) not in SHORT and (type(value) is not str or len(value) >= LONG):
+                    payload = codec.pack_call(target, method, vargs, kwargs)
+                    break
+            else:
+                encode = codec.pack_call if kwargs else codec.dumpsCall
+                payload = encode(target, method, vargs, kwargs)
             state = get_state()
             if (
                 flags

@@ -27,6 +27,7 @@ from pyrolike.errors import (
 )
 from pyrolike.protocol import BLOB_INFO, STAYS_OPEN, STREAM_ID, STREAM_WINDOW, Flag
 from pyrolike.serializers import ExceptionWrapper, SerializedBlob, load_marshal
+from pyrolike.serializers.long_values import LONG, SHORT
 from pyrolike.tracebacks import format_local, remote_part
 
 from .calls import GET_ATTRIBUTE, SET_ATTRIBUTE
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
+    from pyrolike._pieces import Payload
     from pyrolike.protocol import Message
     from pyrolike.serializers import SerializerBase
 
@@ -159,7 +161,10 @@ class Dispatcher:
                 self._report(client, (name, method, vargs, kwargs), fault)
                 raise
             if type(result) in PLAIN_RESULTS:
-                payload = codec.pack(result)
+                if type(result) in SHORT or (type(result) is str and len(result) < LONG):
+                    payload: Payload = codec.dumps(result)
+                else:
+                    payload = codec.pack(result)
                 if len(payload) <= self.policy.max_size:
                     return 0, payload, None
             return self.finish(client, codec, result)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from pyrolike.errors import MessageTooLargeError, SerializeError
 
 from . import classes
+from .long_values import has_long
 from .recreation import dict_to_class, recreate
 
 if TYPE_CHECKING:
@@ -124,26 +125,38 @@ class SerializerBase(ABC):
         """
 
     def pack(self, data: Any) -> Payload:
-        """Encode a value to be sent: as `dumps`, but long values need not be copied.
-
-        Who overrides `dumps`, or `dumpsCall`, need not think of this one.
-        """
-        return self.dumps(data)
+        """Encode a value to be sent: as `dumps`, but long values need not be copied."""
+        packed = self._pack_around(data, self._result_depth) if has_long((data,)) else None
+        return self.dumps(data) if packed is None else packed
 
     def pack_call(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> Payload:
         """Encode a call to be sent: as `dumpsCall`, but long values need not be copied."""
-        return self.dumpsCall(obj, method, vargs, kwargs)
+        packed = None
+        if has_long(vargs) or (kwargs and has_long(kwargs.values())):
+            call = self._call_as_value(obj, method, vargs, kwargs)
+            packed = self._pack_around(call, self._call_depth)
+        return self.dumpsCall(obj, method, vargs, kwargs) if packed is None else packed
+
+    _result_depth, _call_depth = 1, 3
+    """How many containers deep long values are looked for in what is sent."""
+
+    def _pack_around(self, value: Any, depth: int) -> Payload | None:
+        """Encode something without copying the long values in it; None if that is not possible."""
+        return None
+
+    def _call_as_value(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> Any:
+        """Return what is encoded for a call, as `_pack_around` takes it."""
+        return obj, method, vargs, kwargs
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         # A class that encodes in another way than the one it is derived from must not send in that.
-        # (So those in which `dumps` joins what `pack` makes call their own, not that of a class
-        # derived from them.)
-        for encode, pack in (("dumps", "pack"), ("dumpsCall", "pack_call")):
-            if _place(cls, encode) < _place(cls, pack):
-                setattr(cls, pack, getattr(SerializerBase, pack))
+        if min(_place(cls, "dumps"), _place(cls, "dumpsCall")) < _place(cls, "_pack_around"):
+            cls._pack_around = SerializerBase._pack_around  # type: ignore[method-assign]
 
     def serializeData(self, data: Any, compress: bool = False) -> tuple[bytes, bool]:
         """Encode a value as Pyro4's programs do it.

@@ -21,7 +21,7 @@ from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
 from .json_modules import JsonModule, UnfitModuleError
 from .long_strings import find_naming, has_any, read_around
-from .long_values import LONG, SHORT, has_long, pack_around
+from .long_values import LONG, pack_around
 from .recreation import TOO_DEEP, recreate
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ _raw_decode = _decoder.raw_decode
 CONTROL = "".join(map(chr, range(32)))
 ESCAPED = f'{CONTROL}"\\'
 """Characters that JSON does not allow inside of strings as they are."""
-
-_DEPTH = 1
-"""How many containers deep long values are looked for in what is sent."""
 
 STANDARD = "json"
 """Name of the standard module."""
@@ -72,13 +69,7 @@ class JsonSerializer(SerializerBase):
 
     def dumps(self, data: Any) -> bytes:
         """Encode a value, such as a result."""
-        return bytes(JsonSerializer.pack(self, data))
-
-    def pack(self, data: Any) -> Payload:
-        """Encode a value to be sent."""
         try:
-            if type(data) not in SHORT and has_long((data,)):
-                return self._pack_around(data, _DEPTH) or self._encode(data).encode()
             return self._encode(data).encode()
         except UnfitModuleError:
             raise
@@ -94,16 +85,7 @@ class JsonSerializer(SerializerBase):
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> bytes:
         """Encode a call."""
-        return bytes(JsonSerializer.pack_call(self, obj, method, vargs, kwargs))
-
-    def pack_call(
-        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
-    ) -> Payload:
-        """Encode a call to be sent."""
         try:
-            if has_long(vargs) or (kwargs and has_long(kwargs.values())):
-                call = {"object": obj, "method": method, "params": vargs, "kwargs": kwargs}
-                return self._pack_around(call, _DEPTH + 2) or self._to_bytes(call)
             return self._encode_call(obj, method, vargs, kwargs).encode()
         except UnfitModuleError:
             raise
@@ -124,16 +106,20 @@ class JsonSerializer(SerializerBase):
         return obj, method, vargs, kwargs
 
     def _pack_around(self, value: Any, depth: int) -> Payload | None:
-        """Encode something with long text in it; None if there is none."""
         return pack_around(value, depth, _make_token, self._to_bytes, _cut)
 
     def _to_bytes(self, value: object) -> bytes:
         return self._encode(value).encode()
 
+    def _call_as_value(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> Any:
+        return {"object": obj, "method": method, "params": vargs, "kwargs": kwargs}
+
     def _encode_as_dict(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> str:
-        return self._encode({"object": obj, "method": method, "params": vargs, "kwargs": kwargs})
+        return self._encode(self._call_as_value(obj, method, vargs, kwargs))
 
     def _encode_first(self, value: Any) -> str:
         self._use_module()

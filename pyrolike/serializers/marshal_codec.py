@@ -23,7 +23,7 @@ from .base import Buffer, Call, SerializerBase, no_call
 from .classes import class_to_dict
 from .exceptions import ExceptionWrapper
 from .failures import FAULTS, explain, name_arguments
-from .long_values import SHORT, has_long, pack_around
+from .long_values import pack_around
 from .recreation import may_have_objects, recreate
 
 if TYPE_CHECKING:
@@ -67,12 +67,6 @@ class MarshalSerializer(SerializerBase):
                 return self.dumps([self._open_wrapper(item) for item in data])
             raise explain([("the value", data)], self._try, exc, _try_plain) from exc
 
-    def pack(self, data: Any) -> Payload:
-        """Encode a value to be sent."""
-        if type(data) not in SHORT and has_long((data,)):
-            return _pack_around(data, 1) or self.dumps(data)
-        return self.dumps(data)
-
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
         value = load_marshal(data)
@@ -84,20 +78,12 @@ class MarshalSerializer(SerializerBase):
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> bytes:
         """Encode a call."""
-        return bytes(MarshalSerializer.pack_call(self, obj, method, vargs, kwargs))
-
-    def pack_call(
-        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
-    ) -> Payload:
-        """Encode a call to be sent."""
         try:
             if not _are_plain(map(type, vargs)):
                 vargs = [self._convert(value) for value in vargs]
             if kwargs and not _are_plain(map(type, kwargs.values())):
                 kwargs = {key: self._convert(value) for key, value in kwargs.items()}
             call: Any = (obj, method, [*vargs], kwargs)
-            if has_long(vargs) or (kwargs and has_long(kwargs.values())):
-                return _pack_around(call, 2) or marshal.dumps(call, VERSION)
             return marshal.dumps(call, VERSION)
         except FAULTS as exc:
             parts = name_arguments(vargs, kwargs)
@@ -114,6 +100,20 @@ class MarshalSerializer(SerializerBase):
         if has_objects:
             return obj, method, recreate(vargs, "args"), recreate(kwargs, "kwargs")
         return obj, method, vargs, kwargs
+
+    _call_depth = 2
+    """Where marshal finds the same object again, it writes a reference to it. So nothing is looked
+    for in containers that may be in there twice: the arguments. Those around them are made anew."""
+
+    def _pack_around(self, value: Any, depth: int) -> Payload | None:
+        return pack_around(value, depth, _make_token, _dumps, _cut)
+
+    def _call_as_value(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> Any:
+        if not _are_plain(map(type, (*vargs, *(kwargs or {}).values()))):
+            return None  # some have to be converted: the usual way does that
+        return obj, method, [*vargs], kwargs
 
     def _convert(self, value: Any) -> Any:
         """Return a top level value in a form that marshal may know."""
@@ -136,18 +136,6 @@ class MarshalSerializer(SerializerBase):
 
     def _try(self, value: object) -> None:
         _try_plain(self._convert(value))
-
-
-def _pack_around(value: Any, depth: int) -> Payload | None:
-    """Encode something with long bytes in it; None if there are none.
-
-    No deeper than one container, which cannot be in there twice: it is made anew, and where marshal
-    finds the same object again, it writes a reference to it.
-    """
-    try:
-        return pack_around(value, depth, _make_token, _dumps, _cut)
-    except FAULTS:
-        return None  # the usual way fails, too, and says why
 
 
 def _make_token(number: int) -> bytes:

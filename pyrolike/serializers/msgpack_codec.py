@@ -24,7 +24,7 @@ from pyrolike.errors import SecurityError, SerializeError
 from .base import Buffer, Call, SerializerBase, no_call
 from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
-from .long_values import SHORT, has_long, pack_around
+from .long_values import pack_around
 from .recreation import LARGE, dict_to_class, find_part, located, names_class
 
 if TYPE_CHECKING:
@@ -46,9 +46,6 @@ _pack_short = struct.Struct(">H").pack
 _pack_size = struct.Struct(">I").pack
 _BINARY_CODES = b"\xc5", b"\xc6"  # before sizes of 16 and of 32 bits
 _TEXT_CODES = b"\xda", b"\xdb"
-
-_DEPTH = 1
-"""How many containers deep long values are looked for in what is sent."""
 
 # ExtType is a tuple, too.
 _KNOWN = (str, float, dict, list, tuple, bytes, bytearray, memoryview)
@@ -74,13 +71,7 @@ class MsgpackSerializer(SerializerBase):
 
     def dumps(self, data: Any) -> bytes:
         """Encode a value, such as a result."""
-        return bytes(MsgpackSerializer.pack(self, data))
-
-    def pack(self, data: Any) -> Payload:
-        """Encode a value to be sent."""
         try:
-            if type(data) not in SHORT and has_long((data,)):
-                return self._pack_around(data, _DEPTH) or self._pack(data)
             return self._pack(data)
         except FAULTS as exc:
             raise explain([("the value", data)], self._pack, exc) from exc
@@ -93,17 +84,8 @@ class MsgpackSerializer(SerializerBase):
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> bytes:
         """Encode a call."""
-        return bytes(MsgpackSerializer.pack_call(self, obj, method, vargs, kwargs))
-
-    def pack_call(
-        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
-    ) -> Payload:
-        """Encode a call to be sent."""
-        call = obj, method, vargs, kwargs
         try:
-            if has_long(vargs) or (kwargs and has_long(kwargs.values())):
-                return self._pack_around(call, _DEPTH + 2) or self._pack(call)
-            return self._pack(call)
+            return self._pack((obj, method, vargs, kwargs))
         except FAULTS as exc:
             raise explain(name_arguments(vargs, kwargs), self._pack, exc) from exc
 
@@ -128,7 +110,6 @@ class MsgpackSerializer(SerializerBase):
         return packed
 
     def _pack_around(self, value: Any, depth: int) -> Payload | None:
-        """Encode something with long bytes or text in it; None if there are none."""
         return pack_around(value, depth, _make_token, self._pack, _cut)
 
     def _default(self, obj: Any) -> Any:

@@ -19,7 +19,7 @@ from . import classes
 from .base import Buffer, Call, SerializerBase, no_call
 from .failures import FAULTS, explain, name_arguments
 from .long_strings import find_naming
-from .long_values import LONG, SHORT, has_long, pack_around
+from .long_values import LONG, pack_around
 from .recreation import recreate
 from .serpent_reader import read, read_call, read_long
 from .serpent_text import HEADER
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pyrolike._pieces import Payload
-
-_DEPTH = 1
-"""How many containers deep long values are looked for in what is sent."""
 
 
 class SerpentSerializer(SerializerBase):
@@ -52,14 +49,6 @@ class SerpentSerializer(SerializerBase):
 
     def dumps(self, data: Any) -> bytes:
         """Encode a value, such as a result."""
-        return bytes(SerpentSerializer.pack(self, data))
-
-    def pack(self, data: Any) -> Payload:
-        """Encode a value to be sent."""
-        if type(data) not in SHORT and has_long((data,)):
-            packed = self._pack_around(data, _DEPTH)
-            if packed is not None:
-                return packed
         if type(data) in SIMPLE:
             return f"{HEADER}{data!r}".encode()
         try:
@@ -76,16 +65,6 @@ class SerpentSerializer(SerializerBase):
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> bytes:
         """Encode a call."""
-        return bytes(SerpentSerializer.pack_call(self, obj, method, vargs, kwargs))
-
-    def pack_call(
-        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
-    ) -> Payload:
-        """Encode a call to be sent."""
-        if has_long(vargs) or (kwargs and has_long(kwargs.values())):
-            packed = self._pack_around((obj, method, vargs, kwargs), _DEPTH + 2)
-            if packed is not None:
-                return packed
         try:
             args = self._write(vargs, 1)
             named = self._write(kwargs, 1) if kwargs else "{}" if kwargs is not None else "None"
@@ -94,11 +73,7 @@ class SerpentSerializer(SerializerBase):
         return f"{HEADER}({obj!r},{method!r},{args},{named})".encode()
 
     def _pack_around(self, value: Any, depth: int) -> Payload | None:
-        """Encode something with long bytes or text in it; None if there are none."""
-        try:
-            return pack_around(value, depth, _make_token, self._encode, self._cut)
-        except FAULTS:
-            return None  # the usual way fails, too, and says why
+        return pack_around(value, depth, _make_token, self._encode, self._cut)
 
     def _encode(self, value: Any) -> bytes:
         return (HEADER + self._write(value)).encode()
