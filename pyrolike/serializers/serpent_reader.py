@@ -176,6 +176,9 @@ _MARKS: Replacements = (
 )  # fmt: skip
 _CALL = f"({GAP},{GAP},("
 
+MANY = 1500
+"""Characters of a text from which on it pays to look whether it can be translated as a whole."""
+
 _FOREIGN_WORDS = ("null", "true", "false")
 _mark_sets = re.compile(r"\{([^\s:(){}[\]][^:(){}[\]]*+)\}").sub
 _mark_integer_keys = re.compile(r"([{,])(-?(?:0|[1-9][0-9]*+)):").sub
@@ -187,7 +190,7 @@ def _read_container(text: str) -> Any:
         raise _NotTranslatableError
     if has_escapes:
         text = hide_escapes(text)
-    elif '"' not in text and (simple := _translate_simple(text)) is not None:
+    elif len(text) >= MANY and '"' not in text and (simple := _translate_simple(text)) is not None:
         return _parse_all(*simple)
     pieces, quote = split(text)
     if len(pieces) % 2 == 0:
