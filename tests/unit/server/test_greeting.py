@@ -78,4 +78,5 @@ def test_what_is_said_in_each_handshake_is_read_and_written_once(
     assert answers == [answers[0]] * 3
     assert SERPENT.loads(answers[0])["handshake"] == word
     # Only answers to handshakes: those to calls are packed.
-    assert (counting.counts["dumps"], counting.counts["loads_plain"]) == expected
+    # Beside the answers to handshakes there is one to each call.
+    assert (counting.counts["dumps"] - 3, counting.counts["loads_plain"]) == expected
