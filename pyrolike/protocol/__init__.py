@@ -82,29 +82,7 @@ __all__ = [
     "squeeze",
 ]
 
-# Pyro5's own words for all this: for programs that use them.
-_NAMES = dict.fromkeys(
-    [
-        "FLAGS_BATCH",
-        "FLAGS_COMPRESSED",
-        "FLAGS_CORR_ID",
-        "FLAGS_EXCEPTION",
-        "FLAGS_ITEMSTREAMRESULT",
-        "FLAGS_KEEPSERIALIZED",
-        "FLAGS_ONEWAY",
-        "MSG_CONNECT",
-        "MSG_CONNECTFAIL",
-        "MSG_CONNECTOK",
-        "MSG_INVOKE",
-        "MSG_PING",
-        "MSG_RESULT",
-        "ReceivingMessage",
-        "SendingMessage",
-        "log_wiredata",
-        "recv_stub",
-    ],
-    "classic",
-)
-
 if not TYPE_CHECKING:  # pragma: no branch
+    # What is not here by now are Pyro5's own words for all this: for programs that use them.
+    _NAMES = {name: "classic" for name in __all__ if name not in globals()}
     __getattr__, __dir__ = lazy_attributes(__name__, _NAMES)
