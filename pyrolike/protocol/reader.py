@@ -248,7 +248,8 @@ class MessageReader:
             # of the time is saved. What it does not take goes the general way, to the same result.
             header_size = self._header_size
             if header_size and not rest and self._message is None and len(data) >= header_size:
-                whole, annotations_size, size = self._read_header(data)
+                read_header = self._read_header
+                whole, annotations_size, size = read_header(data)
                 accepted = self.accepted_types
                 if (
                     not annotations_size

@@ -46,6 +46,7 @@ _CHUNK_HEADER = Struct("!4sI")
 _CORR_ID = Flag.CORR_ID
 _pack_header = _HEADER.pack
 _unpack_header = _HEADER.unpack_from
+_make = object.__new__
 
 # 200 and above are ours: 502 has no number for serializers that can execute code, and a stock peer
 # refuses what it does not know.
@@ -76,8 +77,16 @@ class Pyro5Dialect(Dialect):
         )
         if magic != MAGIC or tag != TAG or version != PROTOCOL_VERSION:
             raise ProtocolError(_fault(tag, version, magic))
-        correlation_id = corr if flags & _CORR_ID else None
-        return Message(type, serializer_id, flags, seq, b"", None, correlation_id), chunks, size
+        # What the constructor does, without its call: 2 % of a small call.
+        message = _make(Message)
+        message.type = type
+        message.serializer_id = serializer_id
+        message.flags = flags
+        message.seq = seq
+        message.payload = b""
+        message.annotations = None
+        message.correlation_id = corr if flags & _CORR_ID else None
+        return message, chunks, size
 
     def add_annotations(self, message: Message, chunks: memoryview) -> None:
         message.annotations = read_chunks(chunks, _CHUNK_HEADER)

@@ -24,7 +24,7 @@ from .classes import class_to_dict
 from .exceptions import ExceptionWrapper
 from .failures import FAULTS, explain, name_arguments
 from .long_values import pack_around
-from .recreation import may_have_objects, recreate
+from .recreation import LARGE, may_have_objects, names_class, recreate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +43,7 @@ SHORTEST_CLASS = 9
 """Bytes of the key of a class dict: data that is no longer cannot contain one."""
 
 _are_plain = _PLAIN.issuperset
+_loads = marshal.loads
 _pack_size = struct.Struct("<I").pack
 
 _BROKEN = (
@@ -69,9 +70,16 @@ class MarshalSerializer(SerializerBase):
 
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
-        value = load_marshal(data)
-        if len(data) > SHORTEST_CLASS and may_have_objects(data, (value,)):
-            return recreate(value)
+        # `load_marshal`, written out as far as a usual value needs it; likewise in `loadsCall`.
+        if not marshal_check.is_simple(data):
+            marshal_check.check_marshal(data)
+        try:
+            value = _loads(data)
+        except _BROKEN as exc:
+            raise _invalid(exc) from exc
+        size = len(data)
+        if size > SHORTEST_CLASS and (size >= LARGE or names_class(data)):
+            return recreate(value) if may_have_objects(data, (value,)) else value
         return value
 
     def dumpsCall(
@@ -79,8 +87,10 @@ class MarshalSerializer(SerializerBase):
     ) -> bytes:
         """Encode a call."""
         try:
-            if not _are_plain(map(type, vargs)):
-                vargs = [self._convert(value) for value in vargs]
+            for value in vargs:
+                if type(value) not in _PLAIN:
+                    vargs = [self._convert(value) for value in vargs]
+                    break
             if kwargs and not _are_plain(map(type, kwargs.values())):
                 kwargs = {key: self._convert(value) for key, value in kwargs.items()}
             call: Any = (obj, method, [*vargs], kwargs)
@@ -91,10 +101,18 @@ class MarshalSerializer(SerializerBase):
 
     def loadsCall(self, data: Buffer) -> Call:
         """Decode a call."""
-        call = load_marshal(data)
+        if not marshal_check.is_simple(data):
+            marshal_check.check_marshal(data)
+        try:
+            call = _loads(data)
+        except _BROKEN as exc:
+            raise _invalid(exc) from exc
         try:
             obj, method, vargs, kwargs = call
-            has_objects = may_have_objects(data, (*vargs, kwargs) if kwargs else vargs)
+            values = (*vargs, kwargs) if kwargs else vargs
+            has_objects = (len(data) >= LARGE or names_class(data)) and may_have_objects(
+                data, values
+            )
         except (TypeError, ValueError):
             raise no_call(call) from None
         if has_objects:
@@ -172,6 +190,10 @@ def load_marshal(data: Buffer) -> Any:
     if not marshal_check.is_simple(data):
         marshal_check.check_marshal(data)
     try:
-        return marshal.loads(data)
+        return _loads(data)
     except _BROKEN as exc:
-        raise SerializeError(f"invalid marshal data: {str(exc) or type(exc).__name__}") from exc
+        raise _invalid(exc) from exc
+
+
+def _invalid(exc: BaseException) -> SerializeError:
+    return SerializeError(f"invalid marshal data: {str(exc) or type(exc).__name__}")

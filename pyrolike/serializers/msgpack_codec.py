@@ -28,7 +28,7 @@ from .long_values import pack_around
 from .recreation import LARGE, dict_to_class, find_part, located, names_class
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
     from pyrolike._pieces import Payload
@@ -193,13 +193,24 @@ def _library() -> ModuleType:
     return module
 
 
+def _unpack_first(data: Buffer, **hooks: Any) -> Any:
+    """Stand in for `_unpack` until it is first needed."""
+    global _unpack
+    _unpack = _library().unpackb
+    return _unpack(data, **hooks)
+
+
+_unpack: Callable[..., Any] = _unpack_first
+"""The library's function; looked for once, and not for each message."""
+
+
 def _load(data: Buffer, parts: tuple[str, ...] = ()) -> Any:
     """Decode a message; *parts* are the names of its items, if it is known to be a list."""
     # In large data the name is not looked for: that takes longer than to ask at each dictionary.
     if len(data) >= LARGE or names_class(data):
         return _load_objects(data, parts)
     try:
-        return _library().unpackb(data, ext_hook=_read_extension)
+        return _unpack(data, ext_hook=_read_extension)
     except _BROKEN as exc:
         raise _invalid(exc) from exc
 

@@ -45,7 +45,8 @@ class SerpentSerializer(SerializerBase):
     def __init__(self, *, bytes_repr: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.bytes_repr = bytes_repr
-        self._write = LiteralWriter(self._write_other, bytes_repr=bytes_repr).write
+        writer = LiteralWriter(self._write_other, bytes_repr=bytes_repr)
+        self._write, self._write_arguments = writer.write, writer.write_arguments
 
     def dumps(self, data: Any) -> bytes:
         """Encode a value, such as a result."""
@@ -66,7 +67,7 @@ class SerpentSerializer(SerializerBase):
     ) -> bytes:
         """Encode a call."""
         try:
-            args = self._write(vargs, 1)
+            args = self._write_arguments(vargs)
             named = self._write(kwargs, 1) if kwargs else "{}" if kwargs is not None else "None"
         except FAULTS as exc:
             raise explain(name_arguments(vargs, kwargs), self._write, exc) from exc

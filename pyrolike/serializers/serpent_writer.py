@@ -87,6 +87,18 @@ class LiteralWriter:
             return self._write_set(value, depth)
         return self._write_other(value)
 
+    def write_arguments(self, vargs: Any) -> str:
+        """Return the text of a call's arguments; as `write`, which few values need not go through.
+
+        Raises:
+            TypeError, ValueError: As for `write`.
+        """
+        if type(vargs) is not tuple or len(vargs) >= _LARGE_SIZE:
+            return self.write(vargs, 1)
+        write = self.write
+        items = ",".join([repr(item) if type(item) in SIMPLE else write(item, 2) for item in vargs])
+        return f"({items},)" if len(vargs) == 1 else f"({items})"
+
     def _write_sequence(self, value: Any, depth: int) -> str:
         if len(value) >= _LARGE_SIZE:
             text = _write_as_repr(value, value, depth)
