@@ -191,17 +191,19 @@ class _ThreadState(threading.local):
         self.state = ContextState()
 
 
-_thread = _ThreadState()
+this_thread = _ThreadState()
+"""Has the state of the calling thread. On the way of a call it is read here, elsewhere by
+`get_state`."""
 
 
 def get_state() -> ContextState:
     """Return the state of the calling thread."""
-    return _thread.state
+    return this_thread.state
 
 
 def set_state(state: ContextState) -> None:
     """Let the calling thread's context show *state*."""
-    _thread.state = state
+    this_thread.state = state
 
 
 class CallContext:
@@ -215,29 +217,29 @@ class CallContext:
     @property
     def client(self) -> Any:
         """The caller's `SocketConnection` in a daemon's call; None elsewhere."""
-        return _thread.state.client
+        return this_thread.state.client
 
     @client.setter
     def client(self, connection: Any) -> None:
-        _thread.state.client = connection
+        this_thread.state.client = connection
 
     @property
     def client_sock_addr(self) -> Any:
         """The caller's socket address in a daemon's call; None elsewhere or where it has none."""
-        return _thread.state.client_sock_addr
+        return this_thread.state.client_sock_addr
 
     @client_sock_addr.setter
     def client_sock_addr(self, address: Any) -> None:
-        _thread.state.client_sock_addr = address
+        this_thread.state.client_sock_addr = address
 
     @property
     def seq(self) -> int:
         """Sequence number of the request being served; 0 elsewhere."""
-        return _thread.state.seq
+        return this_thread.state.seq
 
     @seq.setter
     def seq(self, number: int) -> None:
-        _thread.state.seq = number
+        this_thread.state.seq = number
 
     @property
     def msg_flags(self) -> int:
@@ -245,11 +247,11 @@ class CallContext:
 
         Whatever protocol it came in, these are the bits of Pyro5's.
         """
-        return _thread.state.msg_flags
+        return this_thread.state.msg_flags
 
     @msg_flags.setter
     def msg_flags(self, flags: int) -> None:
-        _thread.state.msg_flags = flags
+        this_thread.state.msg_flags = flags
 
     @property
     def serializer_id(self) -> int:
@@ -257,11 +259,11 @@ class CallContext:
 
         Whatever protocol it came in, this is the number in Pyro5's.
         """
-        return _thread.state.serializer_id
+        return this_thread.state.serializer_id
 
     @serializer_id.setter
     def serializer_id(self, number: int) -> None:
-        _thread.state.serializer_id = number
+        this_thread.state.serializer_id = number
 
     @property
     def annotations(self) -> Any:
@@ -271,7 +273,7 @@ class CallContext:
         thread; it stays until changed. In a daemon's call the values are memoryviews, and what you
         assign, or add to those that are there, goes out with nested calls only.
         """
-        state = _thread.state
+        state = this_thread.state
         received = state.received
         if state.outgoing is None:
             if state.client is None:
@@ -284,7 +286,7 @@ class CallContext:
 
     @annotations.setter
     def annotations(self, annotations: dict[str, Any]) -> None:
-        _thread.state.outgoing = _checked(annotations)
+        this_thread.state.outgoing = _checked(annotations)
 
     @property
     def response_annotations(self) -> Any:
@@ -293,7 +295,7 @@ class CallContext:
         In a daemon's call that itself called somebody, these are the nested reply's if it had any;
         what you assign, or add to them, always goes out with the own reply.
         """
-        state = _thread.state
+        state = this_thread.state
         received = state.response_received
         if received is not None:
             if state.client is not None and not isinstance(received, Arrived):
@@ -306,14 +308,14 @@ class CallContext:
 
     @response_annotations.setter
     def response_annotations(self, annotations: dict[str, Any]) -> None:
-        state = _thread.state
+        state = this_thread.state
         state.response = _checked(annotations)
         state.response_received = None
 
     @property
     def correlation_id(self) -> uuid.UUID | None:
         """The id that ties a chain of calls together; in a daemon's call there always is one."""
-        correlation = _thread.state.get_correlation()
+        correlation = this_thread.state.get_correlation()
         if correlation is None:
             return None
         import uuid
@@ -328,12 +330,12 @@ class CallContext:
             raise TypeError(
                 f"a correlation id is a uuid.UUID or None, not {type(correlation_id).__name__}"
             )
-        _thread.state.correlation = None if correlation_id is None else correlation_id.bytes
+        this_thread.state.correlation = None if correlation_id is None else correlation_id.bytes
 
     def to_global(self) -> dict[str, Any]:
         """Return the eight fields as a dictionary, for `from_global` in another thread."""
         values = {name: getattr(self, name) for name in _FIELDS}
-        state = _thread.state
+        state = this_thread.state
         if state.client is not None and state.outgoing:
             values["annotations"] = state.received or {}
             values["outgoing_annotations"] = state.outgoing
@@ -342,7 +344,7 @@ class CallContext:
     def from_global(self, values: dict[str, Any]) -> None:
         """Take over the fields that `to_global` returned in another thread."""
         # In place: in a daemon's call the state belongs to the connection, and goes on with it.
-        state = _thread.state
+        state = this_thread.state
         state.client = values["client"]
         state.client_sock_addr = values["client_sock_addr"]
         state.seq = values["seq"]
@@ -378,7 +380,7 @@ class CallContext:
         self._get_client().tracked_resources.discard(resource)
 
     def _get_client(self) -> Any:
-        client = _thread.state.client
+        client = this_thread.state.client
         if client is None:
             raise PyroError("resources can be tracked only while a daemon serves a call")
         return client

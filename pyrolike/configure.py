@@ -8,8 +8,8 @@ Where values come from, later ones win: the default, the environment variable ``
 assignment by the program. Every value is checked when it is set, so that a mistake shows where it
 was made and not in a server an hour later.
 
-Hot paths do not read settings one by one. They keep what they need, and compare one number,
-:attr:`Configuration.revision`, to learn whether it is still good.
+Hot paths do not read settings one by one. They keep what they need, and with it the
+:class:`Validity` of the moment, which says whether that is still good.
 
 ``python -m pyrolike.configure`` prints the settings in force.
 
@@ -70,8 +70,8 @@ AT_SIGNAL = "when a signal arrives"
 
 log = logging.getLogger("pyrolike.configure")
 
-# Guards the pair "values changed, revision raised" of every Configuration. Without it two threads
-# could give two states the same revision, and a hot path would keep the older one for ever.
+# Guards the pair "values changed, validity over" of every Configuration. Without it two threads
+# could end the same validity, and the one that stood between them would never be over.
 _lock = threading.Lock()
 
 
@@ -131,6 +131,19 @@ def _item(kind: Kind, default: object, meaning: str, read: str) -> Any:
     return Item(kind, default, meaning, read)
 
 
+class Validity:
+    """Says whether what was taken from a configuration is still what it says.
+
+    Attributes:
+        is_over: Something was assigned since.
+    """
+
+    __slots__ = ("is_over",)
+
+    def __init__(self) -> None:
+        self.is_over = False
+
+
 class Configuration:
     """All settings of pyrolike, as attributes to read and to assign.
 
@@ -145,11 +158,11 @@ class Configuration:
         ValueError: A setting cannot have this value; the text says which it can.
 
     Attributes:
-        revision: Rises with every assignment and every reset, and never falls: the same number
-            means that nothing was assigned. (Adding to a set or a list in place is no assignment.)
+        validity: Of what is taken from here now: it is over with the next assignment or reset, and
+            then there is another one. (Adding to a set or a list in place is no assignment.)
     """
 
-    revision: int
+    validity: Validity
 
     AUTOPROXY: bool = _item(BOOL, True, "send registered objects as proxies", AT_CALL)
     BROADCAST_ADDRS: list[str] = _item(
@@ -292,7 +305,7 @@ class Configuration:
     )
 
     def __init__(self) -> None:
-        self.__dict__["revision"] = 0
+        self.__dict__["validity"] = Validity()
         self.reset()
 
     # Hidden from type checkers, which would accept any name and any value because of these two.
@@ -329,7 +342,7 @@ class Configuration:
     def copy(self) -> Self:
         """Return an independent configuration with the same values."""
         twin = type(self).__new__(type(self))
-        twin.__dict__["revision"] = 0
+        twin.__dict__["validity"] = Validity()
         twin._store(self.as_dict())
         return twin
 
@@ -354,7 +367,13 @@ class Configuration:
     def _store(self, values: Mapping[str, Any]) -> None:
         with _lock:
             self.__dict__.update(values)
-            self.__dict__["revision"] += 1
+            self._end_validity()
+
+    def _end_validity(self) -> None:
+        """Tell whoever has taken something from here that it may have changed."""
+        before = self.validity
+        self.__dict__["validity"] = Validity()
+        before.is_over = True
 
 
 ITEMS: dict[str, Item] = {
@@ -429,7 +448,7 @@ def _start_anew() -> None:
     """Have a forked child not wait for a lock that nobody holds there, and keep nothing stale."""
     global _lock
     _lock = threading.Lock()
-    config.__dict__["revision"] += 1  # another thread may just have changed the values
+    config._end_validity()  # another thread may just have changed the values
 
 
 call_after_fork(_start_anew)

@@ -22,7 +22,7 @@ import time
 from collections import deque
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pyrolike import _background
 from pyrolike.callcontext import ContextState, get_state, set_state
@@ -67,11 +67,13 @@ class AsyncMethod(RemoteMethod):
 
     __slots__ = ("_is_plain",)
 
-    def __init__(
-        self, link: Link, invoke: Callable[..., Any], name: str, *, is_plain: bool
-    ) -> None:
-        super().__init__(link, invoke, name)
+    _is_plain: bool
+
+    def __new__(cls, link: Link, invoke: Callable[..., Any], name: str, *, is_plain: bool) -> Self:
+        """See the class."""
+        self = super().__new__(cls, link, invoke, name)
         self._is_plain = is_plain
+        return self
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> FutureResult:
         """Start the call, and return where its result, or its error, will be.

@@ -321,7 +321,7 @@ class Binding:
             self._last_seq = former.seq
             former.retire()  # not closed: other calls may still be in flight on it
         dialects, settings = self._dialects, self._settings
-        if settings.revision != config.revision or settings.dialect is not self._dialect:
+        if settings.validity.is_over or settings.dialect is not self._dialect:
             settings = WireSettings.take(config, self._serializer_name, self._dialect)
         try:
             opened = open_channel(

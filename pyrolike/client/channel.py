@@ -335,7 +335,8 @@ class Channel:
             seq = (self.seq + 1) & 0xFFFF
             while seq in self._pending or seq in self._tickets:
                 seq = (seq + 1) & 0xFFFF
-            head = self._write_head(
+            write_head, send = self._write_head, self._send
+            head = write_head(
                 INVOKE, serializer_id, flags, seq, payload, annotations, correlation_id
             )
             if not self.is_usable:
@@ -349,7 +350,7 @@ class Channel:
                 if deadline is not None:
                     self._send_before(deadline, head, payload)
                 elif size <= JOINABLE:
-                    self._send(head + payload)  # type: ignore[operator]  # pieces are longer
+                    send(head + payload)  # type: ignore[operator]  # pieces are longer
                 else:
                     self.connection.send_parts(head, payload)
             except BaseException as fault:
@@ -380,11 +381,22 @@ class Channel:
 
     def _lead(self, seq: int, deadline: float | None) -> Message:
         """Read until the reply to *seq* is there, then give the read lock back, which is held."""
-        pending = self._pending
+        pending, reader, receive = self._pending, self._reader, self._recv
         try:
             reply = pending[seq]  # perhaps the leader before us has read it
             while reply is None:
-                message = self._receive(deadline)
+                # `_receive` for the usual reply, which comes alone and in one piece: a call less.
+                message = None
+                if deadline is None and self.failure is None and not reader.rest:
+                    try:
+                        data = receive(CHUNK)
+                    except OSError as fault:
+                        self._check_fault(fault)
+                        continue
+                    if data:
+                        message = reader.feed(data) or self._receive_body(deadline)
+                if message is None:
+                    message = self._receive(deadline)
                 if message.seq == seq:
                     reply = message
                 else:

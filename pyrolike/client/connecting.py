@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from typing import TypeGuard
 
     from pyrolike.authentication import Credential
-    from pyrolike.configure import Configuration
+    from pyrolike.configure import Configuration, Validity
     from pyrolike.protocol import Dialect
     from pyrolike.protocol.message import Bytes
     from pyrolike.transport import TlsSocket
@@ -85,11 +85,11 @@ _greetings: Remembered[tuple[SerializerBase, Any], bytes] = Remembered(100)
 _known_answers: Remembered[tuple[SerializerBase, bytes], Any] = Remembered(100)
 
 
-class WireSettings(NamedTuple):
-    """What a client needs of the settings to write and read messages; valid for one revision.
+class WireSettings:
+    """What a client needs of the settings to write and read messages. It does not change.
 
     Attributes:
-        revision: The configuration's revision this was taken at.
+        validity: Whether the configuration still says so.
         dialect: What is spoken.
         codec: The serializer for calls.
         number: Its number, as protocol 502 has it.
@@ -99,14 +99,29 @@ class WireSettings(NamedTuple):
         needs_care: Whether either is so: the one thing the usual call has to look at.
     """
 
-    revision: int
-    dialect: Dialect
-    codec: SerializerBase
-    number: int
-    max_size: int
-    compress: bool
-    log_wire: bool
-    needs_care: bool
+    # A named tuple would do, but its attributes take ten times as long to get.
+    __slots__ = (
+        "codec",
+        "compress",
+        "dialect",
+        "log_wire",
+        "max_size",
+        "needs_care",
+        "number",
+        "validity",
+    )
+
+    def __init__(
+        self, config: Configuration, validity: Validity, codec: SerializerBase, dialect: Dialect
+    ) -> None:
+        self.validity = validity
+        self.dialect = dialect
+        self.codec = codec
+        self.number = codec.serializer_id
+        self.max_size = config.MAX_MESSAGE_SIZE
+        self.compress = config.COMPRESSION
+        self.log_wire = config.LOGWIRE
+        self.needs_care = self.compress or self.log_wire
 
     @classmethod
     def take(
@@ -117,10 +132,10 @@ class WireSettings(NamedTuple):
         Raises:
             SerializeError: The serializer is unknown or not installed.
         """
+        validity = config.validity  # first: a change meanwhile is then noticed at the next call
         name = serializer_name or config.SERIALIZER
-        revision = config.revision  # first: a change meanwhile is then noticed at the next call
         # Each proxy takes them, and most find them taken. Programs may replace a serializer.
-        key = config, revision, name, dialect
+        key = validity, name, dialect
         known = _taken.get(key)
         if known is not None and known[0] is serializers.data.get(name):
             return known[1]
@@ -132,22 +147,12 @@ class WireSettings(NamedTuple):
             dill_protocol=config.DILL_PROTOCOL_VERSION,
             tags=dialect.tags,
         )
-        compress, log_wire = config.COMPRESSION, config.LOGWIRE
-        settings = cls(
-            revision,
-            dialect,
-            codec,
-            codec.serializer_id,
-            config.MAX_MESSAGE_SIZE,
-            compress,
-            log_wire,
-            compress or log_wire,
-        )
+        settings = cls(config, validity, codec, dialect)
         _taken.keep(key, (serializers.data[name], settings))
         return settings
 
 
-_taken: Remembered[tuple[Configuration, int, str, Dialect], tuple[Any, WireSettings]]
+_taken: Remembered[tuple[Validity, str, Dialect], tuple[Any, WireSettings]]
 _taken = Remembered(20)
 
 

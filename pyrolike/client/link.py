@@ -4,8 +4,8 @@ A `Link` is a `Binding` that makes calls. `Proxy` is attribute access on top of 
 apart because each attribute of a class with a ``__getattr__`` is slower to reach, and because
 remote methods and iterators must keep the connection alive without keeping the proxy.
 
-The way of a call is `Link.invoke`, then `Channel.exchange`; everything else here is for special
-cases.
+The way of a usual call is `Link.call`, then `Channel.exchange`. `Link.invoke` makes every call, and
+everything else here is for those that are not usual.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from pyrolike._pieces import join
-from pyrolike.callcontext import get_state
+from pyrolike.callcontext import get_state, this_thread
 from pyrolike.configure import config
 from pyrolike.constants import DAEMON_NAME
 from pyrolike.errors import CommunicationError, SecurityError, SerializeError, TimeoutError
@@ -45,6 +45,7 @@ from .connecting import (
     log_message,
     log_received,
 )
+from .methods import repeat
 
 if TYPE_CHECKING:
     import socket
@@ -58,6 +59,9 @@ if TYPE_CHECKING:
     from .channel import Channel
     from .iterator import StreamResultIterator
     from .pending import Ticket
+
+CLOSING_ERRORS = (CommunicationError, SecurityError)
+"""What a stock daemon closes its side behind."""
 
 SPECIAL_REPLY = Flag.EXCEPTION | Flag.COMPRESSED | Flag.ITEMSTREAMRESULT
 
@@ -79,8 +83,7 @@ class Link(Binding):
             on the way of a call, and calls are not asynchronous.
         is_asynchronous: Whether remote methods give a `FutureResult`.
         courier: Sends the asynchronous calls, once there were some; or None.
-        owner: Weak reference to the proxy if its class overrides something that iterators need
-            too; or None.
+        owner: Weak reference to the proxy; None where there is none.
         stream_window: Items of a stream fetched at once; None follows the setting.
         forgotten_streams: Ids of item streams that were garbage collected, or closed without a
             connection: told to the daemon with the next call, because a destructor must not send.
@@ -104,7 +107,7 @@ class Link(Binding):
         self.is_plain = True
         self.is_asynchronous = False
         self.courier: Courier | None = None
-        self.owner: Callable[[], object] | None = None
+        self.owner: Callable[[], Any] | None = None
         self.stream_window: int | None = None
         self.forgotten_streams: deque[str] = deque()
         self._wants_raw_replies = False
@@ -131,7 +134,7 @@ class Link(Binding):
     def codec_name(self) -> str:
         """Name of the serializer that calls are made in."""
         settings = self._settings
-        if settings.revision != config.revision:
+        if settings.validity.is_over:
             settings = self._refresh_settings()
         return settings.codec.name
 
@@ -147,6 +150,62 @@ class Link(Binding):
     def _look_for_specials(self) -> None:
         hooks = self.get_annotations, self.on_annotations
         self._needs_care = self._wants_raw_replies or hooks != (None, None)
+
+    def call(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Call a remote method, repeat the call after a lost connection, and return its result.
+
+        It is `invoke` for the usual call, written out, with all that is left out which that need
+        not look at: a twentieth of a small call. Whatever is not usual goes there, or, in the
+        reply, to where that reads it.
+
+        Args:
+            method: Its name.
+            args: Positional arguments.
+            kwargs: Keyword arguments.
+
+        Raises:
+            Exception: What `invoke` raises.
+        """
+        channel, settings = self.channel, self._settings
+        if (
+            channel is None
+            or not channel.is_usable
+            or settings.needs_care
+            or settings.validity.is_over
+            or self._needs_care
+            or self.max_retries
+            or self.forgotten_streams
+            or method in self.oneway
+        ):
+            return repeat(self.max_retries, partial(self.invoke, method, args, kwargs))
+        for value in args:
+            if type(value) not in SHORT and (type(value) is not str or len(value) >= LONG):
+                return self.invoke(method, args, kwargs)  # it knows blobs, and what is long
+        codec, number, state = settings.codec, settings.number, this_thread.state
+        if kwargs:
+            payload = codec.pack_call(self._object_id, method, args, kwargs)
+        else:
+            payload = codec.dumpsCall(self._object_id, method, args, kwargs)
+        if (
+            state.outgoing is not None
+            or state.client is not None
+            or len(payload) > settings.max_size
+        ):
+            return self.invoke(method, args, kwargs)
+        state.response = state.response_received = None
+        try:
+            reply = channel.exchange(number, 0, payload, None, state.correlation, self.timeout)
+        except UnsentError as fault:
+            # Another thread's call gave the channel up between our look at it and our sending.
+            return self.invoke(method, args, kwargs, deadline=fault.deadline)
+        state.response_received = reply.annotations
+        if reply.flags & SPECIAL_REPLY or reply.serializer_id != number:
+            return self._read_reply(channel, settings, number, reply)
+        try:
+            return codec.loads(reply.payload)
+        except CLOSING_ERRORS:
+            retire_behind(channel, reply)
+            raise
 
     def invoke(
         self,
@@ -175,8 +234,7 @@ class Link(Binding):
             CommunicationError: The daemon cannot be reached, or the exchange failed.
             Exception: Whatever the remote method raised.
         """
-        channel = self.channel
-        timeout = self.timeout
+        channel, timeout = self.channel, self.timeout
         if (
             channel is None
             or not channel.is_usable
@@ -185,7 +243,7 @@ class Link(Binding):
         ):
             channel, timeout = self._get_ready(deadline)
         settings = self._settings
-        if settings.revision != config.revision:
+        if settings.validity.is_over:
             settings = self._refresh_settings()
         target: Any = object_id
         if target is None:
@@ -197,30 +255,8 @@ class Link(Binding):
                 return self._pass_blob(
                     channel, settings, target, method, vargs[0], kwargs, flags, timeout
                 )
-            codec = settings.codec
-            for value in vargs:
-                if type(value) not in SHORT and (type(value) is not str or len(value) >= LONG):
-                    payload = codec.pack_call(target, method, vargs, kwargs)
-                    break
-            else:
-                encode = codec.pack_call if kwargs else codec.dumpsCall
-                payload = encode(target, method, vargs, kwargs)
-            state = get_state()
-            if (
-                flags
-                or settings.needs_care
-                or self._needs_care
-                or state.outgoing is not None
-                or state.client is not None
-                or len(payload) > settings.max_size
-            ):
-                return self._transact(channel, settings, settings.number, flags, payload, timeout)
-            # `_transact` for the usual call, with all that it need not look at left out: 2 % of a
-            # small call. Whatever is not usual in the reply goes on to `_read_reply` as there.
-            state.response = state.response_received = None
-            reply = channel.exchange(settings.number, 0, payload, None, state.correlation, timeout)
-            state.response_received = reply.annotations
-            return self._read_reply(channel, settings, settings.number, reply)
+            payload = settings.codec.pack_call(target, method, vargs, kwargs)
+            return self._transact(channel, settings, settings.number, flags, payload, timeout)
         except UnsentError as fault:
             # Another thread's call gave the channel up between our look at it and our sending.
             return self.invoke(method, vargs, kwargs, flags, object_id, fault.deadline)
@@ -247,7 +283,7 @@ class Link(Binding):
         if channel is None or not channel.is_usable or self.forgotten_streams:
             channel, timeout = self._get_ready(None)
         settings = self._settings
-        if settings.revision != config.revision:
+        if settings.validity.is_over:
             settings = self._refresh_settings()
         if method in self.oneway:
             flags |= Flag.ONEWAY
@@ -351,12 +387,8 @@ class Link(Binding):
             ):
                 return self._open_special(settings, number, reply)
             return settings.codec.loads(reply.payload)
-        except (CommunicationError, SecurityError):
-            # A stock daemon closes its side behind such a reply; not to find that out by the
-            # failure of the next call, we do the same, unless our daemon says that it does not. So
-            # it is, too, when the reply itself is at fault.
-            if not reply.annotations or STAYS_OPEN not in reply.annotations:
-                channel.retire()
+        except CLOSING_ERRORS:
+            retire_behind(channel, reply)
             raise
 
     def _open_special(self, settings: WireSettings, number: int, reply: Message) -> Any:
@@ -402,8 +434,8 @@ class Link(Binding):
         if is_counted:
             window = max(1, min(window, int(digits)))
         text = bytes(stream_id).decode("ascii", "replace")
-        proxy: Any = self.owner() if self.owner is not None else None
-        invoke = self.invoke if proxy is None else proxy._pyroInvoke
+        proxy = self.owner() if self.owner is not None else None
+        invoke = self.invoke if proxy is None or proxy._pyroIsPlain else proxy._pyroInvoke
         return StreamResultIterator(
             text,
             self,
@@ -444,6 +476,20 @@ class Link(Binding):
         return pack_blob(settings.codec, settings.number, object_id, method, blob)
 
     # -- before a call ----------------------------------------------------------------------------
+
+    def set_metadata(self, metadata: Mapping[str, Collection[str]]) -> None:
+        """Take over what a daemon says about the object; the proxy forgets what it has made of it.
+
+        Raises:
+            PyroError: It exposes nothing.
+            ProtocolError: It is no metadata.
+        """
+        before = self.methods
+        super().set_metadata(metadata)
+        if before and before != self.methods:
+            proxy = self.owner() if self.owner is not None else None
+            if proxy is not None:
+                proxy._pyroForgetMethods()
 
     def ensure_metadata(self) -> None:
         """Connect, and ask for the metadata if it is not known."""
@@ -506,3 +552,13 @@ class Link(Binding):
         settings = self._settings
         payload = settings.codec.dumpsCall(DAEMON_NAME, "close_stream", [stream_id], {})
         self._transact(channel, settings, settings.number, Flag.ONEWAY, payload, None)
+
+
+def retire_behind(channel: Channel, reply: Message) -> None:
+    """Let a channel take no further calls because of an error in a reply, or of the reply.
+
+    A stock daemon closes its side behind such a reply; not to find that out by the failure of the
+    next call, we do the same, unless our daemon says that it does not.
+    """
+    if not reply.annotations or STAYS_OPEN not in reply.annotations:
+        channel.retire()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from pyrolike.errors import ConnectionClosedError, TimeoutError
 
@@ -12,8 +13,10 @@ if TYPE_CHECKING:
     from .link import Link
 
 
-class RemoteMethod:
+class RemoteMethod(partial[Any]):
     """A method of a remote object.
+
+    It is a `functools.partial`, because that is called without a function of Python's in between.
 
     Args:
         link: Whose settings say how often a failed call is repeated.
@@ -23,16 +26,15 @@ class RemoteMethod:
 
     __slots__ = ("_invoke", "_link", "_name")
 
-    def __init__(self, link: Link, invoke: Callable[..., Any], name: str) -> None:
-        self._link = link
-        self._invoke = invoke
-        self._name = name
+    _invoke: Callable[..., Any]
+    _link: Link
+    _name: str
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Call the remote method; repeat the call after a lost connection as the proxy says."""
-        if not self._link.max_retries:
-            return self._invoke(self._name, args, kwargs)
-        return self._call_patiently(args, kwargs)
+    def __new__(cls, link: Link, invoke: Callable[..., Any], name: str) -> Self:
+        """See the class."""
+        self = super().__new__(cls, _call, link, invoke, name)
+        self._link, self._invoke, self._name = link, invoke, name
+        return self
 
     def __getattr__(self, name: str) -> RemoteMethod:
         if name.startswith("__"):
@@ -50,8 +52,27 @@ class RemoteMethod:
     def __repr__(self) -> str:
         return f"<remote method {self._name} of {self._link.uri}>"
 
-    def _call_patiently(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return repeat(self._link.max_retries, lambda: self._invoke(self._name, args, kwargs))
+
+class DirectMethod(RemoteMethod):
+    """A method of a proxy whose class overrides nothing on the way of a call.
+
+    Args:
+        link: Makes the call.
+        name: The method's name.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, link: Link, name: str) -> Self:
+        """See the class."""
+        self = partial.__new__(cls, link.call, name)
+        self._link, self._invoke, self._name = link, link.invoke, name
+        return self
+
+
+def _call(link: Link, invoke: Callable[..., Any], name: str, /, *args: Any, **kwargs: Any) -> Any:
+    """Call a remote method; repeat the call after a lost connection as the proxy says."""
+    return repeat(link.max_retries, lambda: invoke(name, args, kwargs))
 
 
 def repeat(count: int, call: Callable[[], Any]) -> Any:

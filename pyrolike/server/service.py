@@ -173,7 +173,7 @@ class Service:
     def get_settings(self) -> ServingSettings:
         """Return the settings as they are now."""
         settings = self.settings
-        if settings.revision != config.revision:
+        if settings.validity.is_over:
             fresh = ServingSettings.take(config, self.accepted)
             if fresh.policy.require_expose != settings.policy.require_expose:
                 self.table.forget_members()

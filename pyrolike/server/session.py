@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from pyrolike._pieces import JOINABLE, join
 from pyrolike.callcontext import ContextState
-from pyrolike.configure import config
 from pyrolike.constants import PYRO4_PROTOCOL_VERSION
 from pyrolike.errors import (
     CommunicationError,
@@ -59,6 +58,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pyrolike.server")
 
 PONG = b"pong"
+INVOKE, RESULT = MessageType.INVOKE, MessageType.RESULT
 AFTERWARDS = frozenset({MessageType.INVOKE, MessageType.PING})
 UNUSUAL = Flag.ONEWAY | Flag.COMPRESSED
 
@@ -99,11 +99,13 @@ class Session(Inbox):
     """
 
     __slots__ = (
+        "_codecs",
         "_is_ended",
         "_oneway",
         "_send_parts",
         "_sendall",
         "_service",
+        "_settings",
         "calls",
         "deadline",
         "is_busy",
@@ -137,6 +139,8 @@ class Session(Inbox):
         self.calls = 0
         self._is_ended = False
         self._service = service
+        self._settings: ServingSettings | None = None  # as they were at the last call
+        self._codecs: Mapping[int, SerializerBase] = {}  # by number, from there
         self._oneway: OnewayQueue | None = None
         # Bound once, for each reply.
         self._sendall: Callable[[Any], object] = connection.sock.sendall
@@ -177,11 +181,11 @@ class Session(Inbox):
         self.state.begin_request(message)
         try:
             settings = self._service.settings
-            if settings.revision != config.revision:
+            if settings.validity.is_over:
                 settings = self._service.get_settings()
             if settings.log_wire:
                 _log_message("received", message)
-            if message.type == MessageType.INVOKE:
+            if message.type == INVOKE:
                 self._answer_call(settings, message)
             elif message.type == MessageType.CONNECT:
                 self._answer_connect(settings, message)
@@ -192,20 +196,21 @@ class Session(Inbox):
             self.is_finished = True
 
     def _answer_call(self, settings: ServingSettings, message: Message) -> None:
-        tags = self._reader.dialect.tags  # type: ignore[union-attr]  # of what was read
-        codec = settings.codecs[tags].get(message.serializer_id)
+        if settings is not self._settings:
+            self._settings, self._codecs = settings, settings.codecs[self.dialect.tags]
+        codec = self._codecs.get(message.serializer_id)
         if codec is None:
             self._refuse_serializer(settings, message)
             return
         self.calls += 1
-        dispatcher = self._service.dispatcher
         if message.flags & UNUSUAL and self._answer_unusual(settings, codec, message):
             return
+        dispatcher = self._service.dispatcher
         flags, payload, annotations = dispatcher.answer(self.connection, codec, message)
         try:
             if self.state.response and not flags & Flag.EXCEPTION:
                 annotations = {**self.state.response, **(annotations or {})}
-            self._reply(settings, MessageType.RESULT, message, flags, payload, annotations)
+            self._reply(settings, RESULT, message, flags, payload, annotations)
         except (ConnectionClosedError, TimeoutError):
             raise
         except Exception as fault:  # noqa: BLE001  of the program's annotations: the caller hears it
@@ -373,7 +378,7 @@ class Session(Inbox):
                 get_serializer(READ_BY.get(name, name), tags=self.dialect.tags),
                 SerializeError(reason),
             )
-            self._reply(settings, MessageType.RESULT, message, flags, payload, None)
+            self._reply(settings, RESULT, message, flags, payload, None)
 
     # -- writing ----------------------------------------------------------------------------------
 
@@ -404,8 +409,9 @@ class Session(Inbox):
         if len(payload) > JOINABLE:
             self._send_parts(head, payload)
             return
+        send = self._sendall
         try:
-            self._sendall(head + payload)
+            send(head + payload)
         except OSError as fault:
             raise transfer_fault(fault, "sending") from fault
 

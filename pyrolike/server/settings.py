@@ -1,4 +1,4 @@
-"""What a daemon needs of the settings, as it stands at one revision of them."""
+"""What a daemon needs of the settings, as they are at one moment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyrolike.serializers import TAGS, SerializerBase, get_serializer, serialize
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from pyrolike.configure import Configuration
+    from pyrolike.configure import Configuration, Validity
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class ServingSettings:
     """Settings that hold for each request; taken anew when the configuration has changed.
 
     Attributes:
-        revision: The configuration's revision this was taken at.
+        validity: Whether the configuration still says so.
         codecs: For those serializers that are accepted: the family of class names that the client
             knows, and the number of the serializer, to the serializer.
         max_size: Most bytes of a message, both ways.
@@ -30,7 +30,7 @@ class ServingSettings:
         policy: What concerns the calls themselves.
     """
 
-    revision: int
+    validity: Validity
     codecs: Mapping[str, Mapping[int, SerializerBase]]
     max_size: int
     compress: bool
@@ -42,7 +42,7 @@ class ServingSettings:
     @classmethod
     def take(cls, config: Configuration, accepted: Collection[str]) -> ServingSettings:
         """Take them from *config*; *accepted* are the serializers the daemon was made with."""
-        revision = config.revision  # first: a change meanwhile is then noticed at the next request
+        validity = config.validity  # first: a change meanwhile is then noticed at the next request
         compress, log_wire = config.COMPRESSION, config.LOGWIRE
         policy = CallPolicy(
             require_expose=config.REQUIRE_EXPOSE,
@@ -56,7 +56,7 @@ class ServingSettings:
         names = [name for name in accepted if name != "msgpack" or name in serializers]
         codecs = {tags: _take_codecs(config, names, tags) for tags in TAGS}
         return cls(
-            revision,
+            validity,
             codecs,
             config.MAX_MESSAGE_SIZE,
             compress,

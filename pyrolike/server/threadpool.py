@@ -229,7 +229,11 @@ class ThreadPoolServer(Server):
         session.thread = get_ident()
         others_waiting = self._pool.waiting
         try:
-            while (message := session.take_message()) is not None:
+            # Not `while` with a condition: what it jumps back to is not optimized by Python 3.11.
+            while True:
+                message = session.take_message()
+                if message is None:
+                    break
                 session.is_busy = True
                 if session.is_closing:
                     break

@@ -8,7 +8,6 @@ error: the figures would be wrong.
 from __future__ import annotations
 
 import inspect
-import marshal
 import sys
 import textwrap
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from typing import Any
 
 from pyrolike.objects.dispatch import Dispatcher
 from pyrolike.protocol.reader import MessageReader
-from pyrolike.serializers import marshal_codec, serpent_reader
+from pyrolike.serializers import marshal_check, serpent_reader
 
 CONDITIONS: tuple[tuple[type, str, str, str], ...] = (
     # Ceilings on sizes, and which messages have their place.
@@ -28,7 +27,7 @@ CONDITIONS: tuple[tuple[type, str, str, str], ...] = (
     (
         Dispatcher,
         "prepare",
-        "find_method(instance, name, entry.get_members(require_expose))",
+        "find_method(instance, name, members)",
         "getattr(instance, name)",
     ),
 )
@@ -43,7 +42,7 @@ def remove_checks() -> None:
     for (owner, name), pairs in changes.items():
         setattr(owner, name, _compile_without(getattr(owner, name), pairs))
     serpent_reader.is_deeper = lambda structure, limit: False
-    marshal_codec.load_marshal = lambda data: marshal.loads(data)
+    marshal_check.is_simple = lambda data: True
 
 
 def _compile_without(function: Callable[..., Any], pairs: list[tuple[str, str]]) -> Any:

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from pyrolike import configure
-from pyrolike.configure import ITEMS, Configuration, config
+from pyrolike.configure import ITEMS, Configuration, Validity, config
 
 
 @pytest.fixture(autouse=True)
@@ -152,38 +152,51 @@ def test_a_setting_cannot_be_deleted(settings: Configuration) -> None:
         del settings.SSL
 
 
-def test_the_revision_rises_with_every_change_and_with_nothing_else(
+def test_a_validity_is_over_with_every_change_and_with_nothing_else(
     settings: Configuration,
 ) -> None:
-    before = settings.revision
+    first = settings.validity
+    assert not first.is_over
     settings.LOGWIRE = True
-    settings.LOGWIRE = False
-    assert settings.revision == before + 2
+    second = settings.validity
+    assert (first.is_over, second.is_over) == (True, False)
     with pytest.raises(ValueError, match="LOGWIRE"):
         settings.LOGWIRE = 7  # type: ignore[assignment] # the point of the test
-    assert settings.revision == before + 2
+    assert settings.validity is second
+    assert not second.is_over
     settings.reset(use_environment=False)
-    assert settings.revision == before + 3
+    assert second.is_over
+    assert not settings.validity.is_over
 
 
-def test_the_revision_itself_cannot_be_assigned(settings: Configuration) -> None:
-    with pytest.raises(AttributeError, match="no setting revision"):
-        settings.revision = 0
+def test_a_copy_has_a_validity_of_its_own(settings: Configuration) -> None:
+    twin = settings.copy()
+    before, twins = settings.validity, twin.validity
+    twin.LOGWIRE = True
+    assert (before.is_over, twins.is_over) == (False, True)
+
+
+def test_the_validity_itself_cannot_be_assigned(settings: Configuration) -> None:
+    with pytest.raises(AttributeError, match="no setting validity"):
+        settings.validity = Validity()
 
 
 def test_no_change_is_lost_between_threads(settings: Configuration) -> None:
-    before = settings.revision
+    seen: list[Validity] = []
 
     def change() -> None:
         for number in range(200):
+            before = settings.validity
             settings.MAX_RETRIES = number
+            seen.append(before)
 
     threads = [threading.Thread(target=change) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert settings.revision == before + 800
+    assert all(before.is_over for before in seen)
+    assert not settings.validity.is_over
 
 
 def test_reset_brings_the_defaults_back_and_forgets_additions_in_place(

@@ -9,9 +9,10 @@ import threading
 import weakref
 import zlib
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from time import monotonic
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -69,7 +70,7 @@ def link_to(location: str) -> Link:
 
 
 def serve_call(link: Link, method: str = "call", *args: Any, **kwargs: Any) -> Any:
-    return link.invoke(method, args, kwargs)
+    return link.call(method, *args, **kwargs)
 
 
 # -- calls
@@ -320,6 +321,8 @@ def test_the_window_is_that_of_the_setting_when_the_stream_arrived() -> None:
 
 def test_a_stream_keeps_the_owner_of_the_link_if_it_has_one() -> None:
     class Owner:
+        _pyroIsPlain = False
+
         def _pyroInvoke(self) -> None:
             """Stand for the proxy's."""
 
@@ -375,6 +378,7 @@ class LeavingChannel:
     def __init__(self) -> None:
         self.is_usable = True
         self.seq = 7
+        self.connection = SimpleNamespace(sock=SimpleNamespace(getpeername=None))
 
     def exchange(self, *_: Any) -> Any:
         self.is_usable = False
@@ -389,11 +393,14 @@ class LeavingChannel:
     retire = release = close
 
 
-def test_a_call_that_could_not_be_sent_is_made_on_a_new_connection() -> None:
+@pytest.mark.parametrize("make", [Link.call, lambda link, name: link.invoke(name, (), {})])
+def test_a_call_that_could_not_be_sent_is_made_on_a_new_connection(
+    make: Callable[[Link, str], Any],
+) -> None:
     with scripted_server(answering(value(1), value(2))) as location:
         link = link_to(location)
         link.channel = LeavingChannel()  # type: ignore[assignment]  # has what a link needs
-        assert serve_call(link) == 1
+        assert make(link, "call") == 1
         assert link.last_seq == 8
         assert serve_call(link) == 2
         link.release()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from pyrolike import errors
 from pyrolike.client.link import Link
-from pyrolike.client.methods import RemoteMethod, repeat
+from pyrolike.client.methods import DirectMethod, RemoteMethod, repeat
 from pyrolike.errors import ConnectionClosedError, ProtocolError
 from pyrolike.uri import URI
 
@@ -44,6 +45,26 @@ def test_calling_it_makes_a_remote_call(link: Link) -> None:
     calls = Calls()
     assert RemoteMethod(link, calls, "add")(1, 2, third=3) == "answer"
     assert calls.made == [("add", (1, 2), {"third": 3})]
+
+
+def test_a_method_of_the_link_goes_there_without_a_detour(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = Calls()
+    monkeypatch.setattr(Link, "call", lambda link, *args, **kwargs: calls(link, args, kwargs))
+    method = DirectMethod(link, "add")
+    assert isinstance(method, RemoteMethod)
+    assert method(1, self=2) == "answer"
+    assert calls.made == [(link, ("add", 1), {"self": 2})]
+    assert repr(method) == "<remote method add of PYRO:calc@127.0.0.1:1>"
+    assert repr(method.other) == "<remote method add.other of PYRO:calc@127.0.0.1:1>"
+    assert method.synchronous() is method
+
+
+def test_its_signature_is_that_of_any_call(link: Link) -> None:
+    for method in (RemoteMethod(link, Calls(), "add"), DirectMethod(link, "add")):
+        assert str(inspect.signature(method)) == "(*args: 'Any', **kwargs: 'Any') -> 'Any'"
+        assert not inspect.iscoroutinefunction(method)
 
 
 def test_any_keyword_can_be_given(link: Link) -> None:

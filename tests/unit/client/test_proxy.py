@@ -440,6 +440,78 @@ def test_a_method_whose_name_is_dotted_is_refused_by_the_daemon(proxy: Proxy) ->
         proxy.add.something("x")
 
 
+def test_a_method_is_made_once(proxy: Proxy) -> None:
+    assert proxy.add is proxy.add
+    assert proxy.add("d") == 4
+    assert proxy.add("e") == 5
+    assert set(vars(proxy)) == {"_pyroLink", "add"}
+
+
+def test_a_method_cannot_be_deleted(proxy: Proxy) -> None:
+    for _ in range(2):
+        with pytest.raises(AttributeError, match="add"):
+            del proxy.add
+        assert callable(proxy.add)  # made, if it was not
+    with pytest.raises(AttributeError):
+        del proxy._pyroUnknown
+
+
+def test_a_method_that_is_one_no_more_is_forgotten(running: RunningDaemon, proxy: Proxy) -> None:
+    assert callable(proxy.add)
+    assert callable(proxy.fail)
+    daemon = running.daemon
+    daemon.unregister("calc")
+
+    class Other:
+        @expose
+        @property
+        def add(self) -> str:
+            return "a property now"
+
+        @expose
+        def stream(self) -> int:
+            return 3
+
+    stream = proxy.stream
+    daemon.register(Other(), "calc")
+    proxy._pyroReconnect(1)
+    assert proxy.add == "a property now"
+    assert stream() == proxy.stream() == 3
+    with pytest.raises(AttributeError, match="has no exposed attribute 'fail'"):
+        proxy.fail()
+
+
+def test_the_names_of_methods_can_be_assigned(proxy: Proxy) -> None:
+    assert callable(proxy.add)
+    proxy._pyroMethods = {"fail"}
+    assert not hasattr(proxy, "add")
+    proxy._pyroMethods = {"fail", "add"}
+    assert proxy.add("d") == 4
+
+
+def test_a_method_follows_the_proxy_into_asynchrony_and_back(proxy: Proxy) -> None:
+    assert proxy.add("d") == 4
+    proxy._pyroAsync()
+    assert proxy.add("e").value == 5
+    proxy._pyroAsync(False)
+    assert proxy.add("f") == 6
+
+
+def test_a_method_follows_what_is_assigned_to_the_proxy(proxy: Proxy) -> None:
+    assert proxy.add("d") == 4
+    proxy._pyroSerializer = "json"
+    assert proxy.add("e") == 5
+    proxy._pyroRawWireResponse = True
+    assert proxy.add("f").serializer_id == 3
+    proxy._pyroRawWireResponse = False
+    proxy._pyroOneway.add("add")
+    assert proxy.add("g") is None
+    proxy._pyroOneway.clear()
+    proxy._pyroMaxRetries = 1
+    proxy._pyroConnection.sock.shutdown(socket.SHUT_RDWR)
+    assert proxy.add("h") == 8
+
+
 def test_metadata_can_be_fetched_for_another_object(proxy: Proxy) -> None:
     proxy._pyroGetMetadata("row")
     assert proxy._pyroMethods == {"__getitem__"}

@@ -20,7 +20,8 @@ def config() -> Configuration:
 
 def test_the_defaults_are_pyros(config: Configuration) -> None:
     settings = ServingSettings.take(config, ALL)
-    assert settings.revision == config.revision
+    assert settings.validity is config.validity
+    assert not settings.validity.is_over
     assert settings.max_size == settings.policy.max_size == 1 << 30
     assert not settings.compress
     assert not settings.log_wire
@@ -128,4 +129,4 @@ def test_a_change_while_the_settings_are_taken_is_noticed_later() -> None:
 
     config = Changing()
     settings = ServingSettings.take(config, ALL)
-    assert settings.revision != config.revision
+    assert settings.validity.is_over
