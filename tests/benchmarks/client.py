@@ -26,10 +26,10 @@ from contextlib import AbstractContextManager, ExitStack
 from statistics import median
 from typing import Any
 
-from . import peers, raw
+from . import peers
 from .contestants import PEERS
 from .growth import POINTS
-from .openers import CALLS, Run
+from .openers import CALLS, THREADED_CALLS, Run, raw_echoes
 from .work import RAW, SMALL_MESSAGE, WORKS, Work
 
 PATIENCE = 300.0
@@ -114,8 +114,10 @@ class Client:
 
     def _opener(self, work: Work, serializer: str) -> tuple[AbstractContextManager[Run], int]:
         if self._contestant == RAW:
-            echoes = CALLS if work.raw_bytes == SMALL_MESSAGE else 1
-            return raw.echoes(self._address, work.raw_bytes, echoes), echoes
+            count = CALLS if work.raw_bytes == SMALL_MESSAGE else 1
+            count = THREADED_CALLS if work.raw_threads > 1 else count
+            run = raw_echoes(self._address, work.raw_bytes, count, work.raw_threads)
+            return run, count * work.raw_threads
         if self._api is None:
             return peers.small_calls(self._contestant, self._address, CALLS), CALLS
         return work.opener(self._api, self._address, serializer), work.units

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from types import ModuleType
 from typing import Any
 
-from . import startup
+from . import raw, startup
 
 Run = Callable[[], "float | None"]
 """Does the work once; returns what it cost, if that is what the work is about."""
@@ -64,7 +64,15 @@ def threads(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
             for _ in range(THREADED_CALLS):
                 proxy.add(3, 4)
 
-        yield lambda: _in_threads(call, proxies)
+        yield lambda: in_threads(call, proxies)
+
+
+@contextmanager
+def raw_echoes(address: str, size: int, count: int, threads: int) -> Iterator[Run]:
+    """Have *size* bytes echoed by the raw server, *count* times by each of some threads."""
+    with ExitStack() as stack:
+        runs = [stack.enter_context(raw.echoes(address, size, count)) for _ in range(threads)]
+        yield runs[0] if threads == 1 else lambda: in_threads(lambda run: run(), runs)
 
 
 @contextmanager
@@ -83,7 +91,7 @@ def shared(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
             for _ in range(THREADED_CALLS):
                 proxy.add(3, 4)
 
-        yield lambda: _in_threads(call if turn else call_freely, [proxy] * SHARERS)
+        yield lambda: in_threads(call if turn else call_freely, [proxy] * SHARERS)
         proxy._pyroClaimOwnership()
 
 
@@ -99,7 +107,7 @@ def shared_sleep(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
                     proxy._pyroClaimOwnership()
                     proxy.sleep(0.001)
 
-        yield lambda: _in_threads(call, [proxy] * SHARERS)
+        yield lambda: in_threads(call, [proxy] * SHARERS)
         proxy._pyroClaimOwnership()
 
 
@@ -113,7 +121,7 @@ def separate_sleep(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
             for _ in range(SLEEPS):
                 proxy.sleep(0.001)
 
-        yield lambda: _in_threads(call, proxies)
+        yield lambda: in_threads(call, proxies)
 
 
 @contextmanager
@@ -257,7 +265,7 @@ def _turn(api: ModuleType) -> threading.Lock | None:
     return threading.Lock() if api.__name__.startswith("Pyro5") else None
 
 
-def _in_threads(call: Callable[[Any], None], proxies: Sequence[Any]) -> None:
+def in_threads(call: Callable[[Any], None], proxies: Sequence[Any]) -> None:
     """Have each of *proxies* used by a thread of its own, and wait for all of them."""
     failures: list[BaseException] = []
 

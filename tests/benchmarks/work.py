@@ -81,6 +81,7 @@ class Work:
         unit: What is counted.
         opener: Opens the work: ``opener(api, uri, serializer)``.
         raw_bytes: Length of the raw message that it is put beside; 0 if there is nothing raw.
+        raw_threads: How many threads send one, each over a connection of its own.
         floors: What has to be reached, by serializer.
         beside: Name of the work that our library does in the same rounds, for comparison.
         peers: Serializers with which the other libraries are measured in the same rounds.
@@ -96,6 +97,7 @@ class Work:
     unit: str
     opener: Opener
     raw_bytes: int = SMALL_MESSAGE
+    raw_threads: int = 1
     floors: Mapping[str, tuple[Floor | Limit, ...]] = field(default_factory=dict)
     beside: str = ""
     peers: tuple[str, ...] = ()
@@ -134,7 +136,8 @@ WORKS = (
     ),
     Work(
         "threads", "4 threads, a proxy each", _PLAIN, THREADS * THREADED_CALLS, "calls",
-        openers.threads, floors=_alike(_PLAIN, Floor(1.0, BESIDE)), beside="call",
+        openers.threads, raw_threads=THREADS, floors=_alike(_PLAIN, Floor(1.0, BESIDE)),
+        beside="call",
     ),
     Work(
         "shared", "8 threads, one proxy", _PLAIN, SHARERS * THREADED_CALLS, "calls",
