@@ -181,17 +181,16 @@ class Link(Binding):
         for value in args:
             if type(value) not in SHORT and (type(value) is not str or len(value) >= LONG):
                 return self.invoke(method, args, kwargs)  # it knows blobs, and what is long
-        codec, number, state = settings.codec, settings.number, this_thread.state
+        state = this_thread.state
+        if state.outgoing is not None or state.client is not None:
+            return self.invoke(method, args, kwargs)
+        codec, number = settings.codec, settings.number
         if kwargs:
             payload = codec.pack_call(self._object_id, method, args, kwargs)
         else:
             payload = codec.dumpsCall(self._object_id, method, args, kwargs)
-        if (
-            state.outgoing is not None
-            or state.client is not None
-            or len(payload) > settings.max_size
-        ):
-            return self.invoke(method, args, kwargs)
+        if len(payload) > settings.max_size:
+            return self.invoke(method, args, kwargs)  # it says what is too large
         state.response = state.response_received = None
         try:
             reply = channel.exchange(number, 0, payload, None, state.correlation, self.timeout)
