@@ -182,7 +182,7 @@ class Link(Binding):
             if type(value) not in SHORT and (type(value) is not str or len(value) >= LONG):
                 return self.invoke(method, args, kwargs)  # it knows blobs, and what is long
         state = this_thread.state
-        if state.outgoing is not None or state.client is not None:
+        if state.outgoing or state.client is not None:
             return self.invoke(method, args, kwargs)
         codec, number = settings.codec, settings.number
         if kwargs:
