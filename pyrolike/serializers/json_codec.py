@@ -22,10 +22,11 @@ from .failures import FAULTS, explain, name_arguments
 from .json_modules import JsonModule, UnfitModuleError
 from .long_strings import find_naming, has_any, read_around
 from .long_values import LONG, pack_around
+from .record_lists import MANY, RecordWriter, are_finite
 from .recreation import TOO_DEEP, recreate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pyrolike._pieces import Payload
 
@@ -168,13 +169,44 @@ def _make_encode(default: Callable[[Any], Any]) -> Callable[[Any], str]:
     ``JSONEncoder.encode`` makes a new C encoder for every value, which takes as long as encoding a
     small call. We make one and keep it. It is without a memory of where it is, which threads could
     not share: what contains itself is found by the limit of recursion.
+
+    Lists of records that are not inside of something else are written in four fifths of the time.
     """
     encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=default).encode
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # an interpreter whose json module has no C part
         return encode
     iterate = make(None, default, encode_basestring, None, ": ", ", ", False, False, True)
-    return lambda value: "".join(iterate(value, 0))
+
+    def encode_any(value: Any) -> str:
+        if type(value) is list and len(value) >= MANY:
+            rows = _record_writer.write(value)
+            if rows is not None:
+                return f"[{rows}]"
+        return "".join(iterate(value, 0))
+
+    return encode_any
+
+
+_SCALAR_WRITERS: dict[type, Callable[[Any], str]] = {
+    str: encode_basestring,
+    int: repr,
+    float: repr,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): {None: "null"}.__getitem__,
+}
+
+
+def _write_column(column: list[Any], kinds: set[type]) -> Iterable[str] | None:
+    """Return the texts of some scalars; None if a float among them needs a word."""
+    if not are_finite(column, kinds):
+        return None
+    if len(kinds) == 1:
+        return map(_SCALAR_WRITERS[type(column[0])], column)
+    return [_SCALAR_WRITERS[type(item)](item) for item in column]
+
+
+_record_writer = RecordWriter(", ", ": ", encode_basestring, _write_column)
 
 
 def _make_encode_call(encode: Callable[[Any], str]) -> EncodeCall:
@@ -190,8 +222,13 @@ def _make_encode_call(encode: Callable[[Any], str]) -> EncodeCall:
         named = encode(kwargs) if kwargs else "{}" if kwargs is not None else "null"
         return (
             f'{{"object": {encode_basestring(obj)}, "method": {encode_basestring(method)}, '
-            f'"params": {encode(vargs)}, "kwargs": {named}}}'
+            f'"params": {encode_args(vargs)}, "kwargs": {named}}}'
         )
+
+    def encode_args(vargs: Sequence[Any]) -> str:
+        if list in map(type, vargs) and type(vargs) in (list, tuple):
+            return f"[{', '.join(map(encode, vargs))}]"  # each one may be a list of records
+        return encode(vargs)
 
     return encode_call
 
