@@ -221,6 +221,8 @@ def _refuse(at: int, reason: str) -> NoReturn:
 
 _WORTH_A_HURRY = 512  # bytes
 _RUNS = (16, 2)  # items that are skipped at a time; even, to end between the pairs of a dict
+_ROWS_AT_LEAST = 100  # items of a list in which rows are looked for
+_MOST_SHAPES = 4  # of rows that are looked for
 _RUN_HEIGHT = 2  # levels of containers in a run, at most
 _FEW = 8  # flagged containers; each one costs a search
 
@@ -245,15 +247,17 @@ class _HurriedWalk(_Walk):
             then all that a higher index can mean are scalars.
         has_references: The byte of a reference occurs in what was still to come, last time we
             looked.
+        shapes_left: How many more shapes of rows may be looked for, each by a pattern of its own.
     """
 
-    __slots__ = ("containers", "has_references", "was_skipping")
+    __slots__ = ("containers", "has_references", "shapes_left", "was_skipping")
 
     def __init__(self, data: Buffer) -> None:
         super().__init__(data)
         self.containers: list[int] = []
         self.was_skipping = False
         self.has_references = True
+        self.shapes_left = _MOST_SHAPES
 
     def _open(self, code: int, at: int, left: int, count: int) -> tuple[int, int]:
         at, count = super()._open(code, at, left, count)
@@ -273,6 +277,8 @@ class _HurriedWalk(_Walk):
 
     def _skip(self, at: int, left: int) -> tuple[int, int]:
         """Skip what is flat at the start of the container whose first item is at *at*."""
+        if left >= _ROWS_AT_LEAST:
+            at, left = self._skip_rows(at, left)
         start = at
         # To skip a few items is no gain where it hides the indexes of what comes: in a call, which
         # has four parts, that is all.
@@ -283,15 +289,42 @@ class _HurriedWalk(_Walk):
                 at = match.end()
                 left -= count
         if at > start:
-            self._check_run(bytes(self.data[start:at]))
-            self.was_skipping = True
-            self.height = _RUN_HEIGHT  # at most
+            self._end_run(start, at)
         return at, left
 
-    def _check_run(self, run: bytes) -> None:
+    def _skip_rows(self, at: int, left: int) -> tuple[int, int]:
+        """Skip what is flat at the start of a list, as long as there are many rows in it.
+
+        Where there is no row like those before, some items are skipped in the general way, and then
+        others are looked for.
+        """
+        from . import marshal_rows as rows  # few messages are so long
+
+        data, match_run, least = self.data, _run(_RUNS[0]), max(self.containers, default=-1) + 1
+        shape = None
+        while self.shapes_left and left >= _RUNS[0] and (match := match_run(data, at)):
+            self._end_run(at, match.end())
+            at, left = match.end(), left - _RUNS[0]
+            if left < rows.COUNT:
+                break
+            shape = rows.find_shape(data, at, shape)
+            if shape is None or not rows.is_worth_it(shape, least, len(data) - at):
+                break
+            self.shapes_left -= 1
+            match_rows = rows.rows_matcher(shape, least)
+            while left >= rows.COUNT and (match := match_rows(data, at)):
+                at, left = match.end(), left - rows.COUNT
+        return at, left
+
+    def _end_run(self, start: int, end: int) -> None:
+        """Check the references in a run, which may not lead to containers."""
+        run = bytes(self.data[start:end])
         for index in self.containers:
-            if b"r" + index.to_bytes(4, "little") in run:
+            # From behind, because that is twice as quick.
+            if run.rfind(b"r" + index.to_bytes(4, "little")) >= 0:
                 raise _NotProvenError
+        self.was_skipping = True
+        self.height = _RUN_HEIGHT  # at most
 
 
 def _is_proven_in_a_hurry(data: Buffer) -> bool:
@@ -305,14 +338,14 @@ def _is_proven_in_a_hurry(data: Buffer) -> bool:
 # -- The patterns, made when they are first needed: that takes some milliseconds
 
 
-def _either(*patterns: bytes) -> bytes:
+def either(*patterns: bytes) -> bytes:
     """Match one of some patterns, which must differ in their first byte."""
     return b"(?:" + b"|".join(patterns) + b")"
 
 
 def _sized(lengths: Iterable[int], width: int) -> bytes:
     """Match that many bytes as a length field in front of them announces."""
-    return _either(
+    return either(
         *(re.escape(n.to_bytes(width, "little")) + (b".{%d}+" % n if n else b"") for n in lengths)
     )
 
@@ -322,7 +355,7 @@ def _counted(item: bytes, most: int, behind: bytes) -> bytes:
     counts = (
         b"\\x%02x%b%b" % (n, behind, item + b"{%d}+" % n if n else b"") for n in range(most + 1)
     )
-    return _either(*counts)
+    return either(*counts)
 
 
 def _sequence(item: bytes, most: int) -> bytes:
@@ -336,19 +369,19 @@ def _sequence(item: bytes, most: int) -> bytes:
 def _long(digits: int) -> bytes:
     """Match a long integer of some digits, of either sign, behind its type code."""
     signs = (re.escape(n.to_bytes(4, "little", signed=True)) for n in (digits, -digits))
-    return _either(*signs) + b".[\0-\x7f]" * (digits - 1) + b"(?!\0\0).[\0-\x7f]"
+    return either(*signs) + b".[\0-\x7f]" * (digits - 1) + b"(?!\0\0).[\0-\x7f]"
 
 
-_TEXT = b"[zZ\xfa\xda]" + _sized(range(48), 1)
+TEXT = b"[zZ\xfa\xda]" + _sized(range(48), 1)
 _ANY = b"r...."  # reference
-_LONGS = b"[l\xec]" + _either(*map(_long, (3, 4, 5)))  # 32 to 75 bits
+_LONGS = b"[l\xec]" + either(*map(_long, (3, 4, 5)))  # 32 to 75 bits
 
 
 def _scalar(reference: bytes, *others: bytes) -> bytes:
     """Match a short value that is no container, or such a reference, or something else."""
-    return _either(
+    return either(
         reference,
-        _TEXT,
+        TEXT,
         b"[i\xe9]....",
         b"[NTF.]",
         b"[g\xe7]........",
@@ -361,7 +394,7 @@ def _scalar(reference: bytes, *others: bytes) -> bytes:
 
 def _pairs(reference: bytes, value: bytes) -> bytes:
     """Match keys and values of a dict, as many as there are."""
-    return b"(?:" + _either(reference, _TEXT, b"[i\xe9]....") + value + b")*+"
+    return b"(?:" + either(reference, TEXT, b"[i\xe9]....") + value + b")*+"
 
 
 def _make_simple() -> Callable[[Buffer], Any]:
@@ -376,10 +409,10 @@ def _make_simple() -> Callable[[Buffer], Any]:
     in_dict = b"r(?(2)(?!)|(?(1)[\x04-\xff]|[\x01-\xff]))\0\0\0"
     arguments = rb"(?:(\xdb)|\[)" + _counted(_scalar(in_list), 4, rb"\0\0\0")
     items = _pairs(in_dict, _scalar(in_dict)) + b"0"
-    keywords = _either(rb"(?:(\xfb)|\{)" + items, b"N")
-    call = rb"[)\xa9]\x04" + _TEXT + _TEXT + arguments + keywords
-    single = _either(_TEXT, b"[i\xe9]....", b"[NTF.]", b"[g\xe7]........")
-    return re.compile(_either(call, rb"[{\xfb]" + items, single), re.DOTALL).fullmatch
+    keywords = either(rb"(?:(\xfb)|\{)" + items, b"N")
+    call = rb"[)\xa9]\x04" + TEXT + TEXT + arguments + keywords
+    single = either(TEXT, b"[i\xe9]....", b"[NTF.]", b"[g\xe7]........")
+    return re.compile(either(call, rb"[{\xfb]" + items, single), re.DOTALL).fullmatch
 
 
 @cache
