@@ -31,12 +31,16 @@ A pattern, because it is the quickest of all ways to search, and takes views as 
 LARGE = 64 * 1024
 """Bytes of data from which on a look at the values is quicker than a search for a name."""
 
+LONG = 20_000
+"""Bytes of data from which on a search from behind is quicker, where that is possible."""
+
 TRACEBACK = "_pyroTraceback"
 """Attribute with the remote traceback of an exception, a list of text."""
 
 TOO_DEEP = "the data is nested too deeply"
 
 _CONTAINERS = frozenset({dict, list, tuple})  # a set cannot hold a dict, so it needs no walk
+_FEW = 16  # items of a container that are looked at
 _MALFORMED = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 
 
@@ -44,7 +48,29 @@ def may_have_objects(data: Buffer, values: Iterable[Any]) -> bool:
     """Say whether class dicts may be in *values*, which are all that *data* was decoded to."""
     if len(data) >= LARGE and _CONTAINERS.isdisjoint(map(type, values)):
         return False
-    return names_class(data) is not None
+    return long_names_class(data)
+
+
+def long_names_class(data: Buffer) -> bool:
+    """Do what `names_class` does, for data that may be long."""
+    if len(data) < LONG or type(data) is memoryview:
+        return names_class(data) is not None
+    return data.rfind(b"__class__") >= 0
+
+
+def is_flat(value: Any, depth: int) -> bool:
+    """Say whether surely no class dict is in decoded data; found out by a look at a few values.
+
+    Args:
+        value: The data.
+        depth: How many containers deep to look.
+    """
+    kind = type(value)
+    if kind not in _CONTAINERS:
+        return True
+    if not depth or len(value) > _FEW or (kind is dict and "__class__" in value):
+        return False
+    return all(is_flat(item, depth - 1) for item in (value.values() if kind is dict else value))
 
 
 def dict_to_class(data: dict[str, Any]) -> Any:
