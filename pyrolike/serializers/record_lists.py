@@ -60,10 +60,11 @@ class RecordWriter:
         Args:
             rows: A list or a tuple, `MANY` or longer.
         """
-        if type(rows[0]) is not dict or not rows[0] or not _are_scalars(map(type, rows[0].values())):
+        first = rows[0]
+        if type(first) is not dict or not first or not _are_scalars(map(type, first.values())):
             return None  # found out at once, and so costs those nothing who send other things
         rows = list(rows)
-        keys = list(rows[0])
+        keys = list(first)
         if not _have_keys(rows, keys):
             return None
         try:
