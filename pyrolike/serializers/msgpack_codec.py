@@ -184,7 +184,7 @@ _dumps, _dumps_call = MsgpackSerializer.dumps, MsgpackSerializer.dumpsCall
 
 def _are_records(value: Any) -> bool:
     """Say whether a value is worth the try, and is not likely to be refused."""
-    return type(value) is list and len(value) >= MANY and type(value[0]) is dict
+    return type(value) is list and len(value) >= MANY and dict in map(type, value[:1])
 
 
 def _refuse(value: object) -> NoReturn:

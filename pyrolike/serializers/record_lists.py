@@ -60,10 +60,10 @@ class RecordWriter:
         Args:
             rows: A list or a tuple, `MANY` or longer.
         """
-        first = rows[0]
+        rows = list(rows)
+        first = rows[0] if rows else None  # another thread may have taken them away
         if type(first) is not dict or not first or not _are_scalars(map(type, first.values())):
             return None  # found out at once, and so costs those nothing who send other things
-        rows = list(rows)
         keys = list(first)
         if not _have_keys(rows, keys):
             return None

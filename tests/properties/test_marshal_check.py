@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from pyrolike.errors import SerializeError
-from pyrolike.serializers import marshal_check
+from pyrolike.serializers import marshal_check, marshal_rows
 
 pytest.importorskip("resource", reason="only Unix can limit the memory of a process")
 
@@ -167,6 +167,30 @@ def rubbish_value(chance: random.Random) -> bytes:
     return bytes([kind | chance.choice([0, 0x80])]) + rest_of_token(chance, kind, 0)
 
 
+def rubbish_rows(chance: random.Random) -> bytes:
+    """Write a list of rows that are alike, mostly; little of it is wrong."""
+    tokens = [
+        [b"N", b"T", b"."], [b"i\1\0\0\0", b"\xe9\1\0\0\0"], [b"g" + bytes(8)],
+        [b"z\1a", b"\xda\2r0", b"Z\0"], [b"r\5\0\0\0"], [b"r\1\0\0\0", b"r\4\0\0\0"],
+    ]  # fmt: skip
+    columns = [chance.choice(tokens) for _ in range(chance.choice([1, 2, 4]))]
+    count = chance.choice([100, 120, 170, 230])
+    rows: list[bytes] = []
+    for _ in range(count):
+        if chance.random() < 0.01:
+            columns = [[*column, *chance.choice(tokens)] for column in columns]
+        pairs = (b"r" + bytes([9 + n, 0, 0, 0]) + chance.choice(column)
+                 for n, column in enumerate(columns))  # fmt: skip
+        rows.append(b"{" + b"".join(pairs) + b"0")
+        if chance.random() < 0.002:
+            rows[-1] = rubbish(chance, 3)
+    known = b"[\x10\0\0\0" + 16 * b"\xda\1a"
+    start = b"(\3\0\0\0" + chance.choice([known, known[:5], b"\xdb\0\0\0\0" + b"N", b"N"])
+    announced = count + (chance.choice([-1, 1]) if chance.random() < 0.05 else 0)
+    listed = chance.choice([b"[", b"\xdb"]) + announced.to_bytes(4, "little") + b"".join(rows)
+    return start + listed + chance.choice([b"N", b"\xfb0", b"r\0\0\0\0", rubbish(chance, 3)])
+
+
 def damaged(chance: random.Random, data: bytes, other: bytes) -> bytes:
     """Change a few places of *data*; pieces may come from *other*."""
     changed = bytearray(data)
@@ -214,6 +238,19 @@ def test_damaged_data_is_refused_or_harmless(written: list[bytes], seed: int) ->
 def test_well_formed_rubbish_is_refused_or_harmless(seed: int) -> None:
     chance = random.Random(seed)
     assert_loader_survives(judge(rubbish_value(chance) for _ in range(400)))
+
+
+@pytest.mark.slow
+@settings(relaxed, max_examples=10)
+@given(seeds)
+@example(0)
+def test_rows_with_flaws_are_refused_or_harmless(seed: int) -> None:
+    chance = random.Random(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(marshal_rows, "BYTES", 1)  # short data, too
+        lists = [rubbish_rows(chance) for _ in range(40)]
+        flawed = [damaged(chance, chance.choice(lists), lists[0]) for _ in range(40)]
+        assert_loader_survives(judge(lists + flawed))
 
 
 @relaxed

@@ -22,6 +22,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from pyrolike.errors import PyroError, SerializeError
 from pyrolike.serializers import SerializerBase, get_serializer, load_marshal
+from pyrolike.serializers.record_lists import MANY
 from pyrolike.serializers.serpent_reader import read, read_call
 from pyrolike.serializers.serpent_text import HEADER
 
@@ -217,6 +218,70 @@ def test_msgpack_is_written_as_the_library_writes_it(value: object) -> None:
     except OverflowError:
         return  # an integer beyond 64 bits: ours goes as an extension
     assert get_serializer("msgpack").dumps(value) == expected
+
+
+# -- lists of records, which have ways of their own
+
+columns = [
+    st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.none(),
+    st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), st.floats(), scalars,
+]  # fmt: skip
+
+
+@st.composite
+def record_lists(draw: st.DrawFn) -> list[Any]:
+    """Make many records of a few different ones; one may be quite another thing."""
+    kinds = draw(st.dictionaries(texts, st.sampled_from(columns), min_size=1, max_size=4))
+    few = draw(st.lists(st.fixed_dictionaries(kinds), min_size=1, max_size=4))
+    records: list[Any] = [dict(few[number % len(few)]) for number in range(MANY + 5)]
+    if draw(st.booleans()):
+        place = draw(st.integers(0, len(records) - 1))
+        records[place] = draw(st.dictionaries(keys, plain_values, max_size=3) | plain_values)
+    return records
+
+
+@relaxed
+@given(record_lists(), st.booleans())
+def test_records_are_written_to_serpent_as_by_the_library(value: Any, with_repr: bool) -> None:
+    serializer = get_serializer("serpent", bytes_repr=with_repr)
+    for shape in (value, (1, tuple(value))):
+        try:
+            expected = library_dumps(shape, with_repr)
+        except REFUSALS:
+            with pytest.raises(SerializeError):
+                serializer.dumps(shape)
+        else:
+            assert serializer.dumps(shape) == expected
+            check_read(expected.decode())
+
+
+@relaxed
+@given(record_lists())
+def test_records_are_written_to_json_as_by_the_library(value: Any) -> None:
+    serializer = get_serializer("json")
+    call = {"object": "o", "method": "m", "params": (1, value), "kwargs": None}
+    try:
+        expected, expected_call = (
+            json.dumps(one, ensure_ascii=False, default=tuple).encode() for one in (value, call)
+        )
+    except REFUSALS:
+        with pytest.raises(SerializeError):
+            serializer.dumps(value)
+        return
+    assert serializer.dumps(value) == expected
+    assert serializer.dumpsCall("o", "m", (1, value), None) == expected_call
+
+
+@relaxed
+@given(record_lists())
+def test_records_are_packed_by_msgpack_as_by_the_library(value: Any) -> None:
+    serializer = get_serializer("msgpack")
+    try:
+        expected, expected_call = (msgpack.packb(v) for v in (value, ("o", "m", (1, value), {})))
+    except (*REFUSALS, OverflowError):
+        return  # what ours sends in another form
+    assert serializer.pack(value) == expected
+    assert serializer.pack_call("o", "m", (1, value), {}) == expected_call
 
 
 # -- rubbish

@@ -4,6 +4,7 @@ import decimal
 import fractions
 import struct
 import uuid
+from enum import IntEnum
 from typing import Any
 
 import msgpack
@@ -253,3 +254,73 @@ def test_a_users_error_comes_as_it_is(codec: MsgpackSerializer) -> None:
     with pytest.raises(ValueError, match="mine") as caught:
         codec.loads(msgpack.packb([UNKNOWN]))
     assert caught.value is error
+
+
+RECORDS = [{"id": n, "name": f"record {n}", "tags": [1, b"x"], "ok": None} for n in range(1000)]
+DERIVED: list[Any] = [(1,), things.Special(), {1}, 2**70, 1j, WHEN, IntEnum("Kind", ["ONE"])(1)]
+
+
+@pytest.mark.parametrize("odd", [{"a": 1}, {}, {b"a": 2**63}, *DERIVED], ids=repr)
+@pytest.mark.parametrize("place", [0, 500])
+def test_records_are_packed_as_anything_else(
+    codec: MsgpackSerializer, odd: Any, place: int
+) -> None:
+    for row in (odd, {"inside": [odd]}):
+        records = [*RECORDS[:place], row, *RECORDS[place:]]
+        assert codec.pack(records) == codec.dumps(records)
+        for vargs in ((records,), [1, records], (1, (records,)), ("x" * 50_000, records)):
+            for kwargs in (None, {}, {"more": records}):
+                packed = bytes(codec.pack_call("o", "m", vargs, kwargs))
+                assert packed == codec.dumpsCall("o", "m", vargs, kwargs)
+
+
+def test_records_are_packed_with_exact_types_if_there_are_no_others(
+    codec: MsgpackSerializer,
+) -> None:
+    assert codec._pack_exact(RECORDS) == msgpack.packb(RECORDS)
+    for odd in DERIVED:
+        assert codec._pack_exact([*RECORDS, odd]) is None
+    with pytest.raises(SerializeError, match="surrogates"):
+        codec.pack([*RECORDS, "\ud800"])
+
+
+@pytest.mark.parametrize("name", ["dumps", "dumpsCall"])
+def test_a_derived_serializer_packs_records_in_its_own_way(name: str) -> None:
+    derived = type("Derived", (MsgpackSerializer,), {name: lambda *args: b"mine"})()
+    packed = {"dumps": derived.pack(RECORDS), "dumpsCall": derived.pack_call("", "", [RECORDS], {})}
+    assert packed[name] == b"mine"
+    assert derived._pack_exact(RECORDS) is None
+
+
+@pytest.mark.parametrize("place", [0, 500, 1000])
+@pytest.mark.parametrize("form", [bytes, bytearray, memoryview])
+def test_objects_are_found_anywhere_in_long_messages(
+    codec: MsgpackSerializer, form: Any, place: int
+) -> None:
+    register_dict_to_class("made.Here", lambda name, data: name)
+    wanted = {"__class__": "made.Here"}
+    records = [*RECORDS[:place], {"inside": [wanted]}, *RECORDS[place:]]
+    assert codec.loads(form(codec.dumps(records)))[place] == {"inside": ["made.Here"]}
+    (loaded,) = codec.loadsCall(form(codec.dumpsCall("o", "m", [records], {})))[2]
+    assert loaded[place] == {"inside": ["made.Here"]}
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda v: v, lambda v: [v], lambda v: {"a": v}, lambda v: [[[v]]]]
+)
+def test_objects_are_found_beside_long_values(codec: MsgpackSerializer, wrap: Any) -> None:
+    register_dict_to_class("made.Here", lambda name, data: name)
+    long = b"x" * 100_000
+    data = codec.dumps([long, wrap({"__class__": "made.Here"})])
+    assert codec.loads(data) == [long, wrap("made.Here")]
+    assert codec.loads(codec.dumps([long, {"a": b"__class__"}])) == [long, {"a": b"__class__"}]
+
+
+def test_long_messages_that_are_damaged_or_name_unknown_classes_are_refused(
+    codec: MsgpackSerializer,
+) -> None:
+    data = codec.dumps(RECORDS)
+    with pytest.raises(SerializeError, match="invalid msgpack data"):
+        codec.loads(data[:-1])
+    with pytest.raises(SerializeError, match=r"unknown class no\.Such at the value\[1000\]"):
+        codec.loads(codec.dumps([*RECORDS, {"__class__": "no.Such"}]))

@@ -6,7 +6,16 @@ import pytest
 from pyrolike.errors import NamingError, RemoteError, SecurityError, SerializeError
 from pyrolike.serializers.classes import register_dict_to_class
 from pyrolike.serializers.exceptions import ExceptionWrapper
-from pyrolike.serializers.recreation import TOO_DEEP, dict_to_class, find_part, located, recreate
+from pyrolike.serializers.recreation import (
+    LONG,
+    TOO_DEEP,
+    dict_to_class,
+    find_part,
+    is_flat,
+    located,
+    long_names_class,
+    recreate,
+)
 from pyrolike.uri import URI
 
 A_URI = {"__class__": "Pyro5.core.URI", "state": ("PYRO", "a", None, "h", 1)}
@@ -240,3 +249,27 @@ def test_data_that_contains_itself_can_be_searched() -> None:
     assert find_part(loop, lambda part: part is None, "x") is None
     assert find_part(None, lambda part: False, "x") is None
     assert find_part([loop, {"k": ()}], lambda part: part == (), "x") == "x[1]['k']"
+
+
+# -- whether there may be any in data
+
+
+@pytest.mark.parametrize("form", [bytes, bytearray, memoryview])
+@pytest.mark.parametrize("size", [0, 100, LONG])
+def test_the_name_is_found_in_data_of_every_size_and_form(form: Any, size: int) -> None:
+    for found in (b"__class__", b"x__class__", b"__class__x", b"___class___"):
+        assert long_names_class(form(found + size * b"_"))
+        assert long_names_class(form(size * b"_" + found))
+    assert not long_names_class(form(b"__class_" + size * b"-"))
+
+
+@pytest.mark.parametrize(
+    ("value", "is_surely_flat"),
+    [
+        (None, True), (b"x", True), ([], True), ([1, ["a", {"b": None}]], True), ([[[1]]], True),
+        ([[[[]]]], False), ({"__class__": 1}, False), ([{"a": {"__class__": 1}}], False),
+        (list(range(17)), False), ([{"a": list(range(17))}], False),
+    ],
+)  # fmt: skip
+def test_a_few_values_are_seen_to_be_flat(value: Any, is_surely_flat: bool) -> None:
+    assert is_flat(value, 3) is is_surely_flat
