@@ -167,28 +167,36 @@ def rubbish_value(chance: random.Random) -> bytes:
     return bytes([kind | chance.choice([0, 0x80])]) + rest_of_token(chance, kind, 0)
 
 
+def reference(index: int) -> bytes:
+    return b"r" + index.to_bytes(4, "little")
+
+
 def rubbish_rows(chance: random.Random) -> bytes:
     """Write a list of rows that are alike, mostly; little of it is wrong."""
+    before, objects = chance.choice(
+        [(b"N", 0), (b"\xdb\0\0\0\0", 1), (b"[\x10\0\0\0" + 16 * b"\xda\1a", 16)]
+    )
+    opening = chance.choice([b"[", b"\xdb"])
+    objects += opening != b"["
     tokens = [
-        [b"N", b"T", b"."], [b"i\1\0\0\0", b"\xe9\1\0\0\0"], [b"g" + bytes(8)],
-        [b"z\1a", b"\xda\2r0", b"Z\0"], [b"r\5\0\0\0"], [b"r\1\0\0\0", b"r\4\0\0\0"],
+        [b"N", b"T", b"."], [b"i\1\0\0\0", b"i\xff\xff\xff\xff"], [b"g" + bytes(8)],
+        [b"z\1a", b"z\2r0", b"Z\0"], [reference(objects), reference(objects + 300)],
     ]  # fmt: skip
     columns = [chance.choice(tokens) for _ in range(chance.choice([1, 2, 4]))]
-    count = chance.choice([100, 120, 170, 230])
-    rows: list[bytes] = []
-    for _ in range(count):
-        if chance.random() < 0.01:
+    rows = [b"{%b0" % b"".join(b"\xda\1%cN" % letter for letter in b"abcd"[: len(columns)])]
+    for _ in range(chance.choice([100, 120, 170, 230])):
+        values = [chance.choice(column) for column in columns]
+        if chance.random() < 0.005:
             columns = [[*column, *chance.choice(tokens)] for column in columns]
-        pairs = (b"r" + bytes([9 + n, 0, 0, 0]) + chance.choice(column)
-                 for n, column in enumerate(columns))  # fmt: skip
-        rows.append(b"{" + b"".join(pairs) + b"0")
-        if chance.random() < 0.002:
-            rows[-1] = rubbish(chance, 3)
-    known = b"[\x10\0\0\0" + 16 * b"\xda\1a"
-    start = b"(\3\0\0\0" + chance.choice([known, known[:5], b"\xdb\0\0\0\0" + b"N", b"N"])
-    announced = count + (chance.choice([-1, 1]) if chance.random() < 0.05 else 0)
-    listed = chance.choice([b"[", b"\xdb"]) + announced.to_bytes(4, "little") + b"".join(rows)
-    return start + listed + chance.choice([b"N", b"\xfb0", b"r\0\0\0\0", rubbish(chance, 3)])
+        if chance.random() < 0.005:
+            values[0] = chance.choice(
+                [reference(0), reference(max(0, objects - 1)), rubbish(chance, 3)]
+            )
+        pairs = (reference(objects + place) + value for place, value in enumerate(values))
+        rows.append(b"{%b0" % b"".join(pairs))
+    count = len(rows) + (chance.choice([-1, 1]) if chance.random() < 0.05 else 0)
+    end = chance.choice([b"N", b"\xfb0", reference(0), rubbish(chance, 3)])
+    return b"(\3\0\0\0" + before + opening + count.to_bytes(4, "little") + b"".join(rows) + end
 
 
 def damaged(chance: random.Random, data: bytes, other: bytes) -> bytes:
