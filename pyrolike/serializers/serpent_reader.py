@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from functools import cache
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ from .serpent_text import (
     split,
     split_encoded,
 )
+from .serpent_whole import MANY, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,11 +89,13 @@ def read_call(text: str) -> Any:
         SerializeError: As for :func:`read`.
     """
     call = _match_simple_call(text)
-    if call is not None:
-        try:
+    try:
+        if call is not None:
             return _read_simple_call(call)
-        except _NOT_THIS_WAY:
-            pass
+        if len(text) >= MANY and (whole := _read_whole_call(text)) is not None:
+            return whole
+    except _NOT_THIS_WAY:
+        pass
     return read(text)
 
 
@@ -111,6 +115,11 @@ _match_simple_call = re.compile(
     re.escape(HEADER)
     + rf"\({_NAME},{_NAME},\(((?:{_VALUE},?+)*+)\),(?:None|\{{((?:{_STRING}:{_VALUE},?+)*+)\}})\)"
 ).fullmatch
+
+
+_match_call_head = re.compile(re.escape(HEADER) + rf"\({_NAME},{_NAME},\(").match
+_NO_KWARGS, _NONE_KWARGS = "),{})", "),None)"
+"""How a call without keyword arguments ends."""
 
 
 def _read_scalar(match: re.Match[str]) -> Any:
@@ -176,9 +185,6 @@ _MARKS: Replacements = (
 )  # fmt: skip
 _CALL = f"({GAP},{GAP},("
 
-MANY = 1500
-"""Characters of a text from which on it pays to look whether it can be translated as a whole."""
-
 _FOREIGN_WORDS = ("null", "true", "false")
 _mark_sets = re.compile(r"\{([^\s:(){}[\]][^:(){}[\]]*+)\}").sub
 _mark_integer_keys = re.compile(r"([{,])(-?(?:0|[1-9][0-9]*+)):").sub
@@ -190,8 +196,12 @@ def _read_container(text: str) -> Any:
         raise _NotTranslatableError
     if has_escapes:
         text = hide_escapes(text)
-    elif len(text) >= MANY and '"' not in text and (simple := _translate_simple(text)) is not None:
-        return _parse_all(*simple)
+    elif len(text) >= MANY and '"' not in text:
+        whole = _read_whole(text, MAX_DEPTH)
+        if whole is not None:
+            return whole
+        if (simple := _translate_simple(text)) is not None:
+            return _parse_all(*simple)
     pieces, quote = split(text)
     if len(pieces) % 2 == 0:
         raise _NotTranslatableError  # the last string does not end
@@ -204,6 +214,31 @@ def _read_container(text: str) -> Any:
     if has_escapes:
         translated = translated.replace("\1", r"\\").replace("\2", "'").replace("\3", r"\"")
     return _parse_all(translated, parse)
+
+
+def _read_whole(text: str, limit: int) -> Any:
+    """Return the value of a container, which must not be deeper; None if this way is not for it."""
+    translated = to_json(text, limit)
+    if translated is None:
+        return None
+    with suppress(ValueError):
+        return _parse_all(translated, _parse)
+
+
+def _read_whole_call(text: str) -> Any:
+    """Return a call without keyword arguments in whose arguments are no tuples; None if it is none.
+
+    To translate its two tuples, as those elsewhere, would take as long as all the rest.
+    """
+    head = _match_call_head(text)
+    tail = _NO_KWARGS if text.endswith(_NO_KWARGS) else _NONE_KWARGS
+    if head is None or not text.endswith(tail):
+        return None
+    items = text[head.end() : -len(tail)]
+    args = _read_whole(f"[{items.removesuffix(',')}]", MAX_DEPTH - 1)
+    if not args or (len(args) == 1 and items[-1] != ","):
+        return None  # "(1)" is not a tuple
+    return head[1], head[2], tuple(args), {} if tail == _NO_KWARGS else None
 
 
 def _parse_all(translated: str, parse: Parse) -> Any:

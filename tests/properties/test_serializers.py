@@ -13,6 +13,7 @@ import json
 import marshal
 import math
 import warnings
+from itertools import product
 from typing import Any
 
 import msgpack
@@ -21,7 +22,13 @@ import serpent
 from hypothesis import example, given, settings, strategies as st
 
 from pyrolike.errors import PyroError, SerializeError
-from pyrolike.serializers import SerializerBase, get_serializer, load_marshal
+from pyrolike.serializers import (
+    SerializerBase,
+    get_serializer,
+    load_marshal,
+    serpent_reader,
+    serpent_whole,
+)
 from pyrolike.serializers.record_lists import MANY
 from pyrolike.serializers.serpent_reader import read, read_call
 from pyrolike.serializers.serpent_text import HEADER
@@ -90,12 +97,17 @@ def check_read(text: str) -> None:
         try:
             expected = serpent.loads(data)
         except REFUSALS:
-            for load in (get_serializer("serpent").loads, get_serializer("serpent").loadsCall):
-                with pytest.raises(PyroError):
-                    load(data)
+            codec = get_serializer("serpent")
+            for load, many in product((codec.loads, codec.loadsCall), (serpent_whole.MANY, 0)):
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(serpent_reader, "MANY", many)
+                    with pytest.raises(PyroError):
+                        load(data)
         else:
-            for load in (read, read_call):
-                value = load(text)
+            for load, many in product((read, read_call), (serpent_whole.MANY, 0)):
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(serpent_reader, "MANY", many)  # short texts as long ones, too
+                    value = load(text)
                 assert repr(value) == repr(expected)
                 assert type(value) is type(expected)
 
