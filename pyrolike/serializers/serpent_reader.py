@@ -234,9 +234,10 @@ def _read_whole_call(text: str) -> Any:
     tail = _NO_KWARGS if text.endswith(_NO_KWARGS) else _NONE_KWARGS
     if head is None or not text.endswith(tail):
         return None
-    items = text[head.end() : -len(tail)]
-    args = _read_whole(f"[{items.removesuffix(',')}]", MAX_DEPTH - 1)
-    if not args or (len(args) == 1 and items[-1] != ","):
+    end = len(text) - len(tail)
+    has_comma = text[end - 1] == ","
+    args = _read_whole(f"[{text[head.end() : end - has_comma]}]", MAX_DEPTH - 1)
+    if not args or (len(args) == 1 and not has_comma):
         return None  # "(1)" is not a tuple
     return head[1], head[2], tuple(args), {} if tail == _NO_KWARGS else None
 

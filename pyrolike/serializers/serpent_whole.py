@@ -16,7 +16,7 @@ MANY = 1500
 _WORDS = (("None", "\nnull"), ("True", "\ntrue"), ("False", "\nfalse"))
 _FOREIGN_WORDS = ("null", "true", "false")
 _UNFIT = f'"\\{GAP}'
-_NEITHER_BRACKETS_NOR_QUOTES = bytes(set(range(256)) - set(b"'()[]{}"))
+_NEITHER_BRACKETS_NOR_QUOTES = bytes(set(range(256)) - set(b'"()[]{}'))
 
 
 def to_json(text: str, limit: int) -> str | None:
@@ -31,11 +31,11 @@ def to_json(text: str, limit: int) -> str | None:
     # From behind all but single characters are found in half of the time.
     if any(map(text.__contains__, _UNFIT)) or _contains_any(text, _FOREIGN_WORDS):
         return None
-    # Without all other characters a string is a pair of quotes, if there is no bracket in it.
-    brackets = text.encode().translate(None, _NEITHER_BRACKETS_NOR_QUOTES).replace(b"''", b"")
-    if any(map(brackets.__contains__, b"'()")) or is_deeper(brackets.decode(), limit):
-        return None
     text = text.replace("'", '"')
+    # Without all other characters a string is a pair of quotes, if there is no bracket in it.
+    brackets = text.encode().translate(None, _NEITHER_BRACKETS_NOR_QUOTES).replace(b'""', b"")
+    if any(map(brackets.__contains__, b'"()')) or is_deeper(brackets.decode(), limit):
+        return None
     for word, replacement in _WORDS:
         if text.rfind(word) >= 0:
             text = text.replace(word, replacement)
