@@ -15,7 +15,7 @@ from typing import Any
 
 from pyrolike.objects.dispatch import Dispatcher
 from pyrolike.protocol.reader import MessageReader
-from pyrolike.serializers import marshal_check, serpent_reader
+from pyrolike.serializers import marshal_check, serpent_reader, serpent_whole
 
 CONDITIONS: tuple[tuple[type, str, str, str], ...] = (
     # Ceilings on sizes, and which messages have their place.
@@ -41,7 +41,7 @@ def remove_checks() -> None:
         changes.setdefault((owner, name), []).append((condition, instead))
     for (owner, name), pairs in changes.items():
         setattr(owner, name, _compile_without(getattr(owner, name), pairs))
-    serpent_reader.is_deeper = lambda structure, limit: False
+    serpent_reader.is_deeper = serpent_whole.is_deeper = lambda structure, limit: False
     marshal_check.is_simple = lambda data: True
 
 
