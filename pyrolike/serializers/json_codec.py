@@ -39,6 +39,8 @@ CONTROL = "".join(map(chr, range(32)))
 ESCAPED = f'{CONTROL}"\\'
 """Characters that JSON does not allow inside of strings as they are."""
 
+_SEQUENCES = (tuple, list)
+
 STANDARD = "json"
 """Name of the standard module."""
 
@@ -226,7 +228,7 @@ def _make_encode_call(encode: Callable[[Any], str]) -> EncodeCall:
         )
 
     def encode_args(vargs: Sequence[Any]) -> str:
-        if list in map(type, vargs) and type(vargs) in (list, tuple):
+        if type(vargs) in _SEQUENCES and list in map(type, vargs):
             return f"[{', '.join(map(encode, vargs))}]"  # each one may be a list of records
         return encode(vargs)
 

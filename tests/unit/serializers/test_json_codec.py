@@ -176,3 +176,9 @@ def test_class_dicts_are_opened_with_their_place(codec: JsonSerializer) -> None:
     unknown = codec.dumpsCall("o", "m", (), {"k": [{"__class__": "a.B"}]})
     with pytest.raises(SerializeError, match=r"unknown class a\.B at kwargs\['k'\]\[0\]"):
         codec.loadsCall(unknown)
+
+
+@pytest.mark.parametrize("value", [5, None, "text", {"a": [1]}, [[1], 2], (), ([],)])
+def test_a_blob_may_have_anything_where_a_call_has_its_arguments(value: Any) -> None:
+    data = JsonSerializer().dumpsCall("o", "m", value, {})
+    assert json.loads(data)["params"] == (list(value) if type(value) is tuple else value)
