@@ -13,6 +13,7 @@ from pyrolike.errors import MessageTooLargeError, SerializeError
 
 from . import classes
 from .long_values import has_long
+from .record_lists import are_records
 from .recreation import dict_to_class, recreate
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ Buffer: TypeAlias = "bytes | bytearray | memoryview"
 
 Call: TypeAlias = "tuple[str, str, Sequence[Any], Mapping[str, Any] | None]"
 """Object id, method name, positional and keyword arguments (None means none)."""
+
+_SEQUENCES = (tuple, list)
 
 WORTH_COMPRESSING = 200
 """Bytes below which Pyro4 does not try to compress."""
@@ -126,17 +129,23 @@ class SerializerBase(ABC):
 
     def pack(self, data: Any) -> Payload:
         """Encode a value to be sent: as `dumps`, but long values need not be copied."""
-        packed = self._pack_around(data, self._result_depth) if has_long((data,)) else None
+        packed: Payload | None = None
+        if has_long((data,)):
+            packed = self._pack_around(data, self._result_depth)
+        elif are_records(data):
+            packed = self._pack_records(data)
         return self.dumps(data) if packed is None else packed
 
     def pack_call(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
     ) -> Payload:
         """Encode a call to be sent: as `dumpsCall`, but long values need not be copied."""
-        packed = None
+        packed: Payload | None = None
         if has_long(vargs) or (kwargs and has_long(kwargs.values())):
             call = self._call_as_value(obj, method, vargs, kwargs)
             packed = self._pack_around(call, self._call_depth)
+        elif type(vargs) in _SEQUENCES and any(map(are_records, vargs)):
+            packed = self._pack_records_call(obj, method, vargs, kwargs)
         return self.dumpsCall(obj, method, vargs, kwargs) if packed is None else packed
 
     _result_depth, _call_depth = 1, 3
@@ -144,6 +153,16 @@ class SerializerBase(ABC):
 
     def _pack_around(self, value: Any, depth: int) -> Payload | None:
         """Encode something without copying the long values in it; None if that is not possible."""
+        return None
+
+    def _pack_records(self, value: list[Any]) -> bytes | None:
+        """Encode what is most likely a list of records; None if there is no quicker way for it."""
+        return None
+
+    def _pack_records_call(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> bytes | None:
+        """Encode a call with such a list among its arguments, which are a tuple or a list."""
         return None
 
     def _call_as_value(
@@ -155,8 +174,10 @@ class SerializerBase(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         # A class that encodes in another way than the one it is derived from must not send in that.
-        if min(_place(cls, "dumps"), _place(cls, "dumpsCall")) < _place(cls, "_pack_around"):
-            cls._pack_around = SerializerBase._pack_around  # type: ignore[method-assign]
+        own = min(_place(cls, "dumps"), _place(cls, "dumpsCall"))
+        for way in ("_pack_around", "_pack_records", "_pack_records_call"):
+            if own < _place(cls, way):
+                setattr(cls, way, getattr(SerializerBase, way))
 
     def serializeData(self, data: Any, compress: bool = False) -> tuple[bytes, bool]:
         """Encode a value as Pyro4's programs do it.

@@ -22,7 +22,7 @@ from .failures import FAULTS, explain, name_arguments
 from .json_modules import JsonModule, UnfitModuleError
 from .long_strings import find_naming, has_any, read_around
 from .long_values import LONG, pack_around
-from .record_lists import MANY, RecordWriter, are_finite
+from .record_lists import RecordWriter, are_finite, are_records
 from .recreation import TOO_DEEP, recreate
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ _raw_decode = _decoder.raw_decode
 CONTROL = "".join(map(chr, range(32)))
 ESCAPED = f'{CONTROL}"\\'
 """Characters that JSON does not allow inside of strings as they are."""
-
-_SEQUENCES = (tuple, list)
 
 STANDARD = "json"
 """Name of the standard module."""
@@ -111,6 +109,38 @@ class JsonSerializer(SerializerBase):
     def _pack_around(self, value: Any, depth: int) -> Payload | None:
         return pack_around(value, depth, _make_token, self._to_bytes, _cut)
 
+    def _pack_records(self, value: list[Any]) -> bytes | None:
+        try:
+            text = self._encode_records(value)
+            return None if text is None else text.encode()
+        except FAULTS:
+            return None  # the usual way fails, too, and says why
+
+    def _pack_records_call(
+        self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> bytes | None:
+        def encode(value: Any) -> str:
+            """Encode a part of the call; the arguments one by one."""
+            if value is vargs:
+                return f"[{', '.join(map(encode_argument, vargs))}]"
+            return self._encode(value)
+
+        def encode_argument(value: Any) -> str:
+            records = self._encode_records(value) if are_records(value) else None
+            return self._encode(value) if records is None else records
+
+        if self.module != STANDARD:
+            return None
+        try:
+            return _make_encode_call(encode)(obj, method, vargs, kwargs).encode()
+        except FAULTS:
+            return None
+
+    def _encode_records(self, value: list[Any]) -> str | None:
+        """Return the text of a list of records, in four fifths of the usual time."""
+        rows = _record_writer.write(value) if self.module == STANDARD else None
+        return None if rows is None else f"[{rows}]"
+
     def _to_bytes(self, value: object) -> bytes:
         return self._encode(value).encode()
 
@@ -171,23 +201,13 @@ def _make_encode(default: Callable[[Any], Any]) -> Callable[[Any], str]:
     ``JSONEncoder.encode`` makes a new C encoder for every value, which takes as long as encoding a
     small call. We make one and keep it. It is without a memory of where it is, which threads could
     not share: what contains itself is found by the limit of recursion.
-
-    Lists of records that are not inside of something else are written in four fifths of the time.
     """
     encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=default).encode
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # an interpreter whose json module has no C part
         return encode
     iterate = make(None, default, encode_basestring, None, ": ", ", ", False, False, True)
-
-    def encode_any(value: Any) -> str:
-        if type(value) is list and len(value) >= MANY:
-            rows = _record_writer.write(value)
-            if rows is not None:
-                return f"[{rows}]"
-        return "".join(iterate(value, 0))
-
-    return encode_any
+    return lambda value: "".join(iterate(value, 0))
 
 
 _SCALAR_WRITERS: dict[type, Callable[[Any], str]] = {
@@ -224,13 +244,8 @@ def _make_encode_call(encode: Callable[[Any], str]) -> EncodeCall:
         named = encode(kwargs) if kwargs else "{}" if kwargs is not None else "null"
         return (
             f'{{"object": {encode_basestring(obj)}, "method": {encode_basestring(method)}, '
-            f'"params": {encode_args(vargs)}, "kwargs": {named}}}'
+            f'"params": {encode(vargs)}, "kwargs": {named}}}'
         )
-
-    def encode_args(vargs: Sequence[Any]) -> str:
-        if type(vargs) in _SEQUENCES and list in map(type, vargs):
-            return f"[{', '.join(map(encode, vargs))}]"  # each one may be a list of records
-        return encode(vargs)
 
     return encode_call
 

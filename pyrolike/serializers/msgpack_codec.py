@@ -24,8 +24,7 @@ from pyrolike.errors import SecurityError, SerializeError
 from .base import Buffer, Call, SerializerBase, no_call
 from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
-from .long_values import has_long, pack_around
-from .record_lists import MANY
+from .long_values import pack_around
 from .recreation import (
     LONG,
     dict_to_class,
@@ -58,8 +57,6 @@ _TEXT_CODES = b"\xda", b"\xdb"
 
 # ExtType is a tuple, too.
 _KNOWN = (str, float, dict, list, tuple, bytes, bytearray, memoryview)
-
-_SEQUENCES = (tuple, list)
 
 _MOST_KEPT = 16
 _LARGEST_KEPT = 0x10000
@@ -124,33 +121,13 @@ class MsgpackSerializer(SerializerBase):
             self._packers.append(packer)
         return packed
 
-    def pack(self, data: Any) -> Payload:
-        """Encode a value to be sent: as usual, but lists of records more quickly."""
-        packed = self._pack_exact(data) if _are_records(data) else None
-        return super().pack(data) if packed is None else packed
+    def _pack_records(self, value: list[Any]) -> bytes | None:
+        return _pack_exact(value)
 
-    def pack_call(
+    def _pack_records_call(
         self, obj: str, method: str, vargs: Sequence[Any], kwargs: Mapping[str, Any] | None
-    ) -> Payload:
-        """Encode a call to be sent: likewise."""
-        packed = None
-        if not kwargs and type(vargs) in _SEQUENCES and any(map(_are_records, vargs)):
-            packed = None if has_long(vargs) else self._pack_exact([obj, method, [*vargs], kwargs])
-        return super().pack_call(obj, method, vargs, kwargs) if packed is None else packed
-
-    def _pack_exact(self, value: Any) -> bytes | None:
-        """Encode a value if it is made of exact builtin types, and no tuples; else return None.
-
-        A packer that need not think of derived classes takes seven eighths of the time.
-        """
-        if type(self).dumps is not _dumps or type(self).dumpsCall is not _dumps_call:
-            return None  # a derived class, which encodes in a way of its own
-        packer = _library().Packer(use_bin_type=True, strict_types=True, default=_refuse)
-        try:
-            packed: bytes = packer.pack(value)
-        except FAULTS:
-            return None
-        return packed
+    ) -> bytes | None:
+        return _pack_exact([obj, method, [*vargs], kwargs])
 
     def _pack_around(self, value: Any, depth: int) -> Payload | None:
         return pack_around(value, depth, _make_token, self._pack, _cut)
@@ -179,12 +156,17 @@ class MsgpackSerializer(SerializerBase):
         return class_to_dict(obj, self.tags)
 
 
-_dumps, _dumps_call = MsgpackSerializer.dumps, MsgpackSerializer.dumpsCall
+def _pack_exact(value: Any) -> bytes | None:
+    """Encode a value if it is made of exact builtin types, and no tuples; else return None.
 
-
-def _are_records(value: Any) -> bool:
-    """Say whether a value is worth the try, and is not likely to be refused."""
-    return type(value) is list and len(value) >= MANY and dict in map(type, value[:1])
+    A packer that need not think of derived classes takes seven eighths of the time.
+    """
+    packer = _library().Packer(use_bin_type=True, strict_types=True, default=_refuse)
+    try:
+        packed: bytes = packer.pack(value)
+    except FAULTS:
+        return None
+    return packed
 
 
 def _refuse(value: object) -> NoReturn:

@@ -29,6 +29,11 @@ _are_dicts = frozenset({dict}).issuperset
 _are_scalars = SCALARS.issuperset
 
 
+def are_records(value: Any) -> bool:
+    """Say whether a value looks like a list of records."""
+    return type(value) is list and len(value) >= MANY and dict in map(type, value[:1])
+
+
 class RecordWriter:
     """Writes lists of records.
 

@@ -13,9 +13,9 @@ import pytest
 import serpent
 
 from pyrolike.errors import SerializeError
-from pyrolike.serializers import get_serializer, record_lists
+from pyrolike.serializers import JsonSerializer, get_serializer, record_lists
 from pyrolike.serializers.json_codec import _record_writer as json_writer
-from pyrolike.serializers.record_lists import MANY, RecordWriter, are_finite
+from pyrolike.serializers.record_lists import MANY, RecordWriter, are_finite, are_records
 from pyrolike.serializers.serpent_text import MAX_DEPTH
 from pyrolike.serializers.serpent_writer import LiteralWriter, _record_writer as serpent_writer
 from tests.support.names import shown
@@ -93,11 +93,11 @@ def test_the_text_is_that_of_the_libraries(value: list[Any]) -> None:
         assert write_literal(shape) == expected
     for shape in (value, [value], [1, value], {"rows": value}):
         expected = json.dumps(shape, ensure_ascii=False, default=str).encode()
-        assert get_serializer("json").dumps(shape) == expected
+        assert get_serializer("json").pack(shape) == expected
         call = {"object": "o", "method": "m", "params": [shape, value], "kwargs": {}}
         expected = json.dumps(call, ensure_ascii=False, default=str).encode()
         for vargs in ((shape, value), [shape, value]):
-            assert get_serializer("json").dumpsCall("o", "m", vargs, {}) == expected
+            assert get_serializer("json").pack_call("o", "m", vargs, {}) == expected
 
 
 @pytest.mark.parametrize("writer", [serpent_writer, json_writer], ids=["serpent", "json"])
@@ -113,13 +113,16 @@ def test_derived_values_are_left_to_whoever_knows_them() -> None:
     for row in ({"id": Level.LOW, "name": "n"}, {"id": 1, Text("name"): "n"}):
         value = odd(row, 0)
         assert json_writer.write(value) is serpent_writer.write(value) is None
-        assert get_serializer("json").loads(get_serializer("json").dumps(value)) == value
+        assert get_serializer("json").loads(get_serializer("json").pack(value)) == value
 
 
 @pytest.mark.parametrize("name", ["serpent", "json"])
 def test_an_integer_of_too_many_digits_is_refused_as_ever(name: str) -> None:
+    value = odd({"id": 10**5000, "name": "n"})
     with pytest.raises(SerializeError, match="limit"):
-        get_serializer(name).dumps(odd({"id": 10**5000, "name": "n"}))
+        get_serializer(name).pack(value)
+    with pytest.raises(SerializeError, match="limit"):
+        get_serializer(name).pack_call("o", "m", (value,), {})
 
 
 def test_records_nest_only_as_deep_as_others() -> None:
@@ -154,3 +157,35 @@ def test_a_key_that_is_taken_away_meanwhile_is_noticed(monkeypatch: pytest.Monke
 )  # fmt: skip
 def test_only_floats_can_be_infinite(column: list[Any], finite: bool) -> None:
     assert are_finite(column, set(map(type, column))) is finite
+
+
+def test_what_looks_like_a_list_of_records() -> None:
+    assert are_records(RECORDS["one column"])
+    for other in (None, (), [], [{}], rows(lambda n: n), tuple(RECORDS["one column"])):
+        assert not are_records(other)
+
+
+@pytest.mark.parametrize("name", ["json", "msgpack"])
+def test_derived_serializers_write_records_in_their_own_way(name: str) -> None:
+    kind = type(get_serializer(name))
+    value = RECORDS["one column"]
+    for method in ("dumps", "dumpsCall"):
+        derived = type("Derived", (kind,), {method: lambda *args: b"mine"})()
+        packed = {"dumps": derived.pack(value), "dumpsCall": derived.pack_call("", "", [value], {})}
+        assert packed[method] == b"mine"
+
+
+def test_another_json_module_is_asked_for_records_too() -> None:
+    serializer = JsonSerializer(module="tests.support.things")
+    with pytest.raises(SerializeError, match="cannot use"):
+        serializer.pack(RECORDS["one column"])
+    with pytest.raises(SerializeError, match="cannot use"):
+        serializer.pack_call("o", "m", (RECORDS["one column"],), {})
+
+
+@pytest.mark.parametrize("name", ["json", "msgpack"])
+def test_arguments_that_contain_themselves_are_refused(name: str) -> None:
+    vargs: list[Any] = [RECORDS["one column"]]
+    vargs.append(vargs)
+    with pytest.raises(SerializeError, match="contains itself"):
+        get_serializer(name).pack_call("o", "m", vargs, {})
