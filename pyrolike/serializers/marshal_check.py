@@ -308,10 +308,10 @@ class _HurriedWalk(_Walk):
             if left < rows.COUNT:
                 break
             shape = rows.find_shape(data, at, shape)
-            if shape is None or not rows.is_worth_it(shape, least, len(data) - at):
+            match_rows = shape and rows.rows_matcher(shape, least, len(data) - at)
+            if not match_rows:
                 break
             self.shapes_left -= 1
-            match_rows = rows.rows_matcher(shape, least)
             while left >= rows.COUNT and (match := match_rows(data, at)):
                 at, left = match.end(), left - rows.COUNT
         return at, left

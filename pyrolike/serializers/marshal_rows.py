@@ -9,7 +9,6 @@ the row that was looked at. Loaded when it is first needed, as part of the proof
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .marshal_check import TEXT, either
@@ -24,8 +23,11 @@ if TYPE_CHECKING:
 COUNT = 50
 """Rows that a pattern matches: fewer are left to the general one."""
 
-MOST_VALUES = 32
+MOST_VALUES = 16
 """Values of a row."""
+
+MOST_SHAPES = 128
+"""Shapes for which a process makes patterns, of up to 40 KB each. They stay; more are not made."""
 
 BYTES = 4096
 """Bytes of data for each value of a row. To make a pattern takes a quarter of a millisecond for
@@ -74,18 +76,27 @@ def find_shape(data: Buffer, at: int, before: Shape | None = None) -> Shape | No
     return tuple(old | {kind} for old, kind in zip(before, kinds, strict=True))
 
 
-def is_worth_it(shape: Shape, least: int, size: int) -> bool:
-    """Say whether rows of a shape may be looked for in that many bytes."""
-    return least <= 0xFF and len(shape) * BYTES <= size
+def rows_matcher(shape: Shape, least: int, size: int) -> Match | None:
+    """Return what matches `COUNT` rows of a shape; None if that is not worth it.
 
-
-@lru_cache(maxsize=64)
-def rows_matcher(shape: Shape, least: int) -> Match:
-    """Return what matches `COUNT` rows of a shape, with references to objects from *least* on only.
-
-    Of such a reference, whose four bytes begin with the lowest, the first says that it is high
-    enough. Some that are high enough are refused by that.
+    Args:
+        shape: What the rows are like.
+        least: The first object that references may lead to. Of a reference, whose four bytes begin
+            with the lowest, that byte says that it is high enough; some are refused by that.
+        size: Bytes of data in which there may be rows.
     """
+    if least > 0xFF or len(shape) * BYTES > size:
+        return None
+    matcher = _matchers.get((shape, least))
+    if matcher is None and len(_matchers) < MOST_SHAPES:
+        matcher = _matchers[shape, least] = _make_matcher(shape, least)
+    return matcher
+
+
+_matchers: dict[tuple[Shape, int], Match] = {}
+
+
+def _make_matcher(shape: Shape, least: int) -> Match:
     reference = _TOKENS[_REF] % least
     values = (
         either(*(_TOKENS[kind] if kind != _REF else reference for kind in sorted(kinds)))

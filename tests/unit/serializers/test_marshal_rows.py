@@ -8,16 +8,22 @@ from typing import Any
 import pytest
 
 from pyrolike.errors import SerializeError
-from pyrolike.serializers import marshal_check
+from pyrolike.serializers import marshal_check, marshal_rows
 from pyrolike.serializers.marshal_rows import (
     BYTES,
     COUNT,
     MOST_VALUES,
+    Shape,
     find_shape,
-    is_worth_it,
     rows_matcher,
 )
 from tests.support.names import shown
+
+
+@pytest.fixture(autouse=True)
+def no_pattern_is_made_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marshal_rows, "_matchers", {})
+
 
 KEY = b"r\x05\0\0\0"
 
@@ -28,6 +34,13 @@ def row(*values: bytes) -> bytes:
 
 def shape(*kinds: str) -> tuple[frozenset[int], ...]:
     return tuple(frozenset(kind.encode()) for kind in kinds)
+
+
+def made(shape: Shape | None, least: int) -> Any:
+    assert shape is not None
+    match = rows_matcher(shape, least, len(shape) * BYTES)
+    assert match is not None
+    return match
 
 
 VALUES = {
@@ -42,7 +55,7 @@ def test_rows_of_each_kind_are_matched(value: bytes) -> None:
     kind = VALUES[value]
     found = find_shape(b"xx" + row(value, b"N"), 2)
     assert found == shape(kind, "T")
-    match = rows_matcher(found, 5)
+    match = made(found, 5)
     assert match(COUNT * row(value, b"F") + b"0", 0).end() == COUNT * len(row(value, b"F"))
     for other, other_kind in VALUES.items():
         assert bool(match(COUNT * row(other, b"."), 0)) == (other_kind == kind)
@@ -52,7 +65,7 @@ def test_a_shape_has_room_for_the_rows_before() -> None:
     first = find_shape(row(b"N", b"z\0"), 0)
     both = find_shape(row(b"i\1\0\0\0", b"r\x06\0\0\0"), 0, first)
     assert both == shape("Ti", "zr")
-    match = rows_matcher(both, 5)
+    match = made(both, 5)
     mixed = COUNT // 2 * (row(b"N", b"r\x07\0\0\0") + row(b"i\1\0\0\0", b"z\1a"))
     assert match(mixed, 0)
     assert find_shape(row(b"N"), 0, both) == shape("T")  # other rows: a new beginning
@@ -80,7 +93,7 @@ def test_data_that_ends_inside_of_a_row_is_noticed() -> None:
 
 @pytest.mark.parametrize("least", [0, 1, 4, 0x30, 0xFF])
 def test_references_lead_to_no_earlier_object(least: int) -> None:
-    match = rows_matcher(shape("r"), least)
+    match = made(shape("r"), least)
     for index in (0, 1, 3, 4, 5, 0x2F, 0x30, 0xFE, 0xFF, 0x100, 0x104, 0xFFFF):
         low = b"r" + index.to_bytes(4, "little")
         good = b"r\xff\0\0\0"
@@ -92,9 +105,18 @@ def test_references_lead_to_no_earlier_object(least: int) -> None:
 
 def test_a_pattern_is_made_only_where_there_is_much_for_it() -> None:
     two = shape("T", "i")
-    assert is_worth_it(two, 0xFF, 2 * BYTES)
-    assert not is_worth_it(two, 0xFF, 2 * BYTES - 1)
-    assert not is_worth_it(two, 0x100, 2 * BYTES)
+    assert rows_matcher(two, 0xFF, 2 * BYTES)
+    assert rows_matcher(two, 0xFF, 2 * BYTES - 1) is None
+    assert rows_matcher(two, 0x100, 2 * BYTES) is None
+
+
+def test_only_so_many_patterns_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marshal_rows, "MOST_SHAPES", 2)
+    first = rows_matcher(shape("T"), 1, BYTES)
+    assert first
+    assert rows_matcher(shape("T"), 2, BYTES)
+    assert rows_matcher(shape("i"), 1, BYTES) is None
+    assert rows_matcher(shape("T"), 1, BYTES) is first
 
 
 def record(number: int) -> dict[str, Any]:
