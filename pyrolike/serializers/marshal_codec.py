@@ -24,7 +24,7 @@ from .classes import class_to_dict
 from .exceptions import ExceptionWrapper
 from .failures import FAULTS, explain, name_arguments
 from .long_values import pack_around
-from .recreation import LARGE, may_have_objects, names_class, recreate
+from .recreation import LONG, may_have_objects, names_class, recreate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ class MarshalSerializer(SerializerBase):
         except _BROKEN as exc:
             raise _invalid(exc) from exc
         size = len(data)
-        if size > SHORTEST_CLASS and (size >= LARGE or names_class(data)):
+        if size > SHORTEST_CLASS and (size >= LONG or names_class(data)):
             return recreate(value) if may_have_objects(data, (value,)) else value
         return value
 
@@ -110,7 +110,7 @@ class MarshalSerializer(SerializerBase):
         try:
             obj, method, vargs, kwargs = call
             values = (*vargs, kwargs) if kwargs else vargs
-            has_objects = (len(data) >= LARGE or names_class(data)) and may_have_objects(
+            has_objects = (len(data) >= LONG or names_class(data)) and may_have_objects(
                 data, values
             )
         except (TypeError, ValueError):

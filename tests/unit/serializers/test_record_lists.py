@@ -98,6 +98,11 @@ def test_the_text_is_that_of_the_libraries(value: list[Any]) -> None:
         expected = json.dumps(call, ensure_ascii=False, default=str).encode()
         for vargs in ((shape, value), [shape, value]):
             assert get_serializer("json").pack_call("o", "m", vargs, {}) == expected
+        call["kwargs"] = {"rows": value}
+        expected = json.dumps(call, ensure_ascii=False, default=str).encode()
+        assert (
+            get_serializer("json").pack_call("o", "m", (shape, value), {"rows": value}) == expected
+        )
 
 
 @pytest.mark.parametrize("writer", [serpent_writer, json_writer], ids=["serpent", "json"])

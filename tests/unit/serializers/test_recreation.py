@@ -7,6 +7,7 @@ from pyrolike.errors import NamingError, RemoteError, SecurityError, SerializeEr
 from pyrolike.serializers.classes import register_dict_to_class
 from pyrolike.serializers.exceptions import ExceptionWrapper
 from pyrolike.serializers.recreation import (
+    LARGE,
     LONG,
     TOO_DEEP,
     dict_to_class,
@@ -14,6 +15,7 @@ from pyrolike.serializers.recreation import (
     is_flat,
     located,
     long_names_class,
+    may_have_objects,
     recreate,
 )
 from pyrolike.uri import URI
@@ -261,6 +263,13 @@ def test_the_name_is_found_in_data_of_every_size_and_form(form: Any, size: int) 
         assert long_names_class(form(found + size * b"_"))
         assert long_names_class(form(size * b"_" + found))
     assert not long_names_class(form(b"__class_" + size * b"-"))
+
+
+def test_large_data_without_containers_is_not_searched() -> None:
+    data = LARGE * b"__class__"
+    assert not may_have_objects(data, (b"", "", 1))
+    assert may_have_objects(data, (b"", []))
+    assert not may_have_objects(bytes(LARGE), ([],))
 
 
 @pytest.mark.parametrize(
