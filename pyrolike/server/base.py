@@ -206,7 +206,8 @@ class Server(ABC):
                 self._newcomers[session] = None
                 if 0 < self.most_handshakes < len(self._newcomers):
                     leaving += self._take_surplus()
-        _show_out(leaving)
+        if leaving:
+            _show_out(leaving)
         # A signal handler may have closed the server in this very thread, and in between.
         if is_late or self.is_closed:
             session.connection.close()

@@ -27,6 +27,7 @@ from pyrolike.transport import (
     TlsSocket,
     check_socket,
     find_socket_file,
+    limit_waiting,
     listen_socket,
     listen_unix_socket,
     location_str,
@@ -159,7 +160,9 @@ def make_server(service: Service, place: Place) -> Server:
             make_session = partial(make_patient_session, service, tls=place.tls)
             server = MultiplexServer(sock, make_session, keep_house, _take_loop_settings())
         else:
-            make_for_threads = partial(make_session_for_threads, service, tls=place.tls)
+            make_for_threads = partial(
+                make_session_for_threads, service, tls=place.tls, linger=_limit_waiting(place)
+            )
             server = ThreadPoolServer(sock, make_for_threads, keep_house, _take_pool_settings())
         server.most_per_client = config.CONNECTIONS_PER_CLIENT
         server.most_handshakes = config.HANDSHAKE_LIMIT
@@ -173,14 +176,28 @@ def make_server(service: Service, place: Place) -> Server:
 
 
 def make_session_for_threads(
-    service: Service, sock: socket.socket, address: Any, *, tls: ssl.SSLContext | None = None
+    service: Service,
+    sock: socket.socket,
+    address: Any,
+    *,
+    tls: ssl.SSLContext | None = None,
+    linger: float | None = None,
 ) -> Session:
-    """Make the session of an accepted connection whose thread may wait for it."""
+    """Make the session of an accepted connection whose thread may wait for it.
+
+    Args:
+        service: What it is served by.
+        sock: The accepted socket.
+        address: Its peer's.
+        tls: The context to use TLS with, or None.
+        linger: How long a receive waits on *sock* as it comes from its listener; None for ever.
+    """
     ours = _set_up(sock, tls)
     if tls is not None or not INHERITED:
         ours.setblocking(True)
     connection = SocketConnection(ours)
-    connection.limit_waiting(config.THREADPOOL_LINGER, MOMENT)
+    if linger != config.THREADPOOL_LINGER:
+        connection.limit_waiting(config.THREADPOOL_LINGER, MOMENT)
     make = PatientSession if tls is None else SecurePatientSession
     return make(
         service,
@@ -192,6 +209,18 @@ def make_session_for_threads(
         if tls is None and DONT_WAIT
         else None,
     )
+
+
+def _limit_waiting(place: Place) -> float | None:
+    """Have accepted sockets wait as threads do, where they have that from their listener.
+
+    Returns:
+        How long a receive waits then.
+    """
+    if not INHERITED or place.tls is not None or place.sock.family == AF_UNIX:
+        return None
+    limit_waiting(place.sock, config.THREADPOOL_LINGER, MOMENT)
+    return config.THREADPOOL_LINGER
 
 
 def make_patient_session(

@@ -48,7 +48,6 @@ from .outbox import Outbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sized
 
-    from pyrolike.objects.members import Members
     from pyrolike.serializers import SerializerBase
     from pyrolike.transport import SocketConnection
 
@@ -278,16 +277,12 @@ class Session(Inbox):
         if self.objection is not None:
             self._refuse_connect(settings, message, serializers["marshal"], self.objection)
             return
-        codec = self._codec_for(settings, message)
+        codec = settings.codecs[self.dialect.tags].get(message.serializer_id)
         if codec is None:
             self._refuse_serializer(settings, message)
             return
         try:
-            if message.flags & Flag.COMPRESSED:
-                inflate(message, HANDSHAKE_SIZE)
-            content = read_greeting(codec, bytes(message.payload))
-            answer, members = self._shake_hands(content, message.flags)
-            flags, payload = write_welcome(codec, self.dialect, answer, members)
+            flags, payload = self._shake_hands(codec, message)
             response = self.state.response
             self._reply(settings, MessageType.CONNECTOK, message, flags, payload, response)
         except (ConnectionClosedError, TimeoutError):
@@ -298,15 +293,17 @@ class Session(Inbox):
             return
         self._admit(settings)
 
-    def _shake_hands(self, content: Any, flags: int) -> tuple[Any, Members | None]:
-        """Return the daemon's word to a handshake, and what the object exposes, if asked for."""
-        is_pyro4 = self.dialect.version == PYRO4_PROTOCOL_VERSION
-        has_object = not is_pyro4 or flags & Flag.META_ON_CONNECT
-        keys = {"handshake", "object"} if has_object else {"handshake"}
-        if not isinstance(content, dict) or not content.keys() >= keys:
-            raise ProtocolError("a handshake needs the keys 'handshake' and 'object'")
-        self.connection.objectId = object_id = content["object"] if has_object else None
-        return self._service.shake_hands(self.connection, content["handshake"], object_id)
+    def _shake_hands(self, codec: SerializerBase, message: Message) -> tuple[int, bytes]:
+        """Return flags and payload of the answer to a handshake, or raise what shall be told."""
+        if message.flags & Flag.COMPRESSED:
+            inflate(message, HANDSHAKE_SIZE)
+        dialect, connection = self.dialect, self.connection
+        is_pyro4 = dialect.version == PYRO4_PROTOCOL_VERSION
+        has_object = not is_pyro4 or bool(message.flags & Flag.META_ON_CONNECT)
+        word, object_id = read_greeting(codec, bytes(message.payload), has_object)
+        connection.objectId = object_id
+        answer, members = self._service.shake_hands(connection, word, object_id)
+        return write_welcome(codec, dialect, answer, members)
 
     def _admit(self, settings: ServingSettings) -> None:
         self.is_open = True

@@ -15,9 +15,10 @@ import functools
 import logging
 import os
 import socket
+import struct
 import time
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pyrolike.errors import CommunicationError, ConnectionClosedError
 from pyrolike.uri import URI
@@ -57,6 +58,23 @@ Option: TypeAlias = tuple[int, int, int]
 
 NODELAY: Option = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 KEEPALIVE: Option = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
+class Listener(socket.socket):
+    """A listening socket. Of what kind the accepted ones are is the same for all.
+
+    Python asks for it each time, and makes members of enumerations of it: a dozen functions.
+    """
+
+    @functools.cached_property
+    def family(self) -> socket.AddressFamily:
+        """See `socket.socket.family`."""
+        return super().family
+
+    @functools.cached_property
+    def type(self) -> socket.SocketKind:
+        """See `socket.socket.type`."""
+        return super().type
 
 
 def connect_socket(
@@ -209,6 +227,24 @@ def _set_options(sock: socket.socket, options: Iterable[Option]) -> None:
         log.debug("a socket option is not to be had: %s", fault)
 
 
+def limit_waiting(sock: socket.socket, receive_seconds: float, send_seconds: float) -> None:
+    """Let a receive that finds nothing, and a send that is stuck, give up after a while.
+
+    The system itself keeps these limits: the socket stays a blocking one, and no operation pays for
+    its timeout with a second system call. A limit that passes is a BlockingIOError, on Windows a
+    TimeoutError.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _time_value(receive_seconds))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _time_value(send_seconds))
+
+
+def _time_value(seconds: float) -> Any:
+    """Return *seconds* as the socket options want it: a structure; on Windows milliseconds."""
+    if os.name == "nt":
+        return max(1, round(seconds * 1000))
+    return struct.pack("@ll", *divmod(max(1, round(seconds * 1_000_000)), 1_000_000))
+
+
 def set_noinherit(sock: socket.socket) -> None:
     """Keep the socket from child processes, as every new socket is anyway."""
     sock.set_inheritable(False)
@@ -338,7 +374,7 @@ def _tells_little(fault: OSError) -> bool:
 def _listen(
     family: int, address: SocketAddress | str, reuse: bool, nodelay: bool, backlog: int
 ) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = Listener(family, socket.SOCK_STREAM)
     try:
         if reuse:
             set_reuseaddr(sock)
