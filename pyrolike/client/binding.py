@@ -269,7 +269,10 @@ class Binding:
                 return self._unproven
             channel = self.channel
             if channel is None or not channel.is_usable:
-                channel = self._open_channel(self._resolve(deadline), deadline)
+                uri = self.uri
+                if uri.protocol != "PYRO":
+                    uri = self._resolve(deadline)
+                channel = self._open_channel(uri, deadline)
             return channel
 
     def bind(self) -> bool:
@@ -282,7 +285,9 @@ class Binding:
         with _Connecting(self, None) as deadline:
             if self.channel is not None and self.channel.is_usable:
                 return False
-            uri = self._resolve(deadline)
+            uri = self.uri
+            if uri.protocol != "PYRO":
+                uri = self._resolve(deadline)
             self._open_channel(uri, deadline)
             self.uri = uri
             return True
@@ -305,8 +310,6 @@ class Binding:
             channel.release()
 
     def _resolve(self, deadline: float | None) -> URI:
-        if self.uri.protocol == "PYRO":
-            return self.uri
         from .locating import resolve_uri  # and all that looks for name servers
 
         return resolve_uri(self.uri, deadline=deadline, hmac_key=self.hmac_key)
@@ -315,7 +318,9 @@ class Binding:
         """Make a new connection to *uri*, a resolved one. The connect lock is held."""
         if uri.host == CONNECTED_SOCKET:
             raise ConnectionClosedError(_why_unconnected(self.channel is not None))
-        get_state().check_callee(lambda: uri.sockname or (uri.host, uri.port))
+        state = get_state()
+        if state.host is not None:
+            state.check_callee(lambda: uri.sockname or (uri.host, uri.port))
         former, self.channel, self.connection = self.channel, None, None
         if former is not None:
             self._last_seq = former.seq
@@ -338,18 +343,18 @@ class Binding:
         except CommunicationError as fault:
             _say_where(fault, uri)
             raise
-        channel, connection = opened.channel, opened.connection
+        channel, connection, answer, meta, settings = opened
         try:
             self._object_id = uri.object
             self.connection = connection
-            self._settings = opened.settings
+            self._settings = settings
             if self._dialects is dialects:
-                self._dialect = opened.settings.dialect  # the next time at once
+                self._dialect = settings.dialect  # the next time at once
             if config.METADATA:
-                self.set_metadata(opened.meta)
+                self.set_metadata(meta)
             if self.on_connected is not None:
                 self._unproven = channel
-                self.on_connected(opened.answer)
+                self.on_connected(answer)
         except BaseException:
             self.connection = None
             channel.close()
@@ -381,21 +386,27 @@ class _Connecting:
             deadline = monotonic() + binding.timeout
         self._deadline = deadline
         self._lock = binding._connect_lock  # this very one, also in a child that is forked now
-        self._wait = get_state().waiting()
+        state = get_state()
+        self._wait = None if state.host is None else state.waiting()
 
     def __enter__(self) -> float | None:
-        self._wait.__enter__()
+        if self._wait is not None:
+            self._wait.__enter__()
         try:
-            if self._lock.acquire(timeout=seconds_until(self._deadline)):
+            if self._lock.acquire(False) or self._lock.acquire(
+                timeout=seconds_until(self._deadline)
+            ):
                 return self._deadline
             raise TimeoutError("connecting: timeout, while another thread was connecting")
         except BaseException:
-            self._wait.__exit__(None, None, None)
+            if self._wait is not None:
+                self._wait.__exit__(None, None, None)
             raise
 
     def __exit__(self, *failure: object) -> None:
         self._lock.release()
-        self._wait.__exit__(None, None, None)
+        if self._wait is not None:
+            self._wait.__exit__(None, None, None)
 
 
 def make_connected_uri(object_id: Any, sock: Any) -> URI:

@@ -81,8 +81,13 @@ UNKNOWN_HINT = (
 LONGEST_KNOWN = 10_000
 """Bytes of an answer to a handshake beyond which it is not remembered."""
 
-_greetings: Remembered[tuple[SerializerBase, Any], bytes] = Remembered(100)
-_known_answers: Remembered[tuple[SerializerBase, bytes], Any] = Remembered(100)
+SHORT_GREETING = 4096
+"""Bytes of a handshake that a new connection takes in at once."""
+
+# By the serializer's identity, for it compares its settings, in Python; it is in the value, so that
+# no other one can come to have the same.
+_greetings: Remembered[tuple[int, Any], tuple[SerializerBase, bytes]] = Remembered(100)
+_known_answers: Remembered[tuple[int, bytes], tuple[SerializerBase, Any]] = Remembered(100)
 
 
 class WireSettings:
@@ -259,13 +264,15 @@ def _open(
         sock = _secure(sock, tls, uri, deadline)
     connection = SocketConnection(sock, str(uri.object))
     try:
-        connection.settimeout(None)  # and it stays so: from here on everything has its deadline
         reader = MessageReader(settings.max_size, ANSWERS, dialects)
-        credential = handshake if is_credential(handshake) else None
+        credential = None
+        if type(handshake) is not str and is_credential(handshake):
+            credential = handshake
         shown = handshake if credential is None else credential.make_handshake(str(uri.object))
         content = {"handshake": shown, "object": uri.object}
         _send_connect(connection, settings, seq, content, annotations, deadline)
         message = _receive_answer(connection, reader, deadline)
+        connection.sock.settimeout(None)  # from here on each call has its own deadline
         assert reader.dialect is not None
         if reader.dialect is not settings.dialect:
             raise _OtherDialectError(reader.dialect)
@@ -372,7 +379,7 @@ def _send_connect(
     payload: Bytes = _write_greeting(settings.codec, content)
     if settings.compress:
         flags, payload = squeeze(flags, payload, settings.dialect)
-    correlation_id = state.get_correlation()
+    correlation_id = state.correlation if state.client is None else state.get_correlation()
     head = settings.dialect.write_head(
         MessageType.CONNECT,
         settings.number,
@@ -382,12 +389,13 @@ def _send_connect(
         annotations,
         correlation_id,
     )
-    check_size("the handshake", payload, annotations, settings.max_size)
+    if annotations or len(payload) > settings.max_size:
+        check_size("the handshake", payload, annotations, settings.max_size)
     if settings.log_wire:
         parts = settings.number, flags, seq, payload, annotations, correlation_id
         log_message("sending", MessageType.CONNECT, *parts)
     data = head + bytes(payload)
-    if deadline is None:
+    if deadline is None or len(data) <= SHORT_GREETING:
         connection.send(data)
     else:
         connection.send_before(deadline, data)
@@ -395,14 +403,14 @@ def _send_connect(
 
 def _write_greeting(codec: SerializerBase, content: dict[str, Any]) -> bytes:
     """Return what a handshake says; with Pyro's own word, that is written once for each object."""
-    word, key = content["handshake"], (codec, content.get("object"))
+    word, key = content["handshake"], (id(codec), content.get("object"))
     if type(word) is not str or word != HELLO:
         return codec.dumps(content)
     known = _greetings.get(key)
     if known is None:
-        known = codec.dumps(content)
+        known = codec, codec.dumps(content)
         _greetings.keep(key, known)
-    return known
+    return known[1]
 
 
 def check_size(
@@ -445,18 +453,16 @@ def _receive_answer(
 ) -> Message:
     message = None
     what = "receiving the answer to the handshake"
+    sock = connection.sock
     while message is None:
-        # By the deadline, and not by the socket's timeout: the bytes may come one by one.
-        remaining = _time_left(deadline, what)
-        if remaining is not None and not connection.wait_readable(remaining):
-            raise TimeoutError(f"{what}: timeout")
+        sock.settimeout(_time_left(deadline, what))  # each time: the bytes may come one by one
         try:
-            data = connection.sock.recv(CHUNK)
+            data = sock.recv(CHUNK)
         except OSError as fault:
             raise transfer_fault(fault, what) from fault
         if not data:
             hint = "is a Pyro daemon listening there, and does it accept this serializer?"
-            if is_tls_socket(connection.sock):
+            if is_tls_socket(sock):
                 hint = "perhaps it wants a client certificate, see config.SSL_CLIENTCERT"
             raise ConnectionClosedError(
                 f"the other side closed the connection during the handshake; {hint}"
@@ -475,7 +481,10 @@ def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> tuple[Any
         inflate(answer, settings.max_size)
     if settings.log_wire:
         log_received(answer)
-    content = _read_content(codec_of(answer, settings), bytes(answer.payload))
+    codec = settings.codec
+    if answer.serializer_id != settings.number:
+        codec = codec_of(answer, settings)
+    content = _read_content(codec, bytes(answer.payload))
     if answer.type == MessageType.CONNECTFAIL:
         hint = UNKNOWN_HINT if content == UNKNOWN else ""
         raise CommunicationError(
@@ -493,12 +502,13 @@ def _read_content(codec: SerializerBase, payload: bytes) -> Any:
 
     Daemons say the same again and again: that is not read anew, if it is nothing but words.
     """
-    known = _known_answers.get((codec, payload))
+    key = id(codec), payload
+    known = _known_answers.get(key)
     if known is not None:
-        return known
+        return known[1]
     content = codec.loads(payload)
     if len(payload) <= LONGEST_KNOWN and _is_usual(content):
-        _known_answers.keep((codec, payload), content)
+        _known_answers.keep(key, (codec, content))
     return content
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from pyrolike.configure import config
@@ -131,6 +132,7 @@ def read_number(host: str) -> IPAddress | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+@lru_cache(maxsize=100)  # of many connections the hosts are few
 def _is_ipv4(host: str) -> bool:
     """Whether *host* is an address as it is usually written."""
     try:

@@ -107,8 +107,7 @@ def connect_socket(
         CommunicationError: Any other failure. The text says what failed and what may help; the
             cause is the system's error.
     """
-    location = uri.location
-    if location is None:
+    if not uri.host and not uri.sockname:
         raise CommunicationError(f"cannot connect to {uri}: it does not say where the object is")
     timeout = timeout or None
     try:
@@ -118,7 +117,7 @@ def connect_socket(
         options = _tcp_options(nodelay, keepalive, keepalive_seconds)
         return _connect_tcp(uri, timeout, options, ip_version)
     except (OSError, ValueError) as fault:
-        raise connect_fault(fault, location, timeout) from fault
+        raise connect_fault(fault, str(uri.location), timeout) from fault
 
 
 def listen_socket(
@@ -314,11 +313,13 @@ def _connect_tcp(
     uri: URI, timeout: float | None, options: tuple[Option, ...], ip_version: int
 ) -> socket.socket:
     candidates = resolve_tcp(uri.host or "", uri.port or 0, ip_version)
+    if len(candidates) == 1:
+        return _open(*candidates[0], timeout, options)
     deadline = None if timeout is None else time.monotonic() + timeout
     faults: list[OSError] = []
     for number, (family, address) in enumerate(candidates):
         share = timeout
-        if deadline is not None and len(candidates) > 1:
+        if deadline is not None:
             # A silent first address must leave time for the others. Never 0: that is "do not wait".
             share = max((deadline - time.monotonic()) / (len(candidates) - number), 0.001)
         try:
