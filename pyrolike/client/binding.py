@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pyrolike.client")
 
+ReentrantLock: Callable[[], Any] = type(threading.RLock())
+"""Makes a lock as `threading.RLock` does, which is a function around it."""
+
 CONNECTED_SOCKET = "<<connected-socket>>"
 """Host in the uri of a proxy that was given a connected socket; Pyro's words."""
 
@@ -130,20 +133,23 @@ class Binding:
         self._settings = WireSettings.take(config, None)
         # Guards channel, connection and metadata while a connection is made. The one connecting
         # may come in again from `on_connected`, and then gets the channel that is not proven yet.
-        self._connect_lock = threading.RLock()
+        self._connect_lock = ReentrantLock()
         self._unproven: Channel | None = None
 
     def after_fork(self) -> None:
         """Be without a connection, in a forked child; the next use makes one."""
         channel, self.channel, self.connection = self.channel, None, None
         self._unproven = None
-        self._connect_lock = threading.RLock()
+        self._connect_lock = ReentrantLock()
         if channel is not None:
             self._last_seq = channel.seq
 
     def __del__(self) -> None:
         # The last of the proxy, its methods and its iterators is gone. Nothing is sent here.
-        channel = getattr(self, "channel", None)
+        try:
+            channel = self.channel
+        except AttributeError:
+            return  # it was never set up
         if channel is not None:
             channel.close()
 

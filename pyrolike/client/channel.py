@@ -292,7 +292,7 @@ class Channel:
         if self._attendance.open and self._has_only_tickets():
             self.retire()
         else:
-            self.close()
+            self._end(RELEASED)
 
     def _has_only_tickets(self) -> bool:
         """Whether asynchronous calls are in flight, which may go on, and no others."""

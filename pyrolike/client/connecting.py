@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from typing import TypeGuard
 
     from pyrolike.authentication import Credential
+    from pyrolike.callcontext import ContextState
     from pyrolike.configure import Configuration, Validity
     from pyrolike.protocol import Dialect
     from pyrolike.protocol.message import Bytes
@@ -87,7 +88,7 @@ SHORT_GREETING = 4096
 # By the serializer's identity, for it compares its settings, in Python; it is in the value, so that
 # no other one can come to have the same.
 _greetings: Remembered[tuple[int, Any], tuple[SerializerBase, bytes]] = Remembered(100)
-_known_answers: Remembered[tuple[int, bytes], tuple[SerializerBase, Any]] = Remembered(100)
+_known_answers: Remembered[tuple[int, bytes], tuple[SerializerBase, Any, Any]] = Remembered(100)
 
 
 class WireSettings:
@@ -269,8 +270,8 @@ def _open(
         if type(handshake) is not str and is_credential(handshake):
             credential = handshake
         shown = handshake if credential is None else credential.make_handshake(str(uri.object))
-        content = {"handshake": shown, "object": uri.object}
-        _send_connect(connection, settings, seq, content, annotations, deadline)
+        state = get_state()
+        _send_connect(connection, settings, seq, shown, uri.object, state, annotations, deadline)
         message = _receive_answer(connection, reader, deadline)
         connection.sock.settimeout(None)  # from here on each call has its own deadline
         assert reader.dialect is not None
@@ -284,7 +285,7 @@ def _open(
     except BaseException:
         connection.close()
         raise
-    get_state().response_received = message.annotations
+    state.response_received = message.annotations
     connection.dialect = settings.dialect
     channel = Channel(connection, reader, settings.dialect, seq)
     return Opened(channel, connection, answer, meta, settings)
@@ -362,11 +363,12 @@ def _send_connect(
     connection: SocketConnection,
     settings: WireSettings,
     seq: int,
-    content: dict[str, Any],
+    word: Any,
+    object_id: Any,
+    state: ContextState,
     more_annotations: Mapping[str, Any] | None,
     deadline: float | None,
 ) -> None:
-    state = get_state()
     annotations: Mapping[str, Any] | None = state.outgoing
     if more_annotations:
         annotations = {**(annotations or {}), **more_annotations}
@@ -375,8 +377,8 @@ def _send_connect(
         if config.METADATA:
             flags = Flag.META_ON_CONNECT
         else:
-            del content["object"]
-    payload: Bytes = _write_greeting(settings.codec, content)
+            object_id = None
+    payload: Bytes = _write_greeting(settings.codec, word, object_id)
     if settings.compress:
         flags, payload = squeeze(flags, payload, settings.dialect)
     correlation_id = state.correlation if state.client is None else state.get_correlation()
@@ -395,22 +397,33 @@ def _send_connect(
         parts = settings.number, flags, seq, payload, annotations, correlation_id
         log_message("sending", MessageType.CONNECT, *parts)
     data = head + bytes(payload)
-    if deadline is None or len(data) <= SHORT_GREETING:
-        connection.send(data)
-    else:
+    if deadline is not None and len(data) > SHORT_GREETING:
         connection.send_before(deadline, data)
+        return
+    try:
+        connection.sock.sendall(data)
+    except OSError as fault:
+        raise transfer_fault(fault, "sending") from fault
 
 
-def _write_greeting(codec: SerializerBase, content: dict[str, Any]) -> bytes:
-    """Return what a handshake says; with Pyro's own word, that is written once for each object."""
-    word, key = content["handshake"], (id(codec), content.get("object"))
-    if type(word) is not str or word != HELLO:
-        return codec.dumps(content)
-    known = _greetings.get(key)
-    if known is None:
-        known = codec, codec.dumps(content)
-        _greetings.keep(key, known)
-    return known[1]
+def _write_greeting(codec: SerializerBase, word: Any, object_id: Any) -> bytes:
+    """Return what a handshake says; with Pyro's own word, that is written once for each object.
+
+    Args:
+        codec: The serializer.
+        word: The proxy's.
+        object_id: The object that it is about; None not to ask about any.
+    """
+    key = id(codec), object_id
+    is_usual = type(word) is str and word == HELLO
+    known = _greetings.get(key) if is_usual else None
+    if known is not None:
+        return known[1]
+    content = {"handshake": word} if object_id is None else {"handshake": word, "object": object_id}
+    payload = codec.dumps(content)
+    if is_usual:
+        _greetings.keep(key, (codec, payload))
+    return payload
 
 
 def check_size(
@@ -472,7 +485,10 @@ def _receive_answer(
 
 
 def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> tuple[Any, Any]:
-    """Return what the daemon says to the handshake, and what the object exposes."""
+    """Return what the daemon says to the handshake, and what the object exposes.
+
+    Daemons say the same again and again: that is not read anew, if it is nothing but words.
+    """
     is_bare = (
         settings.dialect.version == PYRO4_PROTOCOL_VERSION
         and not answer.flags & Flag.META_ON_CONNECT
@@ -484,7 +500,11 @@ def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> tuple[Any
     codec = settings.codec
     if answer.serializer_id != settings.number:
         codec = codec_of(answer, settings)
-    content = _read_content(codec, bytes(answer.payload))
+    payload = bytes(answer.payload)
+    known = _known_answers.get((id(codec), payload))
+    if known is not None and not is_bare and answer.type == MessageType.CONNECTOK:
+        return known[1:]
+    content = codec.loads(payload)
     if answer.type == MessageType.CONNECTFAIL:
         hint = UNKNOWN_HINT if content == UNKNOWN else ""
         raise CommunicationError(
@@ -494,22 +514,10 @@ def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> tuple[Any
         return content, None
     if not isinstance(content, dict) or "meta" not in content:
         raise ProtocolError(f"the daemon at {uri.location} gave no metadata in its handshake")
-    return content.get("handshake"), content["meta"]
-
-
-def _read_content(codec: SerializerBase, payload: bytes) -> Any:
-    """Return what is in the answer to a handshake.
-
-    Daemons say the same again and again: that is not read anew, if it is nothing but words.
-    """
-    key = id(codec), payload
-    known = _known_answers.get(key)
-    if known is not None:
-        return known[1]
-    content = codec.loads(payload)
+    word, meta = content.get("handshake"), content["meta"]
     if len(payload) <= LONGEST_KNOWN and _is_usual(content):
-        _known_answers.keep(key, (codec, content))
-    return content
+        _known_answers.keep((id(codec), payload), (codec, word, meta))
+    return word, meta
 
 
 def _is_usual(content: Any) -> bool:

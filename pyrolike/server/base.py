@@ -387,14 +387,11 @@ class Acceptor:
                 level = logging.INFO if has_room else logging.ERROR
                 log.log(level, "cannot accept a connection: %s", fault)
                 return False
-            self._admit(sock, address)
+            try:
+                session = self._make_session(sock, address)
+            except Exception as fault:  # noqa: BLE001  it is gone already; the others are to come
+                log.debug("a new connection failed at once: %s", fault)
+                sock.close()
+            else:
+                self._welcome(session)
         return True
-
-    def _admit(self, sock: socket.socket, address: Any) -> None:
-        try:
-            session = self._make_session(sock, address)
-        except Exception as fault:  # noqa: BLE001  it is gone already; the others are to come
-            log.debug("a new connection failed at once: %s", fault)
-            sock.close()
-        else:
-            self._welcome(session)

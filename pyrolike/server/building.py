@@ -192,8 +192,9 @@ def make_session_for_threads(
         tls: The context to use TLS with, or None.
         linger: How long a receive waits on *sock* as it comes from its listener; None for ever.
     """
-    ours = _set_up(sock, tls)
+    ours: socket.socket | TlsSocket = sock
     if tls is not None or not INHERITED:
+        ours = _set_up(sock, tls)
         ours.setblocking(True)
     connection = SocketConnection(ours)
     if linger != config.THREADPOOL_LINGER:

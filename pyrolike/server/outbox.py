@@ -97,7 +97,8 @@ class BriefOutbox(Outbox):
     __slots__ = ("_piece", "_send")
 
     def __init__(self, sock: socket.socket, is_unix: bool) -> None:
-        super().__init__(sock)
+        self._sock = sock
+        self.rest = deque()
         self._send = sock.send
         self._piece = UNIX_PIECE if is_unix else TCP_PIECE
 

@@ -48,6 +48,7 @@ from .outbox import Outbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sized
 
+    from pyrolike.protocol import Dialect
     from pyrolike.serializers import SerializerBase
     from pyrolike.transport import SocketConnection
 
@@ -277,12 +278,13 @@ class Session(Inbox):
         if self.objection is not None:
             self._refuse_connect(settings, message, serializers["marshal"], self.objection)
             return
-        codec = settings.codecs[self.dialect.tags].get(message.serializer_id)
+        dialect = self.dialect
+        codec = settings.codecs[dialect.tags].get(message.serializer_id)
         if codec is None:
             self._refuse_serializer(settings, message)
             return
         try:
-            flags, payload = self._shake_hands(codec, message)
+            flags, payload = self._shake_hands(codec, dialect, message)
             response = self.state.response
             self._reply(settings, MessageType.CONNECTOK, message, flags, payload, response)
         except (ConnectionClosedError, TimeoutError):
@@ -293,16 +295,17 @@ class Session(Inbox):
             return
         self._admit(settings)
 
-    def _shake_hands(self, codec: SerializerBase, message: Message) -> tuple[int, bytes]:
+    def _shake_hands(
+        self, codec: SerializerBase, dialect: Dialect, message: Message
+    ) -> tuple[int, bytes]:
         """Return flags and payload of the answer to a handshake, or raise what shall be told."""
         if message.flags & Flag.COMPRESSED:
             inflate(message, HANDSHAKE_SIZE)
-        dialect, connection = self.dialect, self.connection
         is_pyro4 = dialect.version == PYRO4_PROTOCOL_VERSION
         has_object = not is_pyro4 or bool(message.flags & Flag.META_ON_CONNECT)
         word, object_id = read_greeting(codec, bytes(message.payload), has_object)
-        connection.objectId = object_id
-        answer, members = self._service.shake_hands(connection, word, object_id)
+        self.connection.objectId = object_id
+        answer, members = self._service.shake_hands(self.connection, word, object_id)
         return write_welcome(codec, dialect, answer, members)
 
     def _admit(self, settings: ServingSettings) -> None:
@@ -455,7 +458,7 @@ class Session(Inbox):
         if self._is_ended:
             return
         self._is_ended = True
-        if isinstance(self._fault, ProtocolError):
+        if self._fault is not None and isinstance(self._fault, ProtocolError):
             self._tell_fault(self._fault)
         self._service.forget(self, self.is_open)
         if not self.is_deserted:
