@@ -87,6 +87,7 @@ class Binding:
         "_connect_lock",
         "_dialect",
         "_dialects",
+        "_knows_forks",
         "_last_seq",
         "_object_id",
         "_serializer_name",
@@ -135,6 +136,12 @@ class Binding:
         # may come in again from `on_connected`, and then gets the channel that is not proven yet.
         self._connect_lock = ReentrantLock()
         self._unproven: Channel | None = None
+        self._knows_forks = False
+
+    def _learn_of_forks(self) -> None:
+        """Be told of them from now on: who never connects has nothing that is the parent's."""
+        self._knows_forks = True
+        tell_of_forks(self)
 
     def after_fork(self) -> None:
         """Be without a connection, in a forked child; the next use makes one."""
@@ -300,7 +307,8 @@ class Binding:
 
     def adopt(self, sock: socket.socket) -> None:
         """Use a socket that somebody else connected: no handshake, and it is never closed here."""
-        tell_of_forks(self)
+        if not self._knows_forks:
+            self._learn_of_forks()
         self._settings = WireSettings.take(config, self._serializer_name, self._dialect)
         self.channel, self.connection = adopt_socket(sock, self._object_id, self._settings)
         self.connection.settimeout(None)  # each call has its own
@@ -387,7 +395,8 @@ class _Connecting:
     __slots__ = ("_deadline", "_lock", "_wait")
 
     def __init__(self, binding: Binding, deadline: float | None) -> None:
-        tell_of_forks(binding)
+        if not binding._knows_forks:
+            binding._learn_of_forks()
         if deadline is None and binding.timeout is not None:
             deadline = monotonic() + binding.timeout
         self._deadline = deadline
