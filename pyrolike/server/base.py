@@ -247,14 +247,18 @@ class Server(ABC):
             return True
         host = address[0]
         count = self._per_host.get(host, 0)
+        if count < limit:
+            self._hosts[session] = host
+            self._per_host[host] = count + 1
+            return True
         surplus = count - limit
-        silent = self._take_silent(1, host) if surplus >= 0 else []
+        silent = self._take_silent(1, host)
         if surplus >= SURPLUS and not silent:
             return False
         leaving += silent
         self._hosts[session] = host
         self._per_host[host] = count + 1
-        if surplus >= 0 and not silent:
+        if not silent:
             session.objection = (
                 f"too many connections from {host}: this daemon takes {limit:,}, see its setting "
                 "CONNECTIONS_PER_CLIENT"

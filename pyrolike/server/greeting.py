@@ -78,17 +78,18 @@ def write_welcome(
     """
     if members is None:
         return 0, codec.dumps(answer)
-    is_pyro4 = dialect.version == PYRO4_PROTOCOL_VERSION
-    is_usual = type(answer) is str and len(answer) < LONG_WORD
-    key = id(codec), answer  # the serializer knows the dialect
-    known = members.written.get(key) if is_usual else None
-    if known is not None:
-        payload = known[1]
-    else:
-        meta: Mapping[str, Any] = members.as_metadata()
-        if is_pyro4:
-            meta = {kind: sorted(names) for kind, names in meta.items()}
-        payload = codec.dumps({"handshake": answer, "meta": meta})
-        if is_usual:
-            members.written.keep(key, (codec, payload))
-    return Flag.META_ON_CONNECT if is_pyro4 else 0, payload
+    key = None
+    if type(answer) is str and len(answer) < LONG_WORD:
+        key = id(codec), answer  # the serializer knows the dialect
+        known = members.written.get(key)
+        if known is not None:
+            return known[1:]
+    meta: Mapping[str, Any] = members.as_metadata()
+    flags = 0
+    if dialect.version == PYRO4_PROTOCOL_VERSION:
+        flags = Flag.META_ON_CONNECT
+        meta = {kind: sorted(names) for kind, names in meta.items()}
+    payload = codec.dumps({"handshake": answer, "meta": meta})
+    if key is not None:
+        members.written.keep(key, (codec, flags, payload))
+    return flags, payload

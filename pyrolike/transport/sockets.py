@@ -220,8 +220,8 @@ def _keepalive_times(seconds: float, send_seconds: float | None = None) -> tuple
 def _set_options(sock: socket.socket, options: Iterable[Option]) -> None:
     """Set what makes a connection better; a system that will not have it does without."""
     try:
-        for level, name, value in options:
-            sock.setsockopt(level, name, value)
+        for option in options:
+            sock.setsockopt(*option)
     except OSError as fault:
         log.debug("a socket option is not to be had: %s", fault)
 
