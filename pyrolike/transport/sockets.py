@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pyrolike.errors import CommunicationError, ConnectionClosedError
 from pyrolike.uri import URI
 
-from .address import Host, SocketAddress, location_str, resolve_tcp
+from .address import Host, SocketAddress, is_ipv4, location_str, resolve_tcp
 from .faults import connect_fault, listen_fault, transfer_fault
 from .secured import is_ssl_socket
 from .waiting import wait_ready
@@ -115,7 +115,10 @@ def connect_socket(
             only = (KEEPALIVE,) if keepalive else ()
             return _open(unix_family(), uri.sockname, timeout, only)
         options = _tcp_options(nodelay, keepalive, keepalive_seconds)
-        return _connect_tcp(uri, timeout, options, ip_version)
+        host, port = uri.host or "", uri.port or 0
+        if is_ipv4(host) and 0 <= port < 65536:  # the usual one of `resolve_tcp`
+            return _open(socket.AF_INET, (host, port), timeout, options)
+        return _connect_tcp(resolve_tcp(host, port, ip_version), timeout, options)
     except (OSError, ValueError) as fault:
         raise connect_fault(fault, str(uri.location), timeout) from fault
 
@@ -310,16 +313,16 @@ def send_data(sock: socket.socket, data: bytes | bytearray | memoryview) -> None
 
 
 def _connect_tcp(
-    uri: URI, timeout: float | None, options: tuple[Option, ...], ip_version: int
+    candidates: list[tuple[socket.AddressFamily, SocketAddress]],
+    timeout: float | None,
+    options: tuple[Option, ...],
 ) -> socket.socket:
-    candidates = resolve_tcp(uri.host or "", uri.port or 0, ip_version)
-    if len(candidates) == 1:
-        return _open(*candidates[0], timeout, options)
+    """Return a socket connected to one of several addresses, which are tried in turn."""
     deadline = None if timeout is None else time.monotonic() + timeout
     faults: list[OSError] = []
     for number, (family, address) in enumerate(candidates):
         share = timeout
-        if deadline is not None:
+        if deadline is not None and len(candidates) > 1:
             # A silent first address must leave time for the others. Never 0: that is "do not wait".
             share = max((deadline - time.monotonic()) / (len(candidates) - number), 0.001)
         try:
