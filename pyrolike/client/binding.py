@@ -307,8 +307,7 @@ class Binding:
 
     def adopt(self, sock: socket.socket) -> None:
         """Use a socket that somebody else connected: no handshake, and it is never closed here."""
-        if not self._knows_forks:
-            self._learn_of_forks()
+        self._learn_of_forks()
         self._settings = WireSettings.take(config, self._serializer_name, self._dialect)
         self.channel, self.connection = adopt_socket(sock, self._object_id, self._settings)
         self.connection.settimeout(None)  # each call has its own
