@@ -16,7 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from pyrolike._forking import tell_of_forks
-from pyrolike.callcontext import get_state
+from pyrolike.callcontext import this_thread
 from pyrolike.configure import config
 from pyrolike.constants import HELLO
 from pyrolike.errors import (
@@ -331,7 +331,7 @@ class Binding:
         """Make a new connection to *uri*, a resolved one. The connect lock is held."""
         if uri.host == CONNECTED_SOCKET:
             raise ConnectionClosedError(_why_unconnected(self.channel is not None))
-        state = get_state()
+        state = this_thread.state
         if state.host is not None:
             state.check_callee(lambda: uri.sockname or (uri.host, uri.port))
         former, self.channel, self.connection = self.channel, None, None
@@ -400,7 +400,7 @@ class _Connecting:
             deadline = monotonic() + binding.timeout
         self._deadline = deadline
         self._lock = binding._connect_lock  # this very one, also in a child that is forked now
-        state = get_state()
+        state = this_thread.state
         self._wait = None if state.host is None else state.waiting()
 
     def __enter__(self) -> float | None:

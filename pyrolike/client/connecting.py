@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyrolike._lazy import loaded_class
 from pyrolike._remembering import Remembered
-from pyrolike.callcontext import get_state
+from pyrolike.callcontext import this_thread
 from pyrolike.configure import config
 from pyrolike.constants import HELLO, PYRO4_PROTOCOL_VERSION
 from pyrolike.errors import (
@@ -270,7 +270,7 @@ def _open(
         if type(handshake) is not str and is_credential(handshake):
             credential = handshake
         shown = handshake if credential is None else credential.make_handshake(str(uri.object))
-        state = get_state()
+        state = this_thread.state
         _send_connect(connection, settings, seq, shown, uri.object, state, annotations, deadline)
         message = _receive_answer(connection, reader, deadline)
         connection.sock.settimeout(None)  # from here on each call has its own deadline

@@ -26,7 +26,7 @@ from threading import get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from pyrolike.callcontext import get_state, set_state
+from pyrolike.callcontext import this_thread
 
 from .base import (
     CLOSING_SECONDS,
@@ -219,8 +219,7 @@ class ThreadPoolServer(Server):
 
     def _serve(self, session: Session) -> None:
         """Answer a session's messages as long as they come. A worker's task."""
-        before = get_state()
-        set_state(session.state)
+        before, this_thread.state = this_thread.state, session.state
         session.thread = get_ident()
         others_waiting = self._pool.waiting
         try:
@@ -242,7 +241,7 @@ class ThreadPoolServer(Server):
             session.is_finished = True
             log.exception("%s ended by an unexpected error", session)
         finally:
-            set_state(before)
+            this_thread.state = before
         if session.is_closing and session.rest and isinstance(session, PatientSession):
             session.is_busy = True
             flush_last(session)
