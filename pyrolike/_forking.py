@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import os
 import weakref
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -30,19 +29,27 @@ class Forkable(Protocol):
         """Let go of what is the parent's; in the child, which has no other threads yet."""
 
 
-# By identity: programs may give their daemons an equality of their own.
-_things: dict[int, weakref.ref[Forkable]] = {}
+class _Mark(weakref.ref[Forkable]):
+    """A weak reference with an identity of its own.
+
+    The usual ones are as equal as their things: programs may give their daemons any equality.
+    """
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+_things: dict[_Mark, None] = {}  # in the order in which they came
+_forget = _things.pop
 
 
 def tell_of_forks(thing: Forkable) -> None:
     """Have ``thing.after_fork()`` called in each forked child, as long as *thing* lives.
 
-    Twice is fine. The thing is held weakly, and goes without the garbage collector.
+    To be called once for each. The thing is held weakly, and goes without the garbage collector.
     """
-    key = id(thing)
-    known = _things.get(key)
-    if known is None or known() is not thing:
-        _things[key] = weakref.ref(thing, partial(_things.pop, key))
+    _things[_Mark(thing, _forget)] = None
 
 
 def call_after_fork(function: Callable[[], None]) -> None:
@@ -79,7 +86,7 @@ class OpenLock:
 
 
 def _tell_all() -> None:
-    for reference in list(_things.values()):
+    for reference in list(_things):
         thing = reference()
         if thing is not None:
             # One of them must not keep the others from being told.

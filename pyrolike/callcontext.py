@@ -192,8 +192,8 @@ class _ThreadState(threading.local):
 
 
 this_thread = _ThreadState()
-"""Has the state of the calling thread. On the way of a call it is read here, elsewhere by
-`get_state`."""
+"""Has the state of the calling thread. On the way of a call, and of connecting, it is read here,
+elsewhere by `get_state`."""
 
 
 def get_state() -> ContextState:

@@ -19,6 +19,7 @@ import builtins
 import re
 from typing import Any
 
+from pyrolike._remembering import Remembered
 from pyrolike.configure import config
 from pyrolike.errors import PyroError
 
@@ -63,7 +64,7 @@ class URI:
             TypeError: It is neither text nor a URI.
         """
         if isinstance(uri, str):
-            state = _parse(uri)
+            state = _parsed.get(uri) or _parse(uri)
         elif isinstance(uri, URI):
             state = uri.__getstate__()
         else:
@@ -140,12 +141,22 @@ def _expect(cls: type, value: Any, *, none: bool = False) -> Any:
     raise TypeError(f"expected {cls.__name__} in the state of a URI, not {type(value).__name__}")
 
 
+LONGEST_KEPT = 200
+"""Characters of a text whose parts are kept: it may come from strangers."""
+
+# Programs make proxies of the same few texts again and again.
+_parsed: Remembered[str, URIState] = Remembered(100)
+
+
 def _parse(text: str) -> URIState:
     protocol, thing, location = _split(text)
     sockname, host, port = _parse_location(text, protocol, location)
     if protocol == "PYROMETA":
         return protocol, {tag.strip() for tag in thing.split(",")}, sockname, host, port
-    return protocol, thing, sockname, host, port
+    state = protocol, thing, sockname, host, port
+    if protocol == "PYRO" and len(text) <= LONGEST_KEPT:  # others may depend on a setting
+        _parsed.keep(text, state)
+    return state
 
 
 def _split(text: str) -> tuple[str, str, str]:

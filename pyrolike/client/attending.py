@@ -210,6 +210,10 @@ class Attendance:
                 _background.run(rest)
 
 
+NOBODY = Attendance()
+"""Of channels that have had no ticket; it never has one."""
+
+
 def _give_up_late_ones(find_channel: weakref.ref[Channel]) -> None:
     channel = find_channel()
     if channel is not None:

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from pyrolike._forking import tell_of_forks
-from pyrolike.callcontext import get_state
+from pyrolike.callcontext import this_thread
 from pyrolike.configure import config
 from pyrolike.constants import HELLO
 from pyrolike.errors import (
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from .channel import Channel
 
 log = logging.getLogger("pyrolike.client")
+
+ReentrantLock: Callable[[], Any] = type(threading.RLock())
+"""Makes a lock as `threading.RLock` does, which is a function around it."""
 
 CONNECTED_SOCKET = "<<connected-socket>>"
 """Host in the uri of a proxy that was given a connected socket; Pyro's words."""
@@ -84,6 +87,7 @@ class Binding:
         "_connect_lock",
         "_dialect",
         "_dialects",
+        "_knows_forks",
         "_last_seq",
         "_object_id",
         "_serializer_name",
@@ -130,20 +134,29 @@ class Binding:
         self._settings = WireSettings.take(config, None)
         # Guards channel, connection and metadata while a connection is made. The one connecting
         # may come in again from `on_connected`, and then gets the channel that is not proven yet.
-        self._connect_lock = threading.RLock()
+        self._connect_lock = ReentrantLock()
         self._unproven: Channel | None = None
+        self._knows_forks = False
+
+    def _learn_of_forks(self) -> None:
+        """Be told of them from now on: who never connects has nothing that is the parent's."""
+        self._knows_forks = True
+        tell_of_forks(self)
 
     def after_fork(self) -> None:
         """Be without a connection, in a forked child; the next use makes one."""
         channel, self.channel, self.connection = self.channel, None, None
         self._unproven = None
-        self._connect_lock = threading.RLock()
+        self._connect_lock = ReentrantLock()
         if channel is not None:
             self._last_seq = channel.seq
 
     def __del__(self) -> None:
         # The last of the proxy, its methods and its iterators is gone. Nothing is sent here.
-        channel = getattr(self, "channel", None)
+        try:
+            channel = self.channel
+        except AttributeError:
+            return  # it was never set up
         if channel is not None:
             channel.close()
 
@@ -269,7 +282,10 @@ class Binding:
                 return self._unproven
             channel = self.channel
             if channel is None or not channel.is_usable:
-                channel = self._open_channel(self._resolve(deadline), deadline)
+                uri = self.uri
+                if uri.protocol != "PYRO":
+                    uri = self._resolve(deadline)
+                channel = self._open_channel(uri, deadline)
             return channel
 
     def bind(self) -> bool:
@@ -282,14 +298,16 @@ class Binding:
         with _Connecting(self, None) as deadline:
             if self.channel is not None and self.channel.is_usable:
                 return False
-            uri = self._resolve(deadline)
+            uri = self.uri
+            if uri.protocol != "PYRO":
+                uri = self._resolve(deadline)
             self._open_channel(uri, deadline)
             self.uri = uri
             return True
 
     def adopt(self, sock: socket.socket) -> None:
         """Use a socket that somebody else connected: no handshake, and it is never closed here."""
-        tell_of_forks(self)
+        self._learn_of_forks()
         self._settings = WireSettings.take(config, self._serializer_name, self._dialect)
         self.channel, self.connection = adopt_socket(sock, self._object_id, self._settings)
         self.connection.settimeout(None)  # each call has its own
@@ -305,8 +323,6 @@ class Binding:
             channel.release()
 
     def _resolve(self, deadline: float | None) -> URI:
-        if self.uri.protocol == "PYRO":
-            return self.uri
         from .locating import resolve_uri  # and all that looks for name servers
 
         return resolve_uri(self.uri, deadline=deadline, hmac_key=self.hmac_key)
@@ -315,7 +331,9 @@ class Binding:
         """Make a new connection to *uri*, a resolved one. The connect lock is held."""
         if uri.host == CONNECTED_SOCKET:
             raise ConnectionClosedError(_why_unconnected(self.channel is not None))
-        get_state().check_callee(lambda: uri.sockname or (uri.host, uri.port))
+        state = this_thread.state
+        if state.host is not None:
+            state.check_callee(lambda: uri.sockname or (uri.host, uri.port))
         former, self.channel, self.connection = self.channel, None, None
         if former is not None:
             self._last_seq = former.seq
@@ -338,18 +356,18 @@ class Binding:
         except CommunicationError as fault:
             _say_where(fault, uri)
             raise
-        channel, connection = opened.channel, opened.connection
+        channel, connection, answer, meta, settings = opened
         try:
             self._object_id = uri.object
             self.connection = connection
-            self._settings = opened.settings
+            self._settings = settings
             if self._dialects is dialects:
-                self._dialect = opened.settings.dialect  # the next time at once
+                self._dialect = settings.dialect  # the next time at once
             if config.METADATA:
-                self.set_metadata(opened.meta)
+                self.set_metadata(meta)
             if self.on_connected is not None:
                 self._unproven = channel
-                self.on_connected(opened.answer)
+                self.on_connected(answer)
         except BaseException:
             self.connection = None
             channel.close()
@@ -376,26 +394,33 @@ class _Connecting:
     __slots__ = ("_deadline", "_lock", "_wait")
 
     def __init__(self, binding: Binding, deadline: float | None) -> None:
-        tell_of_forks(binding)
+        if not binding._knows_forks:
+            binding._learn_of_forks()
         if deadline is None and binding.timeout is not None:
             deadline = monotonic() + binding.timeout
         self._deadline = deadline
         self._lock = binding._connect_lock  # this very one, also in a child that is forked now
-        self._wait = get_state().waiting()
+        state = this_thread.state
+        self._wait = None if state.host is None else state.waiting()
 
     def __enter__(self) -> float | None:
-        self._wait.__enter__()
+        if self._wait is not None:
+            self._wait.__enter__()
         try:
-            if self._lock.acquire(timeout=seconds_until(self._deadline)):
+            if self._lock.acquire(False) or self._lock.acquire(
+                timeout=seconds_until(self._deadline)
+            ):
                 return self._deadline
             raise TimeoutError("connecting: timeout, while another thread was connecting")
         except BaseException:
-            self._wait.__exit__(None, None, None)
+            if self._wait is not None:
+                self._wait.__exit__(None, None, None)
             raise
 
     def __exit__(self, *failure: object) -> None:
         self._lock.release()
-        self._wait.__exit__(None, None, None)
+        if self._wait is not None:
+            self._wait.__exit__(None, None, None)
 
 
 def make_connected_uri(object_id: Any, sock: Any) -> URI:

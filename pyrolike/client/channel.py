@@ -49,7 +49,7 @@ from pyrolike.errors import CommunicationError, ConnectionClosedError, ProtocolE
 from pyrolike.protocol import Message, MessageReader, MessageType
 from pyrolike.transport import CHUNK, transfer_fault
 
-from .attending import DESK, Attendance
+from .attending import DESK, NOBODY, Attendance
 from .pending import ABANDONED, Abandoned, Ticket, Waiter
 
 if TYPE_CHECKING:
@@ -68,6 +68,10 @@ MOST_TICKETS = 0xF000
 
 ROOM_INTERVAL = 0.002
 """Seconds between two looks whether there are fewer again."""
+
+
+RELEASED = ConnectionClosedError("the connection was released while a call was in flight")
+"""The failure of a channel that was closed. It is never raised itself, so one is enough."""
 
 
 class UnsentError(ConnectionClosedError):
@@ -133,7 +137,7 @@ class Channel:
         # Sequence number to: None, its thread is awake; its reply; or what `pending` has.
         self._pending: dict[int, Waiter | Message | Abandoned | None] = {}
         self._tickets: dict[int, Ticket] = {}
-        self._attendance = Attendance()
+        self._attendance = NOBODY  # as long as there are no asynchronous calls
         tell_of_forks(self)
 
     def __repr__(self) -> str:
@@ -233,7 +237,7 @@ class Channel:
         error the ticket gets nothing.
         """
         ticket.deadline = deadline = None if timeout is None else monotonic() + timeout
-        attendance = self._attendance
+        attendance = self._get_attendance()
         try:
             if len(attendance.open) >= MOST_TICKETS:
                 self._wait_for_room(deadline)
@@ -260,6 +264,12 @@ class Channel:
         if not self.is_usable:
             self._pass_lead()
 
+    def _get_attendance(self) -> Attendance:
+        with self._table_lock:
+            if self._attendance is NOBODY:
+                self._attendance = Attendance()
+            return self._attendance
+
     def _wait_for_room(self, deadline: float | None) -> None:
         """Wait until fewer asynchronous calls are in flight."""
         while len(self._attendance.open) >= MOST_TICKETS and self.is_usable:
@@ -279,8 +289,15 @@ class Channel:
         They do so only if there are no synchronous ones, which hold the connection; and not on a
         socket that the program has connected, which it gets back now.
         """
+        if self._attendance.open and self._has_only_tickets():
+            self.retire()
+        else:
+            self._end(RELEASED)
+
+    def _has_only_tickets(self) -> bool:
+        """Whether asynchronous calls are in flight, which may go on, and no others."""
         with self._table_lock:
-            has_only_tickets = (
+            return (
                 bool(self._attendance.open)
                 and not self.connection.keep_open
                 and not self._send_lock.locked()
@@ -289,10 +306,6 @@ class Channel:
                     for number, entry in list(self._pending.items())
                 )
             )
-        if has_only_tickets:
-            self.retire()
-        else:
-            self.close()
 
     def retire(self) -> None:
         """Take no further calls. The connection closes when the last call in flight is done."""
@@ -304,7 +317,7 @@ class Channel:
 
     def close(self) -> None:
         """Close the connection. Calls in flight fail with ConnectionClosedError."""
-        self._end(ConnectionClosedError("the connection was released while a call was in flight"))
+        self._end(RELEASED)
 
     def after_fork(self) -> None:
         """Fail, in a forked child: the connection, and the calls in flight, are the parent's."""
@@ -316,7 +329,7 @@ class Channel:
             if isinstance(entry, Waiter):
                 entry.rouse()  # it may be ours: a signal handler can fork
         self._tickets.clear()
-        self._attendance = Attendance()  # what its tickets belong to knows of the fork itself
+        self._attendance = NOBODY  # what its tickets belong to knows of the fork itself
 
     def _post(
         self,
@@ -588,12 +601,15 @@ class Channel:
             self.is_usable = False
             if self.failure is None:
                 self.failure = failure
-            for entry in list(self._pending.values()):
-                if isinstance(entry, Waiter):
-                    entry.rouse()
-            self._tickets.clear()
-            for ticket in list(self._attendance.open):
-                self._attendance.take(self, ticket, None, _failure_of_call(self.failure))
+            if self._pending:
+                for entry in list(self._pending.values()):
+                    if isinstance(entry, Waiter):
+                        entry.rouse()
+            if self._tickets:
+                self._tickets.clear()
+            if self._attendance.open:
+                for ticket in list(self._attendance.open):
+                    self._attendance.take(self, ticket, None, _failure_of_call(self.failure))
         if self._read_lock.locked() or self._send_lock.locked():
             # Somebody uses the descriptor, perhaps we ourselves. Were it closed now, its number
             # could become that of a new connection, and that be read from in place of this one.

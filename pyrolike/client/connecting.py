@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyrolike._lazy import loaded_class
 from pyrolike._remembering import Remembered
-from pyrolike.callcontext import get_state
+from pyrolike.callcontext import this_thread
 from pyrolike.configure import config
 from pyrolike.constants import HELLO, PYRO4_PROTOCOL_VERSION
 from pyrolike.errors import (
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from typing import TypeGuard
 
     from pyrolike.authentication import Credential
+    from pyrolike.callcontext import ContextState
     from pyrolike.configure import Configuration, Validity
     from pyrolike.protocol import Dialect
     from pyrolike.protocol.message import Bytes
@@ -81,8 +82,13 @@ UNKNOWN_HINT = (
 LONGEST_KNOWN = 10_000
 """Bytes of an answer to a handshake beyond which it is not remembered."""
 
-_greetings: Remembered[tuple[SerializerBase, Any], bytes] = Remembered(100)
-_known_answers: Remembered[tuple[SerializerBase, bytes], Any] = Remembered(100)
+SHORT_GREETING = 4096
+"""Bytes of a handshake that a new connection takes in at once."""
+
+# By the serializer's identity, for it compares its settings, in Python; it is in the value, so that
+# no other one can come to have the same.
+_greetings: Remembered[tuple[int, Any], tuple[SerializerBase, bytes]] = Remembered(100)
+_known_answers: Remembered[tuple[int, bytes], tuple[SerializerBase, Any, Any]] = Remembered(100)
 
 
 class WireSettings:
@@ -259,13 +265,15 @@ def _open(
         sock = _secure(sock, tls, uri, deadline)
     connection = SocketConnection(sock, str(uri.object))
     try:
-        connection.settimeout(None)  # and it stays so: from here on everything has its deadline
         reader = MessageReader(settings.max_size, ANSWERS, dialects)
-        credential = handshake if is_credential(handshake) else None
+        credential = None
+        if type(handshake) is not str and is_credential(handshake):
+            credential = handshake
         shown = handshake if credential is None else credential.make_handshake(str(uri.object))
-        content = {"handshake": shown, "object": uri.object}
-        _send_connect(connection, settings, seq, content, annotations, deadline)
+        state = this_thread.state
+        _send_connect(connection, settings, seq, shown, uri.object, state, annotations, deadline)
         message = _receive_answer(connection, reader, deadline)
+        connection.sock.settimeout(None)  # from here on each call has its own deadline
         assert reader.dialect is not None
         if reader.dialect is not settings.dialect:
             raise _OtherDialectError(reader.dialect)
@@ -277,7 +285,7 @@ def _open(
     except BaseException:
         connection.close()
         raise
-    get_state().response_received = message.annotations
+    state.response_received = message.annotations
     connection.dialect = settings.dialect
     channel = Channel(connection, reader, settings.dialect, seq)
     return Opened(channel, connection, answer, meta, settings)
@@ -355,11 +363,12 @@ def _send_connect(
     connection: SocketConnection,
     settings: WireSettings,
     seq: int,
-    content: dict[str, Any],
+    word: Any,
+    object_id: Any,
+    state: ContextState,
     more_annotations: Mapping[str, Any] | None,
     deadline: float | None,
 ) -> None:
-    state = get_state()
     annotations: Mapping[str, Any] | None = state.outgoing
     if more_annotations:
         annotations = {**(annotations or {}), **more_annotations}
@@ -368,11 +377,11 @@ def _send_connect(
         if config.METADATA:
             flags = Flag.META_ON_CONNECT
         else:
-            del content["object"]
-    payload: Bytes = _write_greeting(settings.codec, content)
+            object_id = None
+    payload: Bytes = _write_greeting(settings.codec, word, object_id)
     if settings.compress:
         flags, payload = squeeze(flags, payload, settings.dialect)
-    correlation_id = state.get_correlation()
+    correlation_id = state.correlation if state.client is None else state.get_correlation()
     head = settings.dialect.write_head(
         MessageType.CONNECT,
         settings.number,
@@ -382,27 +391,39 @@ def _send_connect(
         annotations,
         correlation_id,
     )
-    check_size("the handshake", payload, annotations, settings.max_size)
+    if annotations or len(payload) > settings.max_size:
+        check_size("the handshake", payload, annotations, settings.max_size)
     if settings.log_wire:
         parts = settings.number, flags, seq, payload, annotations, correlation_id
         log_message("sending", MessageType.CONNECT, *parts)
     data = head + bytes(payload)
-    if deadline is None:
-        connection.send(data)
-    else:
+    if deadline is not None and len(data) > SHORT_GREETING:
         connection.send_before(deadline, data)
+        return
+    try:
+        connection.sock.sendall(data)
+    except OSError as fault:
+        raise transfer_fault(fault, "sending") from fault
 
 
-def _write_greeting(codec: SerializerBase, content: dict[str, Any]) -> bytes:
-    """Return what a handshake says; with Pyro's own word, that is written once for each object."""
-    word, key = content["handshake"], (codec, content.get("object"))
-    if type(word) is not str or word != HELLO:
-        return codec.dumps(content)
-    known = _greetings.get(key)
-    if known is None:
-        known = codec.dumps(content)
-        _greetings.keep(key, known)
-    return known
+def _write_greeting(codec: SerializerBase, word: Any, object_id: Any) -> bytes:
+    """Return what a handshake says; with Pyro's own word, that is written once for each object.
+
+    Args:
+        codec: The serializer.
+        word: The proxy's.
+        object_id: The object that it is about; None not to ask about any.
+    """
+    key = id(codec), object_id
+    is_usual = type(word) is str and word == HELLO
+    known = _greetings.get(key) if is_usual else None
+    if known is not None:
+        return known[1]
+    content = {"handshake": word} if object_id is None else {"handshake": word, "object": object_id}
+    payload = codec.dumps(content)
+    if is_usual:
+        _greetings.keep(key, (codec, payload))
+    return payload
 
 
 def check_size(
@@ -445,18 +466,16 @@ def _receive_answer(
 ) -> Message:
     message = None
     what = "receiving the answer to the handshake"
+    sock = connection.sock
     while message is None:
-        # By the deadline, and not by the socket's timeout: the bytes may come one by one.
-        remaining = _time_left(deadline, what)
-        if remaining is not None and not connection.wait_readable(remaining):
-            raise TimeoutError(f"{what}: timeout")
+        sock.settimeout(_time_left(deadline, what))  # each time: the bytes may come one by one
         try:
-            data = connection.sock.recv(CHUNK)
+            data = sock.recv(CHUNK)
         except OSError as fault:
             raise transfer_fault(fault, what) from fault
         if not data:
             hint = "is a Pyro daemon listening there, and does it accept this serializer?"
-            if is_tls_socket(connection.sock):
+            if is_tls_socket(sock):
                 hint = "perhaps it wants a client certificate, see config.SSL_CLIENTCERT"
             raise ConnectionClosedError(
                 f"the other side closed the connection during the handshake; {hint}"
@@ -466,7 +485,10 @@ def _receive_answer(
 
 
 def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> tuple[Any, Any]:
-    """Return what the daemon says to the handshake, and what the object exposes."""
+    """Return what the daemon says to the handshake, and what the object exposes.
+
+    Daemons say the same again and again: that is not read anew, if it is nothing but words.
+    """
     is_bare = (
         settings.dialect.version == PYRO4_PROTOCOL_VERSION
         and not answer.flags & Flag.META_ON_CONNECT
@@ -475,7 +497,14 @@ def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> tuple[Any
         inflate(answer, settings.max_size)
     if settings.log_wire:
         log_received(answer)
-    content = _read_content(codec_of(answer, settings), bytes(answer.payload))
+    codec = settings.codec
+    if answer.serializer_id != settings.number:
+        codec = codec_of(answer, settings)
+    payload = bytes(answer.payload)
+    known = _known_answers.get((id(codec), payload))
+    if known is not None and not is_bare and answer.type == MessageType.CONNECTOK:
+        return known[1:]
+    content = codec.loads(payload)
     if answer.type == MessageType.CONNECTFAIL:
         hint = UNKNOWN_HINT if content == UNKNOWN else ""
         raise CommunicationError(
@@ -485,21 +514,10 @@ def _read_answer(answer: Message, settings: WireSettings, uri: URI) -> tuple[Any
         return content, None
     if not isinstance(content, dict) or "meta" not in content:
         raise ProtocolError(f"the daemon at {uri.location} gave no metadata in its handshake")
-    return content.get("handshake"), content["meta"]
-
-
-def _read_content(codec: SerializerBase, payload: bytes) -> Any:
-    """Return what is in the answer to a handshake.
-
-    Daemons say the same again and again: that is not read anew, if it is nothing but words.
-    """
-    known = _known_answers.get((codec, payload))
-    if known is not None:
-        return known
-    content = codec.loads(payload)
+    word, meta = content.get("handshake"), content["meta"]
     if len(payload) <= LONGEST_KNOWN and _is_usual(content):
-        _known_answers.keep((codec, payload), content)
-    return content
+        _known_answers.keep((id(codec), payload), (codec, word, meta))
+    return word, meta
 
 
 def _is_usual(content: Any) -> bool:

@@ -492,7 +492,7 @@ class Link(Binding):
 
     def ensure_metadata(self) -> None:
         """Connect, and ask for the metadata if it is not known."""
-        if not self.has_metadata:
+        if not (self.methods or self.attrs):
             self.connect()
             if not self.has_metadata:
                 self.set_metadata(self.fetch_metadata())

@@ -57,7 +57,7 @@ class Members:
         self.methods = methods
         self.oneway = oneway
         self.attrs = attrs
-        self.written: Remembered[Any, bytes] = Remembered(MOST_WRITTEN)
+        self.written: Remembered[Any, tuple[Any, int, bytes]] = Remembered(MOST_WRITTEN)
 
     def __bool__(self) -> bool:
         return bool(self.methods or self.attrs)

@@ -370,6 +370,8 @@ class StreamTable:
 
     def release(self, client: StreamOwner, linger: float) -> None:
         """Say that *client*'s connection has ended: its streams linger, or end if *linger* is 0."""
+        if client not in self._ids:
+            return  # as most: it has none, and without a connection it gets none
         with self._lock:
             mine = list(self._ids.get(client, ()))
             ending = mine if linger <= 0 else []

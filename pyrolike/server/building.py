@@ -27,6 +27,7 @@ from pyrolike.transport import (
     TlsSocket,
     check_socket,
     find_socket_file,
+    limit_waiting,
     listen_socket,
     listen_unix_socket,
     location_str,
@@ -159,7 +160,9 @@ def make_server(service: Service, place: Place) -> Server:
             make_session = partial(make_patient_session, service, tls=place.tls)
             server = MultiplexServer(sock, make_session, keep_house, _take_loop_settings())
         else:
-            make_for_threads = partial(make_session_for_threads, service, tls=place.tls)
+            make_for_threads = partial(
+                make_session_for_threads, service, tls=place.tls, linger=_limit_waiting(place)
+            )
             server = ThreadPoolServer(sock, make_for_threads, keep_house, _take_pool_settings())
         server.most_per_client = config.CONNECTIONS_PER_CLIENT
         server.most_handshakes = config.HANDSHAKE_LIMIT
@@ -173,25 +176,52 @@ def make_server(service: Service, place: Place) -> Server:
 
 
 def make_session_for_threads(
-    service: Service, sock: socket.socket, address: Any, *, tls: ssl.SSLContext | None = None
+    service: Service,
+    sock: socket.socket,
+    address: Any,
+    *,
+    tls: ssl.SSLContext | None = None,
+    linger: float | None = None,
 ) -> Session:
-    """Make the session of an accepted connection whose thread may wait for it."""
-    ours = _set_up(sock, tls)
+    """Make the session of an accepted connection whose thread may wait for it.
+
+    Args:
+        service: What it is served by.
+        sock: The accepted socket.
+        address: Its peer's.
+        tls: The context to use TLS with, or None.
+        linger: How long a receive waits on *sock* as it comes from its listener; None for ever.
+    """
+    ours: socket.socket | TlsSocket = sock
     if tls is not None or not INHERITED:
+        ours = _set_up(sock, tls)
         ours.setblocking(True)
     connection = SocketConnection(ours)
-    connection.limit_waiting(config.THREADPOOL_LINGER, MOMENT)
+    if linger != config.THREADPOOL_LINGER:
+        connection.limit_waiting(config.THREADPOOL_LINGER, MOMENT)
     make = PatientSession if tls is None else SecurePatientSession
     return make(
         service,
         connection,
         address or None,
-        _get_handshake_deadline(),
+        monotonic() + config.HANDSHAKE_TIMEOUT if config.HANDSHAKE_TIMEOUT else None,
         send_seconds=config.COMMTIMEOUT or SEND_SECONDS,
         outbox=BriefOutbox(sock, not isinstance(address, tuple))
         if tls is None and DONT_WAIT
         else None,
     )
+
+
+def _limit_waiting(place: Place) -> float | None:
+    """Have accepted sockets wait as threads do, where they have that from their listener.
+
+    Returns:
+        How long a receive waits then.
+    """
+    if not INHERITED or place.tls is not None or place.sock.family == AF_UNIX:
+        return None
+    limit_waiting(place.sock, config.THREADPOOL_LINGER, MOMENT)
+    return config.THREADPOOL_LINGER
 
 
 def make_patient_session(
@@ -205,7 +235,7 @@ def make_patient_session(
         service,
         SocketConnection(ours),
         address or None,
-        _get_handshake_deadline(),
+        monotonic() + config.HANDSHAKE_TIMEOUT if config.HANDSHAKE_TIMEOUT else None,
         idle_seconds=config.COMMTIMEOUT or None,
         send_seconds=config.COMMTIMEOUT or SEND_SECONDS,
     )
@@ -231,10 +261,6 @@ def _set_up(sock: socket.socket, tls: ssl.SSLContext | None) -> socket.socket | 
 def _tune(sock: socket.socket) -> None:
     set_nodelay(sock)  # a reply that waits for an acknowledgement would take 40 ms
     tune_keepalive(sock, config.KEEPALIVE_SECONDS, config.COMMTIMEOUT or SEND_SECONDS)
-
-
-def _get_handshake_deadline() -> float | None:
-    return monotonic() + config.HANDSHAKE_TIMEOUT if config.HANDSHAKE_TIMEOUT else None
 
 
 def _find_tls_context(wishes: Wishes) -> ssl.SSLContext | None:

@@ -46,8 +46,8 @@ class Inbox:
     """
 
     __slots__ = (
+        "_dialects",
         "_fault",
-        "_first_dialect",
         "_message",
         "_reader",
         "_recv",
@@ -65,15 +65,18 @@ class Inbox:
         self.reads_exactly = False
         self._message: Message | None = None  # set aside for the next `take_message`
         self._fault: Exception | None = None  # why it is finished
-        # Who speaks Pyro4's protocol only says so as its daemons do: our proxies then try again.
-        self._first_dialect: Dialect = V48 if list(dialects.values()) == [V48] else V502
+        self._dialects = dialects
         self._reader = MessageReader(HANDSHAKE_SIZE, FIRST, dialects)
         self._recv = connection.sock.recv  # bound once, for each request
 
     @property
     def dialect(self) -> Dialect:
         """What the client speaks; our first one until it has said something."""
-        return self._reader.dialect or self._first_dialect
+        dialect = self._reader.dialect
+        if dialect is None:
+            # Who speaks Pyro4's protocol only says so as its daemons do: then our proxies try that.
+            dialect = V48 if list(self._dialects.values()) == [V48] else V502
+        return dialect
 
     @property
     def awaited(self) -> int:

@@ -29,23 +29,21 @@ class Outbox:
 
     Args:
         sock: Where to; the socket's own timeout does not matter.
+
+    Attributes:
+        rest: What was not sent yet; only to look whether there is anything.
     """
 
-    __slots__ = ("_rest", "_sock")
+    __slots__ = ("_sock", "rest")
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._rest: deque[memoryview] = deque()
-
-    @property
-    def rest(self) -> deque[memoryview]:
-        """What was not sent yet; only to look whether there is anything."""
-        return self._rest
+        self.rest: deque[memoryview] = deque()
 
     @property
     def is_empty(self) -> bool:
         """Whether everything was sent."""
-        return not self._rest
+        return not self.rest
 
     def sendall(self, data: Any) -> None:
         """Send *data* as far as that is possible now, and keep the rest.
@@ -53,9 +51,9 @@ class Outbox:
         Raises:
             OSError: The connection is lost.
         """
-        sent = 0 if self._rest else send_available(self._sock, data)
+        sent = 0 if self.rest else send_available(self._sock, data)
         if sent < len(data):
-            self._rest.append(memoryview(data)[sent:])
+            self.rest.append(memoryview(data)[sent:])
 
     def send_parts(self, head: bytes, payload: Any) -> None:
         """Send *head* and *payload*, which may be in pieces, one after the other.
@@ -65,9 +63,9 @@ class Outbox:
         """
         parts = lay_out(head, payload)
         try:
-            if not self._rest:
+            if not self.rest:
                 parts = drop(parts, send_parts_available(self._sock, parts))
-            self._rest += map(memoryview, parts)
+            self.rest += map(memoryview, parts)
         except OSError as fault:
             raise transfer_fault(fault, "sending") from fault
 
@@ -77,13 +75,13 @@ class Outbox:
         Raises:
             OSError: The connection is lost.
         """
-        while self._rest:
-            piece = self._rest[0]
+        while self.rest:
+            piece = self.rest[0]
             sent = send_available(self._sock, piece)
             if sent < len(piece):
-                self._rest[0] = piece[sent:]
+                self.rest[0] = piece[sent:]
                 return
-            self._rest.popleft()
+            self.rest.popleft()
 
 
 class BriefOutbox(Outbox):
@@ -99,7 +97,8 @@ class BriefOutbox(Outbox):
     __slots__ = ("_piece", "_send")
 
     def __init__(self, sock: socket.socket, is_unix: bool) -> None:
-        super().__init__(sock)
+        self._sock = sock
+        self.rest = deque()
         self._send = sock.send
         self._piece = UNIX_PIECE if is_unix else TCP_PIECE
 
@@ -109,8 +108,8 @@ class BriefOutbox(Outbox):
         Raises:
             OSError: The connection is lost.
         """
-        if self._rest:
-            self._rest.append(memoryview(data))
+        if self.rest:
+            self.rest.append(memoryview(data))
             return
         try:
             sent = self._send(data if len(data) <= self._piece else memoryview(data)[: self._piece])
@@ -126,7 +125,7 @@ class BriefOutbox(Outbox):
             ConnectionClosedError: The connection is lost.
         """
         try:
-            self._send_on(lay_out(head, payload), not self._rest)
+            self._send_on(lay_out(head, payload), not self.rest)
         except OSError as fault:
             raise transfer_fault(fault, "sending") from fault
 
@@ -141,4 +140,4 @@ class BriefOutbox(Outbox):
                 sent = 0
             parts = drop(parts, sent)
             is_flowing = sent == sum(map(len, piece))
-        self._rest += map(memoryview, parts)
+        self.rest += map(memoryview, parts)

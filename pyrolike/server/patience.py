@@ -64,8 +64,14 @@ class PatientSession(Session):
         self.outbox = outbox = outbox or Outbox(connection.sock)
         self.idle_seconds = idle_seconds
         self.send_seconds = send_seconds
-        known = service, connection, address, deadline
-        super().__init__(*known, needs_handshake=needs_handshake, outbox=outbox)
+        super().__init__(
+            service,
+            connection,
+            address,
+            deadline,
+            needs_handshake=needs_handshake,
+            outbox=outbox,
+        )
 
     def expire(self) -> None:
         """Finish the session because its deadline has passed."""

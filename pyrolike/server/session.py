@@ -48,7 +48,7 @@ from .outbox import Outbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sized
 
-    from pyrolike.objects.members import Members
+    from pyrolike.protocol import Dialect
     from pyrolike.serializers import SerializerBase
     from pyrolike.transport import SocketConnection
 
@@ -278,16 +278,13 @@ class Session(Inbox):
         if self.objection is not None:
             self._refuse_connect(settings, message, serializers["marshal"], self.objection)
             return
-        codec = self._codec_for(settings, message)
+        dialect = self.dialect
+        codec = settings.codecs[dialect.tags].get(message.serializer_id)
         if codec is None:
             self._refuse_serializer(settings, message)
             return
         try:
-            if message.flags & Flag.COMPRESSED:
-                inflate(message, HANDSHAKE_SIZE)
-            content = read_greeting(codec, bytes(message.payload))
-            answer, members = self._shake_hands(content, message.flags)
-            flags, payload = write_welcome(codec, self.dialect, answer, members)
+            flags, payload = self._shake_hands(codec, dialect, message)
             response = self.state.response
             self._reply(settings, MessageType.CONNECTOK, message, flags, payload, response)
         except (ConnectionClosedError, TimeoutError):
@@ -298,15 +295,18 @@ class Session(Inbox):
             return
         self._admit(settings)
 
-    def _shake_hands(self, content: Any, flags: int) -> tuple[Any, Members | None]:
-        """Return the daemon's word to a handshake, and what the object exposes, if asked for."""
-        is_pyro4 = self.dialect.version == PYRO4_PROTOCOL_VERSION
-        has_object = not is_pyro4 or flags & Flag.META_ON_CONNECT
-        keys = {"handshake", "object"} if has_object else {"handshake"}
-        if not isinstance(content, dict) or not content.keys() >= keys:
-            raise ProtocolError("a handshake needs the keys 'handshake' and 'object'")
-        self.connection.objectId = object_id = content["object"] if has_object else None
-        return self._service.shake_hands(self.connection, content["handshake"], object_id)
+    def _shake_hands(
+        self, codec: SerializerBase, dialect: Dialect, message: Message
+    ) -> tuple[int, bytes]:
+        """Return flags and payload of the answer to a handshake, or raise what shall be told."""
+        if message.flags & Flag.COMPRESSED:
+            inflate(message, HANDSHAKE_SIZE)
+        is_pyro4 = dialect.version == PYRO4_PROTOCOL_VERSION
+        has_object = not is_pyro4 or bool(message.flags & Flag.META_ON_CONNECT)
+        word, object_id = read_greeting(codec, bytes(message.payload), has_object)
+        self.connection.objectId = object_id
+        answer, members = self._service.shake_hands(self.connection, word, object_id)
+        return write_welcome(codec, dialect, answer, members)
 
     def _admit(self, settings: ServingSettings) -> None:
         self.is_open = True
@@ -458,7 +458,7 @@ class Session(Inbox):
         if self._is_ended:
             return
         self._is_ended = True
-        if isinstance(self._fault, ProtocolError):
+        if self._fault is not None and isinstance(self._fault, ProtocolError):
             self._tell_fault(self._fault)
         self._service.forget(self, self.is_open)
         if not self.is_deserted:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import selectors
 import socket
 import threading
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from threading import get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from pyrolike.callcontext import get_state, set_state
+from pyrolike.callcontext import this_thread
 
 from .base import (
     CLOSING_SECONDS,
@@ -41,7 +40,7 @@ from .parking import Parking
 from .patience import Overflow, PatientSession
 from .pool import WorkerPool
 from .stats import ThreadCount
-from .watching import Waker
+from .watching import Lookout, Waker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -105,6 +104,7 @@ class ThreadPoolServer(Server):
         self._housekeeping = housekeeping
         self._settings = settings
         # A thread that only lingers is as good as free: it must be possible to wait for one.
+        self._poll = max(SHORTEST_POLL, settings.poll)
         self._queue_wait = max(settings.queue_wait, SHORTEST_WAIT)
         self._pool = WorkerPool(
             settings.size_min, settings.size_max, settings.queue_size, settings.nested
@@ -144,30 +144,25 @@ class ThreadPoolServer(Server):
 
     def loop(self, condition: Callable[[], bool]) -> None:
         """Accept connections until *condition* is false, the server is closed, or Ctrl-C."""
-        with (
-            contextlib.suppress(KeyboardInterrupt),
-            self._looping,
-            selectors.DefaultSelector() as selector,
-        ):
+        with contextlib.suppress(KeyboardInterrupt), self._looping:
             if self.is_closed:
                 return
             self._loop_thread = threading.current_thread()
             try:
-                selector.register(self.sock, selectors.EVENT_READ)
-                selector.register(self._waker, selectors.EVENT_READ)
+                lookout = Lookout(self.sock, self._waker)
                 while condition() and not self.is_closed:
-                    self._accept_or_wait(selector)
+                    self._accept_or_wait(lookout)
             finally:
                 self._loop_thread = None
                 if self.is_closed:
                     self._waker.close()
 
-    def _accept_or_wait(self, selector: selectors.BaseSelector) -> None:
+    def _accept_or_wait(self, lookout: Lookout) -> None:
         """Wait until something happens, but not longer than the poll time, and see to it."""
-        for key, _ in selector.select(max(SHORTEST_POLL, self._settings.poll)):
-            if key.fileobj is self._waker:
+        for thing in lookout.wait(self._poll):
+            if thing is self._waker:
                 self._waker.drain()
-            elif not self._acceptor.accept_some(most=1):  # the selector tells of the next one
+            elif not self._acceptor.accept_some(most=1):  # the next one will be told of
                 # No more descriptors, or no memory: the connection stays in the backlog, and would
                 # be reported again at once.
                 self._waker.wait(self._acceptor.pause)
@@ -224,8 +219,7 @@ class ThreadPoolServer(Server):
 
     def _serve(self, session: Session) -> None:
         """Answer a session's messages as long as they come. A worker's task."""
-        before = get_state()
-        set_state(session.state)
+        before, this_thread.state = this_thread.state, session.state
         session.thread = get_ident()
         others_waiting = self._pool.waiting
         try:
@@ -247,11 +241,11 @@ class ThreadPoolServer(Server):
             session.is_finished = True
             log.exception("%s ended by an unexpected error", session)
         finally:
-            set_state(before)
+            this_thread.state = before
         if session.is_closing and session.rest and isinstance(session, PatientSession):
             session.is_busy = True
             flush_last(session)
-        if session.must_end:
+        if session.is_finished or session.is_closing:
             session.is_busy = True  # with its own end
             session.end()
         else:

@@ -1,13 +1,15 @@
 """What a thread needs that waits for many: to be woken, and to keep track of who is waited for.
 
-`Waker` ends a wait in a selector from any thread. `Watch` is the selector with the sessions in it,
-and with the moments at which their time is over. Both are the property of one thread; only
+`Waker` ends a wait in a selector from any thread. `Lookout` is what remains of a selector where
+always the same few things are waited for. `Watch` is the selector with the sessions in it,
+and with the moments at which their time is over. They are the property of one thread; only
 `Waker.wake` may be called from others.
 """
 
 from __future__ import annotations
 
 import contextlib
+import select
 import selectors
 import socket
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -62,6 +64,42 @@ class Waker:
         """Give the pipe back. Twice is fine."""
         self._receiver.close()
         self._sender.close()
+
+
+class Lookout:
+    """Watches a few things for reading, always the same ones.
+
+    A selector does so too, and keeps books about it, which takes half a dozen functions each time.
+
+    Args:
+        things: What has a descriptor.
+
+    Raises:
+        ValueError: One of them is closed.
+    """
+
+    def __init__(self, *things: Any) -> None:
+        self._things = {thing.fileno(): thing for thing in things}
+        self._poller: Any = None
+        if hasattr(select, "poll"):
+            self._poller = select.poll()
+            for number in self._things:
+                self._poller.register(number, select.POLLIN)
+
+    def wait(self, seconds: float) -> list[Any]:
+        """Wait until some of them are readable, for up to *seconds*; return those."""
+        if self._poller is None:
+            still_open = [thing for thing in self._things.values() if thing.fileno() != -1]
+            return select.select(still_open, (), (), seconds)[0]
+        ready = []
+        for number, _ in self._poller.poll(1000 * seconds):
+            thing = self._things[number]
+            if thing.fileno() == number:
+                ready.append(thing)
+            else:
+                # It was closed, and the number is nobody's, or another one's.
+                self._poller.unregister(number)
+        return ready
 
 
 class Watch(Generic[S]):

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import socket
-import struct
 import weakref
-from functools import cached_property, lru_cache
+from functools import cached_property
 from selectors import EVENT_READ
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
@@ -24,7 +22,7 @@ from pyrolike._pieces import drop, lay_out
 
 from .faults import transfer_fault
 from .secured import is_ssl_socket, is_tls_socket
-from .sockets import family_str, receive_data
+from .sockets import family_str, limit_waiting, receive_data
 from .waiting import send_available, takes_parts, wait_readable, wait_ready, wait_writable
 
 if TYPE_CHECKING:
@@ -61,7 +59,8 @@ class SocketConnection:
         self, sock: socket.socket | TlsSocket, objectId: str | None = None, keep_open: bool = False
     ) -> None:
         self.sock: Any = sock
-        self._tls = sock if is_tls_socket(sock) else None
+        # Most are plain ones, which is seen at once.
+        self._tls = sock if type(sock) is not socket.socket and is_tls_socket(sock) else None
         self.objectId = objectId
         self.keep_open = keep_open
         self.pyroInstances: dict[type, Any] = {}
@@ -204,7 +203,8 @@ class SocketConnection:
         # In this order: what a session instance holds would else be garbage, and never closed.
         if "tracked_resources" in self.__dict__:
             self.close_resources()
-        self.pyroInstances.clear()
+        if self.pyroInstances:
+            self.pyroInstances.clear()
 
     def close_resources(self) -> None:
         """Call ``close`` of every tracked resource; errors are logged, the others still closed."""
@@ -277,17 +277,11 @@ class SocketConnection:
         return wait_ready(self.sock, EVENT_READ, seconds)
 
     def limit_waiting(self, receive_seconds: float, send_seconds: float) -> None:
-        """Let a receive that finds nothing, and a send that is stuck, give up after a while.
-
-        The system itself keeps these limits: the socket stays a blocking one, and no operation pays
-        for its timeout with a second system call. A limit that passes is a BlockingIOError, on
-        Windows a TimeoutError.
-        """
+        """Do what the function `limit_waiting` does, with or without TLS."""
         if self._tls is not None:
             self._tls.limit_waiting(receive_seconds, send_seconds)
             return
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _time_value(receive_seconds))
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _time_value(send_seconds))
+        limit_waiting(self.sock, receive_seconds, send_seconds)
 
     def getpeercert(self) -> Any:
         """Return the peer's certificate as `ssl.SSLSocket.getpeercert` does; None without TLS."""
@@ -310,15 +304,3 @@ class SocketConnection:
         from .unix import get_peer_credentials  # for those who ask
 
         return get_peer_credentials(self.sock)
-
-
-def _time_value(seconds: float) -> Any:
-    """Return *seconds* as the socket options want it: a structure; on Windows milliseconds."""
-    if os.name == "nt":
-        return max(1, round(seconds * 1000))
-    return _pack_time(seconds)
-
-
-@lru_cache(maxsize=16)  # the same for each connection of a daemon
-def _pack_time(seconds: float) -> bytes:
-    return struct.pack("@ll", *divmod(max(1, round(seconds * 1_000_000)), 1_000_000))

@@ -15,14 +15,15 @@ import functools
 import logging
 import os
 import socket
+import struct
 import time
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pyrolike.errors import CommunicationError, ConnectionClosedError
 from pyrolike.uri import URI
 
-from .address import Host, SocketAddress, location_str, resolve_tcp
+from .address import Host, SocketAddress, is_ipv4, location_str, resolve_tcp
 from .faults import connect_fault, listen_fault, transfer_fault
 from .secured import is_ssl_socket
 from .waiting import wait_ready
@@ -59,6 +60,23 @@ NODELAY: Option = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 KEEPALIVE: Option = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
+class Listener(socket.socket):
+    """A listening socket. Of what kind the accepted ones are is the same for all.
+
+    Python asks for it each time, and makes members of enumerations of it: a dozen functions.
+    """
+
+    @functools.cached_property
+    def family(self) -> socket.AddressFamily:
+        """See `socket.socket.family`."""
+        return super().family
+
+    @functools.cached_property
+    def type(self) -> socket.SocketKind:
+        """See `socket.socket.type`."""
+        return super().type
+
+
 def connect_socket(
     uri: URI,
     *,
@@ -89,8 +107,7 @@ def connect_socket(
         CommunicationError: Any other failure. The text says what failed and what may help; the
             cause is the system's error.
     """
-    location = uri.location
-    if location is None:
+    if not uri.host and not uri.sockname:
         raise CommunicationError(f"cannot connect to {uri}: it does not say where the object is")
     timeout = timeout or None
     try:
@@ -98,9 +115,12 @@ def connect_socket(
             only = (KEEPALIVE,) if keepalive else ()
             return _open(unix_family(), uri.sockname, timeout, only)
         options = _tcp_options(nodelay, keepalive, keepalive_seconds)
-        return _connect_tcp(uri, timeout, options, ip_version)
+        host, port = uri.host or "", uri.port or 0
+        if is_ipv4(host) and 0 <= port < 65536:  # the usual one of `resolve_tcp`
+            return _open(socket.AF_INET, (host, port), timeout, options)
+        return _connect_tcp(resolve_tcp(host, port, ip_version), timeout, options)
     except (OSError, ValueError) as fault:
-        raise connect_fault(fault, location, timeout) from fault
+        raise connect_fault(fault, str(uri.location), timeout) from fault
 
 
 def listen_socket(
@@ -203,10 +223,28 @@ def _keepalive_times(seconds: float, send_seconds: float | None = None) -> tuple
 def _set_options(sock: socket.socket, options: Iterable[Option]) -> None:
     """Set what makes a connection better; a system that will not have it does without."""
     try:
-        for level, name, value in options:
-            sock.setsockopt(level, name, value)
+        for option in options:
+            sock.setsockopt(*option)
     except OSError as fault:
         log.debug("a socket option is not to be had: %s", fault)
+
+
+def limit_waiting(sock: socket.socket, receive_seconds: float, send_seconds: float) -> None:
+    """Let a receive that finds nothing, and a send that is stuck, give up after a while.
+
+    The system itself keeps these limits: the socket stays a blocking one, and no operation pays for
+    its timeout with a second system call. A limit that passes is a BlockingIOError, on Windows a
+    TimeoutError.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _time_value(receive_seconds))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _time_value(send_seconds))
+
+
+def _time_value(seconds: float) -> Any:
+    """Return *seconds* as the socket options want it: a structure; on Windows milliseconds."""
+    if os.name == "nt":
+        return max(1, round(seconds * 1000))
+    return struct.pack("@ll", *divmod(max(1, round(seconds * 1_000_000)), 1_000_000))
 
 
 def set_noinherit(sock: socket.socket) -> None:
@@ -275,9 +313,11 @@ def send_data(sock: socket.socket, data: bytes | bytearray | memoryview) -> None
 
 
 def _connect_tcp(
-    uri: URI, timeout: float | None, options: tuple[Option, ...], ip_version: int
+    candidates: list[tuple[socket.AddressFamily, SocketAddress]],
+    timeout: float | None,
+    options: tuple[Option, ...],
 ) -> socket.socket:
-    candidates = resolve_tcp(uri.host or "", uri.port or 0, ip_version)
+    """Return a socket connected to one of several addresses, which are tried in turn."""
     deadline = None if timeout is None else time.monotonic() + timeout
     faults: list[OSError] = []
     for number, (family, address) in enumerate(candidates):
@@ -338,7 +378,7 @@ def _tells_little(fault: OSError) -> bool:
 def _listen(
     family: int, address: SocketAddress | str, reuse: bool, nodelay: bool, backlog: int
 ) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = Listener(family, socket.SOCK_STREAM)
     try:
         if reuse:
             set_reuseaddr(sock)

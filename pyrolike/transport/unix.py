@@ -23,7 +23,7 @@ from pyrolike.authentication import PeerCredentials
 from pyrolike.uri import UNIX_PREFIX
 
 from .faults import listen_fault
-from .sockets import BACKLOG, unix_family
+from .sockets import BACKLOG, Listener, unix_family
 
 PRIVATE = stat.S_IRUSR | stat.S_IWUSR
 
@@ -76,7 +76,7 @@ def listen_unix_socket(path: str, *, backlog: int = BACKLOG) -> socket.socket:
     """
     location = UNIX_PREFIX + path
     try:
-        sock = socket.socket(unix_family(), socket.SOCK_STREAM)
+        sock = Listener(unix_family(), socket.SOCK_STREAM)
         try:
             _bind(sock, path)
             sock.listen(backlog)

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies
 
+from pyrolike import uri as uri_module
+from pyrolike._remembering import Remembered
 from pyrolike.configure import config
 from pyrolike.errors import PyroError
 from pyrolike.uri import URI
@@ -214,3 +216,22 @@ def test_a_state_may_come_from_a_serializer_that_knows_only_lists() -> None:
 def test_a_state_that_is_none_of_a_uri_is_refused(state: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         restored(state)
+
+
+def test_the_parts_of_short_texts_are_kept_for_the_next_uri(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those of names are not, for their port is a setting; nor can strangers fill the memory."""
+    monkeypatch.setattr(uri_module, "_parsed", Remembered(10))
+    parsed: list[str] = []
+    parse = uri_module._parse
+    monkeypatch.setattr(uri_module, "_parse", lambda text: parsed.append(text) or parse(text))
+    short, name = "PYRO:short@host:4444", "PYRONAME:name"
+    long = f"PYRO:{'x' * uri_module.LONGEST_KEPT}@host:4444"
+    for text in (short, long, name, short, long, name):
+        first, second = URI(text), URI(text)
+        assert first == second
+        first.object = "changed"
+        assert second == URI(text)
+    assert parsed.count(short) == 1
+    assert parsed.count(long) == parsed.count(name) == 6

@@ -12,7 +12,8 @@ import pytest
 
 from pyrolike import _background
 from pyrolike.api import Proxy, SerializedBlob, current_context
-from pyrolike.client import AsyncMethod, asynchronous, asyncproxy, binding
+from pyrolike.callcontext import get_state
+from pyrolike.client import AsyncMethod, asynchronous, asyncproxy
 from pyrolike.client.asynchronous import next_pause
 from pyrolike.errors import (
     CommunicationError,
@@ -387,7 +388,7 @@ def test_the_thread_that_would_have_to_answer_does_not_wait() -> None:
             def is_own(self, address: Any) -> bool:
                 return True
 
-        state = binding.get_state()
+        state = get_state()
         state.host = Host()  # type: ignore[assignment]
         try:
             result = proxy.call()

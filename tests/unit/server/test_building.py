@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 from collections.abc import Callable, Iterator
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -22,6 +23,7 @@ from pyrolike.server.building import (
 )
 from pyrolike.server.existing import ExistingConnectionServer
 from pyrolike.server.multiplex import MultiplexServer
+from pyrolike.server.outbox import MOMENT
 from pyrolike.server.session import Session
 from pyrolike.server.threadpool import ThreadPoolServer
 from tests.support.daemon import changed_settings
@@ -108,6 +110,33 @@ def test_how_long_a_client_may_be_idle_or_deaf_is_a_setting(
     with changed_settings(COMMTIMEOUT=seconds):
         session = make_patient_session(make_service(), pair[0], None)
     assert (session.idle_seconds, session.send_seconds) == (idle, send)
+
+
+@pytest.mark.skipif(not building.INHERITED, reason="this system passes no options on")
+@pytest.mark.parametrize("changed", [False, True])
+def test_how_long_a_thread_stays_is_the_setting_when_a_client_connects(
+    monkeypatch: pytest.MonkeyPatch, changed: bool
+) -> None:
+    """Accepted sockets have it from the listening one; a later change is set for each."""
+    with changed_settings(SERVERTYPE="thread", THREADPOOL_LINGER=0.02):
+        server = make_server(make_service(), take_place(Wishes(**NOTHING)))
+    accepted: list[Session] = []
+    monkeypatch.setattr(cast(Any, server)._acceptor, "_welcome", accepted.append)
+    with (
+        changed_settings(THREADPOOL_LINGER=0.5 if changed else 0.02),
+        socket.create_connection(server.sock.getsockname()),
+    ):
+        server.events(server.sockets)
+    ours = accepted[0].connection.sock
+    limits = [
+        struct.unpack("@ll", ours.getsockopt(socket.SOL_SOCKET, option, 16))
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO)
+    ]
+    for limit, wanted in zip(limits, (0.5 if changed else 0.02, MOMENT), strict=True):
+        # The system counts in ticks of its clock.
+        assert limit[0] + limit[1] / 1e6 == pytest.approx(wanted, abs=0.02)
+    accepted[0].connection.close()
+    server.close()
 
 
 # -- server types

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from selectors import EVENT_WRITE
 from time import monotonic
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from pyrolike.server.session import Session
-from pyrolike.server.watching import CLOCK_SECONDS, Waker, Watch
+from pyrolike.server.watching import CLOCK_SECONDS, Lookout, Waker, Watch
 from tests.support.daemon import PATIENCE
 from tests.support.serving import Serving, make_service, run_bounded, serving
 
@@ -67,6 +69,32 @@ def test_waking_never_blocks() -> None:
 
     assert run_bounded(wake_often)
     waker.close()
+
+
+@pytest.mark.parametrize("has_poll", [True, False])
+def test_a_lookout_tells_what_is_readable_and_nothing_of_what_is_closed(
+    monkeypatch: pytest.MonkeyPatch, has_poll: bool
+) -> None:
+    if not has_poll:
+        monkeypatch.delattr(select, "poll", raising=False)
+    first, second = socket.socketpair()
+    with closing(Waker()) as waker, first, second:
+        lookout = Lookout(first, waker)
+        assert lookout.wait(0.0) == []
+        waker.wake()
+        assert lookout.wait(PATIENCE) == [waker]
+        waker.drain()
+        assert lookout.wait(0.01) == []
+        number = first.fileno()
+        first.close()
+        os.dup2(second.fileno(), number)  # the number may come back, here with an end to be read
+        try:
+            second.shutdown(socket.SHUT_RDWR)
+            assert lookout.wait(0.0) == []
+            waker.wake()
+            assert lookout.wait(PATIENCE) == [waker]
+        finally:
+            os.close(number)
 
 
 def test_a_session_is_seen_when_something_arrives_until_it_is_paused(

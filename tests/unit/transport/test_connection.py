@@ -418,13 +418,6 @@ def test_the_system_can_limit_the_waiting(pair: Pair) -> None:
         connection.send(b"x" * HUGE)
 
 
-def test_on_windows_such_limits_are_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(connection_module._time_value(1.5), bytes)
-    monkeypatch.setattr(connection_module.os, "name", "nt")
-    assert connection_module._time_value(1.5) == 1500
-    assert connection_module._time_value(0.0) == 1  # 0 would be for ever
-
-
 def test_its_repr_says_what_and_where(pair: Pair) -> None:
     connection, _ = pair
     assert repr(connection) == "<SocketConnection Unix unnamed>"

@@ -671,3 +671,24 @@ def test_a_unix_socket_knows_who_is_at_its_other_end(pair, listener, monkeypatch
     assert get_peer_credentials(pair[0]) is None
     monkeypatch.delattr(socket, "SO_PEERCRED")
     assert get_peer_credentials(pair[1]) is None
+
+
+def test_on_windows_limits_of_waiting_are_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(sockets._time_value(1.5), bytes)
+    monkeypatch.setattr(sockets.os, "name", "nt")
+    assert sockets._time_value(1.5) == 1500
+    assert sockets._time_value(0.0) == 1  # 0 would be for ever
+
+
+def test_an_accepted_socket_is_as_python_makes_it() -> None:
+    with (
+        listen_socket("127.0.0.1", 0) as listener,
+        socket.create_connection(listener.getsockname()) as client,
+    ):
+        accepted, address = listener.accept()
+        with accepted:
+            assert type(accepted) is socket.socket
+            assert (accepted.family, accepted.type) == (listener.family, listener.type)
+            assert (listener.family, listener.type) == (socket.AF_INET, socket.SOCK_STREAM)
+            assert accepted.getsockname() == listener.getsockname()
+            assert accepted.getpeername() == address == client.getsockname()
