@@ -54,7 +54,9 @@ class RemoteMethod(partial[Any]):
 
 
 class DirectMethod(RemoteMethod):
-    """A method of a proxy whose class overrides nothing on the way of a call.
+    """A method of a remote object: call it, as if it were local.
+
+    It belongs to a proxy whose class overrides nothing on the way of a call.
 
     Args:
         link: Makes the call.

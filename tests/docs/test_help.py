@@ -35,7 +35,14 @@ PUBLIC = [
     "utils.echoserver", "utils.httpgateway",
 ]  # fmt: skip
 
-INTERNAL = {"_pyroSetUp", "_pyroHookUp", "_pyroMakeMethod", "_pyroOperator", "_pyroOffers"}
+INTERNAL = {
+    "_pyroSetUp",
+    "_pyroForgetMethods",
+    "_pyroHookUp",
+    "_pyroMakeMethod",
+    "_pyroOperator",
+    "_pyroOffers",
+}
 INTERNAL |= {"_pyroLink", "_pyroIsPlain", "_pyroGetId", "_pyroGetServer"}
 
 TAKES_ANYTHING = {
