@@ -4,8 +4,8 @@ A `Link` is a `Binding` that makes calls. `Proxy` is attribute access on top of 
 apart because each attribute of a class with a ``__getattr__`` is slower to reach, and because
 remote methods and iterators must keep the connection alive without keeping the proxy.
 
-The way of a usual call is `Link.call`, then `Channel.exchange`. `Link.invoke` makes every call, and
-everything else here is for those that are not usual.
+The way of a usual call is `Link.call`, `Link.invoke`, then `Channel.exchange`; everything else here
+is for special cases.
 """
 
 from __future__ import annotations
@@ -154,10 +154,6 @@ class Link(Binding):
     def call(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call a remote method, repeat the call after a lost connection, and return its result.
 
-        It is `invoke` for the usual call, written out, with all that is left out which that need
-        not look at: a twentieth of a small call. Whatever is not usual goes there, or, in the
-        reply, to where that reads it.
-
         Args:
             method: Its name.
             args: Positional arguments.
@@ -166,45 +162,9 @@ class Link(Binding):
         Raises:
             Exception: What `invoke` raises.
         """
-        channel, settings = self.channel, self._settings
-        if (
-            channel is None
-            or not channel.is_usable
-            or settings.needs_care
-            or settings.validity.is_over
-            or self._needs_care
-            or self.max_retries
-            or self.forgotten_streams
-            or method in self.oneway
-        ):
+        if self.max_retries:
             return repeat(self.max_retries, partial(self.invoke, method, args, kwargs))
-        for value in args:
-            if type(value) not in SHORT and (type(value) is not str or len(value) >= LONG):
-                return self.invoke(method, args, kwargs)  # it knows blobs, and what is long
-        state = this_thread.state
-        if state.outgoing or state.client is not None:
-            return self.invoke(method, args, kwargs)
-        codec, number = settings.codec, settings.number
-        if kwargs:
-            payload = codec.pack_call(self._object_id, method, args, kwargs)
-        else:
-            payload = codec.dumpsCall(self._object_id, method, args, kwargs)
-        if len(payload) > settings.max_size:
-            return self.invoke(method, args, kwargs)  # it says what is too large
-        state.response = state.response_received = None
-        try:
-            reply = channel.exchange(number, 0, payload, None, state.correlation, self.timeout)
-        except UnsentError as fault:
-            # Another thread's call gave the channel up between our look at it and our sending.
-            return self.invoke(method, args, kwargs, deadline=fault.deadline)
-        state.response_received = reply.annotations
-        if reply.flags & SPECIAL_REPLY or reply.serializer_id != number:
-            return self._read_reply(channel, settings, number, reply)
-        try:
-            return codec.loads(reply.payload)
-        except CLOSING_ERRORS:
-            retire_behind(channel, reply)
-            raise
+        return self.invoke(method, args, kwargs)
 
     def invoke(
         self,
@@ -233,6 +193,60 @@ class Link(Binding):
             CommunicationError: The daemon cannot be reached, or the exchange failed.
             Exception: Whatever the remote method raised.
         """
+        # What `_invoke_carefully` does for the usual call, with all left out that need not be
+        # looked at then: a twentieth of a small call. Whatever is not usual goes there, or, in the
+        # reply, to where that reads it.
+        channel, settings, state = self.channel, self._settings, this_thread.state
+        if (
+            flags
+            or channel is None
+            or not channel.is_usable
+            or settings.needs_care
+            or settings.validity.is_over
+            or self._needs_care
+            or self.forgotten_streams
+            or state.outgoing
+            or state.client is not None
+            or deadline is not None
+            or (object_id is None and method in self.oneway)
+        ):
+            return self._invoke_carefully(method, vargs, kwargs, flags, object_id, deadline)
+        for value in vargs:
+            if type(value) not in SHORT and (type(value) is not str or len(value) >= LONG):
+                return self._invoke_carefully(method, vargs, kwargs, 0, object_id, None)
+        codec, number = settings.codec, settings.number
+        target = self._object_id if object_id is None else object_id
+        if kwargs:
+            payload = codec.pack_call(target, method, vargs, kwargs)
+        else:
+            payload = codec.dumpsCall(target, method, vargs, kwargs)
+        if len(payload) > settings.max_size:
+            return self._invoke_carefully(method, vargs, kwargs, 0, object_id, None)
+        state.response = state.response_received = None
+        try:
+            reply = channel.exchange(number, 0, payload, None, state.correlation, self.timeout)
+        except UnsentError as fault:
+            # Another thread's call gave the channel up between our look at it and our sending.
+            return self.invoke(method, vargs, kwargs, 0, object_id, fault.deadline)
+        state.response_received = reply.annotations
+        if reply.flags & SPECIAL_REPLY or reply.serializer_id != number:
+            return self._read_reply(channel, settings, number, reply)
+        try:
+            return codec.loads(reply.payload)
+        except CLOSING_ERRORS:
+            retire_behind(channel, reply)
+            raise
+
+    def _invoke_carefully(
+        self,
+        method: str,
+        vargs: Any,
+        kwargs: dict[str, Any] | None,
+        flags: int,
+        object_id: str | None,
+        deadline: float | None,
+    ) -> Any:
+        """Do what `invoke` does, for any call."""
         channel, timeout = self.channel, self.timeout
         if (
             channel is None
