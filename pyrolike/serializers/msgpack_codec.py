@@ -325,4 +325,11 @@ def _find(data: Buffer, parts: tuple[str, ...], name: object) -> str | None:
 
 
 def _invalid(exc: BaseException) -> SerializeError:
-    return SerializeError(f"invalid msgpack data: {str(exc) or type(exc).__name__}")
+    text = str(exc) or type(exc).__name__
+    if "strict_map_key" in text:  # an option of the library's, which means nothing to its readers
+        kind = text.partition(" ")[0]
+        text = (
+            f"a key of a dictionary is of the type {kind}, and with msgpack they must be text or "
+            "bytes; send a list of pairs, or use another serializer"
+        )
+    return SerializeError(f"invalid msgpack data: {text}")

@@ -316,3 +316,11 @@ def test_long_messages_that_are_damaged_or_name_unknown_classes_are_refused(
         codec.loads(data[:-1])
     with pytest.raises(SerializeError, match=r"unknown class no\.Such at the value\[1000\]"):
         codec.loads(codec.dumps([*RECORDS, {"__class__": "no.Such"}]))
+
+
+@pytest.mark.parametrize(("key", "kind"), [(1, "int"), (None, "NoneType"), ((1, 2), "list")])
+def test_a_key_that_cannot_be_read_is_told_in_words(
+    codec: MsgpackSerializer, key: object, kind: str
+) -> None:
+    with pytest.raises(SerializeError, match=f"is of the type {kind}, .* must be text or bytes"):
+        codec.loads(codec.dumps({key: 1}))
