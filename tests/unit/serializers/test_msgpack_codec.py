@@ -260,7 +260,9 @@ RECORDS = [{"id": n, "name": f"record {n}", "tags": [1, b"x"], "ok": None} for n
 DERIVED: list[Any] = [(1,), things.Special(), {1}, 2**70, 1j, WHEN, IntEnum("Kind", ["ONE"])(1)]
 
 
-@pytest.mark.parametrize("odd", [{"a": 1}, {}, {b"a": 2**63}, *DERIVED], ids=repr)
+@pytest.mark.parametrize(
+    "odd", [{"a": 1}, {}, {b"a": 2**63}, *DERIVED], ids=lambda odd: type(odd).__name__
+)
 @pytest.mark.parametrize("place", [0, 500])
 def test_records_are_packed_as_anything_else(
     codec: MsgpackSerializer, odd: Any, place: int
