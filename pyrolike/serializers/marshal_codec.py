@@ -23,7 +23,7 @@ from .base import Buffer, Call, SerializerBase, no_call
 from .classes import class_to_dict
 from .exceptions import ExceptionWrapper
 from .failures import FAULTS, explain, name_arguments
-from .long_values import pack_around
+from .long_values import LONG_COPY, pack_around
 from .recreation import LONG, may_have_objects, names_class, recreate
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class MarshalSerializer(SerializerBase):
 
     name = "marshal"
     serializer_id = 2
+    _least_cut = LONG_COPY
 
     def dumps(self, data: Any) -> bytes:
         """Encode a value, such as a result."""
@@ -70,9 +71,9 @@ class MarshalSerializer(SerializerBase):
 
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
-        # `load_marshal`, written out as far as a usual value needs it; likewise in `loadsCall`.
+        # `load_marshal`, written out: a call less; likewise in `loadsCall`.
         if not marshal_check.is_simple(data):
-            marshal_check.check_marshal(data)
+            marshal_check.check_unusual(data)
         try:
             value = _loads(data)
         except _BROKEN as exc:
@@ -102,7 +103,7 @@ class MarshalSerializer(SerializerBase):
     def loadsCall(self, data: Buffer) -> Call:
         """Decode a call."""
         if not marshal_check.is_simple(data):
-            marshal_check.check_marshal(data)
+            marshal_check.check_unusual(data)
         try:
             call = _loads(data)
         except _BROKEN as exc:
@@ -186,9 +187,8 @@ def load_marshal(data: Buffer) -> Any:
     Raises:
         SerializeError: The data is damaged, or anything but plain finished values.
     """
-    # `check_marshal` begins with the same question; asked here, it saves the usual value a call.
     if not marshal_check.is_simple(data):
-        marshal_check.check_marshal(data)
+        marshal_check.check_unusual(data)
     try:
         return _loads(data)
     except _BROKEN as exc:

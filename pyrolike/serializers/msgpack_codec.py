@@ -24,7 +24,7 @@ from pyrolike.errors import SecurityError, SerializeError
 from .base import Buffer, Call, SerializerBase, no_call
 from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
-from .long_values import pack_around
+from .long_values import LONG_COPY, pack_around
 from .recreation import (
     LONG,
     dict_to_class,
@@ -74,6 +74,7 @@ class MsgpackSerializer(SerializerBase):
 
     name = "msgpack"
     serializer_id = 4
+    _least_cut = LONG_COPY
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

@@ -14,10 +14,10 @@ import serpent
 from pyrolike._pieces import JOINABLE, Pieces
 from pyrolike.errors import SerializeError
 from pyrolike.serializers import JsonSerializer, SerpentSerializer, get_serializer
-from pyrolike.serializers.long_values import FEW, LONG, MOST, has_long, pack_around
+from pyrolike.serializers.long_values import FEW, LONG, LONG_COPY, MOST, has_long, pack_around
 
-OCTETS = bytes(range(256)) * 200
-TEXT = "text " * 10_000
+OCTETS = bytes(range(256)) * 500
+TEXT = "text " * 25_000
 ALPHABET = "ж" * 40_000
 LONGS: dict[str, Any] = {
     "bytes": OCTETS,
@@ -96,6 +96,15 @@ def test_it_is_in_pieces(name: str, value: Any, shape: str) -> None:
     assert type(packed) is (bytes if is_deep else Pieces)
     packed = codec.pack_call("o", "m", (), {"k": shaped})
     assert type(packed) is (bytes if is_deep else Pieces)
+
+
+@pytest.mark.parametrize("name", ["marshal", "msgpack"])
+def test_a_copy_is_avoided_where_it_is_dear(name: str) -> None:
+    codec = get_serializer(name)
+    half, rest = b"x" * (LONG_COPY // 2), b"x" * (LONG_COPY - LONG_COPY // 2)
+    assert type(codec.pack([half, rest[1:]])) is bytes
+    assert type(codec.pack([half, rest])) is Pieces
+    assert type(codec.pack_call("o", "m", (half, 3, rest), {})) is Pieces
 
 
 @pytest.mark.parametrize("name", ["marshal", "msgpack"])
