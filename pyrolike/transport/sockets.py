@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pyrolike.transport")
 
-BACKLOG = 100
-"""Connections that may wait to be accepted; Pyro's number."""
+BACKLOG = 1000
+"""Connections that may wait to be accepted, if the system allows so many.
+
+Pyro has 100; when a burst of clients has filled that up, the others try again after a second only.
+"""
 
 KEEPALIVE_PROBES = 4
 """How often a silent peer is asked before it counts as gone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 from pyrolike.errors import SerializeError
 from pyrolike.serializers import long_strings, serpent_reader
@@ -27,6 +28,8 @@ def check(data: bytes) -> None:
         expected = _result(serpent_reader._read_anything, whole)
         ways = serpent_reader.read, serpent_reader.read_call
         assert [_result(way, whole) for way in ways] == 2 * [expected], whole
+        with patch.object(serpent_reader, "MANY", 0):
+            assert [_result(way, whole) for way in ways] == 2 * [expected], whole
         assert _around(whole) in (None, expected), whole
         if expected is not None:
             assert _tokens_of(whole) in (None, expected)
