@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
+from pyrolike.server.pool import IDLE_SECONDS
 from tests.soak.audit import Sample, take_sample
 from tests.support import wire
 from tests.support.certificates import Certificates
@@ -29,7 +30,7 @@ SOON = 1.0
 FEW = 6 * MEGABYTE
 """Bytes beside what is allowed for an attack: threads, buffers, and what the allocator keeps."""
 
-SETTLING = 10.0
+SETTLING = IDLE_SECONDS + 5.0
 PAUSE = 0.02
 """Seconds between two visits of the good client."""
 
