@@ -394,22 +394,11 @@ class Channel:
 
     def _lead(self, seq: int, deadline: float | None) -> Message:
         """Read until the reply to *seq* is there, then give the read lock back, which is held."""
-        pending, reader, receive = self._pending, self._reader, self._recv
+        pending = self._pending
         try:
             reply = pending[seq]  # perhaps the leader before us has read it
             while reply is None:
-                # `_receive` for the usual reply, which comes alone and in one piece: a call less.
-                message = None
-                if deadline is None and self.failure is None and not reader.rest:
-                    try:
-                        data = receive(CHUNK)
-                    except OSError as fault:
-                        self._check_fault(fault)
-                        continue
-                    if data:
-                        message = reader.feed(data) or self._receive_body(deadline)
-                if message is None:
-                    message = self._receive(deadline)
+                message = self._receive(deadline)
                 if message.seq == seq:
                     reply = message
                 else:
@@ -461,7 +450,7 @@ class Channel:
 
     def _receive(self, deadline: float | None) -> Message:
         """Return the next message. Only the leader calls this."""
-        reader = self._reader
+        reader, receive = self._reader, self._recv
         message = reader.take() if reader.rest else None
         while message is None:
             if self.failure is not None:
@@ -469,7 +458,7 @@ class Channel:
             if deadline is not None:
                 self._wait_for_data(deadline)
             try:
-                data = self._recv(CHUNK)
+                data = receive(CHUNK)
             except OSError as fault:
                 self._check_fault(fault)
                 continue
@@ -601,15 +590,12 @@ class Channel:
             self.is_usable = False
             if self.failure is None:
                 self.failure = failure
-            if self._pending:
-                for entry in list(self._pending.values()):
-                    if isinstance(entry, Waiter):
-                        entry.rouse()
-            if self._tickets:
-                self._tickets.clear()
-            if self._attendance.open:
-                for ticket in list(self._attendance.open):
-                    self._attendance.take(self, ticket, None, _failure_of_call(self.failure))
+            for entry in list(self._pending.values()):
+                if isinstance(entry, Waiter):
+                    entry.rouse()
+            self._tickets.clear()
+            for ticket in list(self._attendance.open):
+                self._attendance.take(self, ticket, None, _failure_of_call(self.failure))
         if self._read_lock.locked() or self._send_lock.locked():
             # Somebody uses the descriptor, perhaps we ourselves. Were it closed now, its number
             # could become that of a new connection, and that be read from in place of this one.

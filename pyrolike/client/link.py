@@ -20,8 +20,8 @@ from pyrolike._pieces import join
 from pyrolike.callcontext import get_state, this_thread
 from pyrolike.configure import config
 from pyrolike.constants import DAEMON_NAME
-from pyrolike.errors import CommunicationError, SecurityError, SerializeError, TimeoutError
-from pyrolike.objects.calls import pack_blob, raise_remote
+from pyrolike.errors import CommunicationError, SerializeError, TimeoutError
+from pyrolike.objects.calls import CLOSING_ERRORS, pack_blob, raise_remote
 from pyrolike.protocol import (
     STAYS_OPEN,
     STREAM_ID,
@@ -59,9 +59,6 @@ if TYPE_CHECKING:
     from .channel import Channel
     from .iterator import StreamResultIterator
     from .pending import Ticket
-
-CLOSING_ERRORS = (CommunicationError, SecurityError)
-"""What a stock daemon closes its side behind."""
 
 SPECIAL_REPLY = Flag.EXCEPTION | Flag.COMPRESSED | Flag.ITEMSTREAMRESULT
 
@@ -506,7 +503,7 @@ class Link(Binding):
 
     def ensure_metadata(self) -> None:
         """Connect, and ask for the metadata if it is not known."""
-        if not (self.methods or self.attrs):
+        if not self.has_metadata:
             self.connect()
             if not self.has_metadata:
                 self.set_metadata(self.fetch_metadata())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pyrolike.errors import ProtocolError
+from pyrolike.errors import CommunicationError, ProtocolError, SecurityError
 from pyrolike.protocol import BLOB_INFO
 from pyrolike.serializers import make_catchable
 from pyrolike.tracebacks import remote_note
@@ -19,6 +19,9 @@ GET_ATTRIBUTE = "__getattr__"
 SET_ATTRIBUTE = "__setattr__"
 BATCH = "<batch>"
 """Method names on the wire that are no methods."""
+
+CLOSING_ERRORS = (CommunicationError, SecurityError)
+"""What a stock daemon closes the connection behind."""
 
 
 def pack_blob(

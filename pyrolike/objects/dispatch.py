@@ -23,14 +23,13 @@ from pyrolike.errors import (
     MessageTooLargeError,
     ProtocolError,
     PyroError,
-    SecurityError,
 )
 from pyrolike.protocol import BLOB_INFO, STAYS_OPEN, STREAM_ID, STREAM_WINDOW, Flag
 from pyrolike.serializers import ExceptionWrapper, SerializedBlob, load_marshal
 from pyrolike.serializers.long_values import LONG, SHORT
 from pyrolike.tracebacks import format_local, remote_part
 
-from .calls import GET_ATTRIBUTE, SET_ATTRIBUTE
+from .calls import CLOSING_ERRORS, GET_ATTRIBUTE, SET_ATTRIBUTE
 from .exposure import CALLBACK
 from .instances import obtain_instance
 from .members import find_method, get_property, set_property
@@ -60,9 +59,6 @@ STREAMING_OFF = (
     f"{IS_ITERATOR}, and this daemon does not stream items: its setting ITER_STREAMING is off. "
     "Switch it on, or have the method return a list"
 )
-CLOSING_ERRORS = (CommunicationError, SecurityError)
-"""What a stock daemon closes the connection behind."""
-
 KEEP_OPEN = {STAYS_OPEN: b""}
 
 PLAIN_RESULTS = frozenset(
@@ -135,7 +131,6 @@ class Dispatcher:
     ) -> None:
         self.policy = CallPolicy()
         self._table = table
-        self._entries = table.entries
         self._streams = streams
         self._on_error = on_error
         self._on_failure = on_failure
@@ -190,8 +185,7 @@ class Dispatcher:
             object_id, name, vargs, kwargs = codec.loadsCall(message.payload)
         if self._permit is not None:
             self._ask(client, object_id, name, vargs)
-        # `ObjectTable.get` and `Entry.get_members`, but for the first time: two calls less.
-        entry = self._entries.get(object_id) or self._table.get(object_id)
+        entry = self._table.get(object_id)
         instance = entry.instance
         if instance is None:
             instance = obtain_instance(entry, client.pyroInstances)
@@ -202,12 +196,7 @@ class Dispatcher:
             # The caller's keyword arguments go no further: attributes have none.
             method, kwargs = partial(access, instance, require_expose), None
         else:
-            known = entry.known
-            if known is None or known[0] is not require_expose:
-                members = entry.get_members(require_expose)
-            else:
-                members = known[1]
-            method = find_method(instance, name, members)
+            method = find_method(instance, name, entry.get_members(require_expose))
         return name, method, vargs, kwargs
 
     def _ask(self, client: Any, object_id: Any, name: Any, vargs: Any) -> None:

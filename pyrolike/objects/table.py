@@ -36,15 +36,13 @@ class Entry:
         creator: Makes an instance of a registered class, or None for calling the class.
         single: The one instance of a class with mode "single", once it was made.
         lock: Held while *single* is made.
-        known: Whether only exposed members count, and the members that there are then; None as long
-            as nobody has asked. To look at, on the way of a call; else `get_members`.
     """
 
     __slots__ = (
+        "_members",
         "clazz",
         "creator",
         "instance",
-        "known",
         "lock",
         "mode",
         "object_id",
@@ -59,7 +57,7 @@ class Entry:
         self.creator: Callable[[type], object] | None = None
         self.single: object = None
         self.lock = threading.RLock()
-        self.known: tuple[bool, Members] | None = None
+        self._members: tuple[bool, Members] | None = None  # what they were computed for, and they
         if isinstance(target, type):
             self.clazz: type = target
             self.instance: object = None
@@ -70,14 +68,14 @@ class Entry:
 
     def get_members(self, require_expose: bool) -> Members:
         """Return what may be reached of the object; computed at the first call."""
-        known = self.known  # one tuple: another thread may be putting a new one there
+        known = self._members  # one tuple: another thread may be putting a new one there
         if known is None or known[0] is not require_expose:
-            known = self.known = require_expose, get_members(self.clazz, require_expose)
+            known = self._members = require_expose, get_members(self.clazz, require_expose)
         return known[1]
 
     def forget_members(self) -> None:
         """Compute the members anew at the next call."""
-        self.known = None
+        self._members = None
 
 
 class ObjectTable:

@@ -24,7 +24,7 @@ from .classes import class_to_dict
 from .exceptions import ExceptionWrapper
 from .failures import FAULTS, explain, name_arguments
 from .long_values import LONG_COPY, pack_around
-from .recreation import LONG, may_have_objects, names_class, recreate
+from .recreation import may_have_objects, recreate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +43,6 @@ SHORTEST_CLASS = 9
 """Bytes of the key of a class dict: data that is no longer cannot contain one."""
 
 _are_plain = _PLAIN.issuperset
-_loads = marshal.loads
 _pack_size = struct.Struct("<I").pack
 
 _BROKEN = (
@@ -71,16 +70,9 @@ class MarshalSerializer(SerializerBase):
 
     def loads(self, data: Buffer) -> Any:
         """Decode a value."""
-        # `load_marshal`, written out: a call less; likewise in `loadsCall`.
-        if not marshal_check.is_simple(data):
-            marshal_check.check_unusual(data)
-        try:
-            value = _loads(data)
-        except _BROKEN as exc:
-            raise _invalid(exc) from exc
-        size = len(data)
-        if size > SHORTEST_CLASS and (size >= LONG or names_class(data)):
-            return recreate(value) if may_have_objects(data, (value,)) else value
+        value = load_marshal(data)
+        if len(data) > SHORTEST_CLASS and may_have_objects(data, (value,)):
+            return recreate(value)
         return value
 
     def dumpsCall(
@@ -102,18 +94,10 @@ class MarshalSerializer(SerializerBase):
 
     def loadsCall(self, data: Buffer) -> Call:
         """Decode a call."""
-        if not marshal_check.is_simple(data):
-            marshal_check.check_unusual(data)
-        try:
-            call = _loads(data)
-        except _BROKEN as exc:
-            raise _invalid(exc) from exc
+        call = load_marshal(data)
         try:
             obj, method, vargs, kwargs = call
-            values = (*vargs, kwargs) if kwargs else vargs
-            has_objects = (len(data) >= LONG or names_class(data)) and may_have_objects(
-                data, values
-            )
+            has_objects = may_have_objects(data, (*vargs, kwargs) if kwargs else vargs)
         except (TypeError, ValueError):
             raise no_call(call) from None
         if has_objects:
@@ -190,10 +174,6 @@ def load_marshal(data: Buffer) -> Any:
     if not marshal_check.is_simple(data):
         marshal_check.check_unusual(data)
     try:
-        return _loads(data)
+        return marshal.loads(data)
     except _BROKEN as exc:
-        raise _invalid(exc) from exc
-
-
-def _invalid(exc: BaseException) -> SerializeError:
-    return SerializeError(f"invalid marshal data: {str(exc) or type(exc).__name__}")
+        raise SerializeError(f"invalid marshal data: {str(exc) or type(exc).__name__}") from exc

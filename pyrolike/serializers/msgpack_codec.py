@@ -26,7 +26,7 @@ from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
 from .long_values import LONG_COPY, pack_around
 from .recreation import (
-    LONG,
+    LONG_DATA,
     dict_to_class,
     find_part,
     is_flat,
@@ -244,7 +244,7 @@ _unpack: Callable[..., Any] = _unpack_first
 
 def _load(data: Buffer, parts: tuple[str, ...] = ()) -> Any:
     """Decode a message; *parts* are the names of its items, if it is known to be a list."""
-    if len(data) >= LONG:
+    if len(data) >= LONG_DATA:
         return _load_long(data, parts)
     if names_class(data):
         return _load_objects(data, parts)

@@ -31,7 +31,7 @@ A pattern, because it is the quickest of all ways to search, and takes views as 
 LARGE = 64 * 1024
 """Bytes of data from which on a look at the values is quicker than a search for a name."""
 
-LONG = 20_000
+LONG_DATA = 20_000
 """Bytes of data from which on a search from behind is quicker, where that is possible."""
 
 TRACEBACK = "_pyroTraceback"
@@ -53,7 +53,7 @@ def may_have_objects(data: Buffer, values: Iterable[Any]) -> bool:
 
 def long_names_class(data: Buffer) -> bool:
     """Do what `names_class` does, for data that may be long."""
-    if len(data) < LONG or type(data) is memoryview:
+    if len(data) < LONG_DATA or type(data) is memoryview:
         return names_class(data) is not None
     return data.rfind(b"__class__") >= 0
 

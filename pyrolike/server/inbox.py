@@ -141,14 +141,7 @@ class Inbox:
         try:
             reader = self._reader
             message = reader.take() if reader.rest else None
-            if message is None and reader.body is None:
-                # `_receive_some` for the usual request, which comes in one piece: a call less.
-                receive = self._recv
-                data = receive(CHUNK)
-                if data:
-                    message = reader.feed(data)
-                else:
-                    self.is_finished = self.is_deserted = True
+            message = message or self._receive_some()
             if message is None and not self.is_finished:
                 message = self._receive_rest()
         except (BlockingIOError, TimeoutError):  # the connection's receive limit has passed
@@ -159,9 +152,10 @@ class Inbox:
         return message
 
     def _receive_some(self) -> Message | None:
-        """Receive once; BlockingIOError likewise."""
+        """Receive once; BlockingIOError if the connection has lingered for nothing."""
         if self._reader.body is None:
-            data = self._recv(CHUNK)
+            receive = self._recv
+            data = receive(CHUNK)
             if data:
                 return self._reader.feed(data)
         else:
@@ -173,10 +167,7 @@ class Inbox:
         return None
 
     def _receive_rest(self) -> Message | None:
-        """Receive on while the message keeps coming, but not for ever: it may come byte by byte.
-
-        BlockingIOError if the connection has lingered for nothing.
-        """
+        """Receive on while the message keeps coming, but not for ever: it may come byte by byte."""
         end = monotonic() + PATIENCE
         message = None
         while message is None and not self.is_finished and monotonic() < end:

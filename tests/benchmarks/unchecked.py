@@ -27,7 +27,7 @@ CONDITIONS: tuple[tuple[type, str, str, str], ...] = (
     (
         Dispatcher,
         "prepare",
-        "find_method(instance, name, members)",
+        "find_method(instance, name, entry.get_members(require_expose))",
         "getattr(instance, name)",
     ),
 )

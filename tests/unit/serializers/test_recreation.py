@@ -8,7 +8,7 @@ from pyrolike.serializers.classes import register_dict_to_class
 from pyrolike.serializers.exceptions import ExceptionWrapper
 from pyrolike.serializers.recreation import (
     LARGE,
-    LONG,
+    LONG_DATA,
     TOO_DEEP,
     dict_to_class,
     find_part,
@@ -257,7 +257,7 @@ def test_data_that_contains_itself_can_be_searched() -> None:
 
 
 @pytest.mark.parametrize("form", [bytes, bytearray, memoryview])
-@pytest.mark.parametrize("size", [0, 100, LONG])
+@pytest.mark.parametrize("size", [0, 100, LONG_DATA])
 def test_the_name_is_found_in_data_of_every_size_and_form(form: Any, size: int) -> None:
     for found in (b"__class__", b"x__class__", b"__class__x", b"___class___"):
         assert long_names_class(form(found + size * b"_"))
