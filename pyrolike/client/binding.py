@@ -153,10 +153,7 @@ class Binding:
 
     def __del__(self) -> None:
         # The last of the proxy, its methods and its iterators is gone. Nothing is sent here.
-        try:
-            channel = self.channel
-        except AttributeError:
-            return  # it was never set up
+        channel = getattr(self, "channel", None)
         if channel is not None:
             channel.close()
 
@@ -282,10 +279,7 @@ class Binding:
                 return self._unproven
             channel = self.channel
             if channel is None or not channel.is_usable:
-                uri = self.uri
-                if uri.protocol != "PYRO":
-                    uri = self._resolve(deadline)
-                channel = self._open_channel(uri, deadline)
+                channel = self._open_channel(self._resolve(deadline), deadline)
             return channel
 
     def bind(self) -> bool:
@@ -298,9 +292,7 @@ class Binding:
         with _Connecting(self, None) as deadline:
             if self.channel is not None and self.channel.is_usable:
                 return False
-            uri = self.uri
-            if uri.protocol != "PYRO":
-                uri = self._resolve(deadline)
+            uri = self._resolve(deadline)
             self._open_channel(uri, deadline)
             self.uri = uri
             return True
@@ -323,6 +315,8 @@ class Binding:
             channel.release()
 
     def _resolve(self, deadline: float | None) -> URI:
+        if self.uri.protocol == "PYRO":
+            return self.uri
         from .locating import resolve_uri  # and all that looks for name servers
 
         return resolve_uri(self.uri, deadline=deadline, hmac_key=self.hmac_key)
@@ -331,9 +325,7 @@ class Binding:
         """Make a new connection to *uri*, a resolved one. The connect lock is held."""
         if uri.host == CONNECTED_SOCKET:
             raise ConnectionClosedError(_why_unconnected(self.channel is not None))
-        state = this_thread.state
-        if state.host is not None:
-            state.check_callee(lambda: uri.sockname or (uri.host, uri.port))
+        this_thread.state.check_callee(lambda: uri.sockname or (uri.host, uri.port))
         former, self.channel, self.connection = self.channel, None, None
         if former is not None:
             self._last_seq = former.seq

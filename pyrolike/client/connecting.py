@@ -266,9 +266,7 @@ def _open(
     connection = SocketConnection(sock, str(uri.object))
     try:
         reader = MessageReader(settings.max_size, ANSWERS, dialects)
-        credential = None
-        if type(handshake) is not str and is_credential(handshake):
-            credential = handshake
+        credential = handshake if is_credential(handshake) else None
         shown = handshake if credential is None else credential.make_handshake(str(uri.object))
         state = this_thread.state
         _send_connect(connection, settings, seq, shown, uri.object, state, annotations, deadline)
@@ -381,7 +379,7 @@ def _send_connect(
     payload: Bytes = _write_greeting(settings.codec, word, object_id)
     if settings.compress:
         flags, payload = squeeze(flags, payload, settings.dialect)
-    correlation_id = state.correlation if state.client is None else state.get_correlation()
+    correlation_id = state.get_correlation()
     head = settings.dialect.write_head(
         MessageType.CONNECT,
         settings.number,
@@ -391,19 +389,15 @@ def _send_connect(
         annotations,
         correlation_id,
     )
-    if annotations or len(payload) > settings.max_size:
-        check_size("the handshake", payload, annotations, settings.max_size)
+    check_size("the handshake", payload, annotations, settings.max_size)
     if settings.log_wire:
         parts = settings.number, flags, seq, payload, annotations, correlation_id
         log_message("sending", MessageType.CONNECT, *parts)
     data = head + bytes(payload)
     if deadline is not None and len(data) > SHORT_GREETING:
         connection.send_before(deadline, data)
-        return
-    try:
-        connection.sock.sendall(data)
-    except OSError as fault:
-        raise transfer_fault(fault, "sending") from fault
+    else:
+        connection.send(data)
 
 
 def _write_greeting(codec: SerializerBase, word: Any, object_id: Any) -> bytes:

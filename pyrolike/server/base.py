@@ -206,8 +206,7 @@ class Server(ABC):
                 self._newcomers[session] = None
                 if 0 < self.most_handshakes < len(self._newcomers):
                     leaving += self._take_surplus()
-        if leaving:
-            _show_out(leaving)
+        _show_out(leaving)
         # A signal handler may have closed the server in this very thread, and in between.
         if is_late or self.is_closed:
             session.connection.close()
@@ -247,18 +246,14 @@ class Server(ABC):
             return True
         host = address[0]
         count = self._per_host.get(host, 0)
-        if count < limit:
-            self._hosts[session] = host
-            self._per_host[host] = count + 1
-            return True
         surplus = count - limit
-        silent = self._take_silent(1, host)
+        silent = self._take_silent(1, host) if surplus >= 0 else []
         if surplus >= SURPLUS and not silent:
             return False
         leaving += silent
         self._hosts[session] = host
         self._per_host[host] = count + 1
-        if not silent:
+        if surplus >= 0 and not silent:
             session.objection = (
                 f"too many connections from {host}: this daemon takes {limit:,}, see its setting "
                 "CONNECTIONS_PER_CLIENT"
@@ -391,11 +386,14 @@ class Acceptor:
                 level = logging.INFO if has_room else logging.ERROR
                 log.log(level, "cannot accept a connection: %s", fault)
                 return False
-            try:
-                session = self._make_session(sock, address)
-            except Exception as fault:  # noqa: BLE001  it is gone already; the others are to come
-                log.debug("a new connection failed at once: %s", fault)
-                sock.close()
-            else:
-                self._welcome(session)
+            self._admit(sock, address)
         return True
+
+    def _admit(self, sock: socket.socket, address: Any) -> None:
+        try:
+            session = self._make_session(sock, address)
+        except Exception as fault:  # noqa: BLE001  it is gone already; the others are to come
+            log.debug("a new connection failed at once: %s", fault)
+            sock.close()
+        else:
+            self._welcome(session)

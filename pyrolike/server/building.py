@@ -204,7 +204,7 @@ def make_session_for_threads(
         service,
         connection,
         address or None,
-        monotonic() + config.HANDSHAKE_TIMEOUT if config.HANDSHAKE_TIMEOUT else None,
+        _get_handshake_deadline(),
         send_seconds=config.COMMTIMEOUT or SEND_SECONDS,
         outbox=BriefOutbox(sock, not isinstance(address, tuple))
         if tls is None and DONT_WAIT
@@ -235,7 +235,7 @@ def make_patient_session(
         service,
         SocketConnection(ours),
         address or None,
-        monotonic() + config.HANDSHAKE_TIMEOUT if config.HANDSHAKE_TIMEOUT else None,
+        _get_handshake_deadline(),
         idle_seconds=config.COMMTIMEOUT or None,
         send_seconds=config.COMMTIMEOUT or SEND_SECONDS,
     )
@@ -261,6 +261,10 @@ def _set_up(sock: socket.socket, tls: ssl.SSLContext | None) -> socket.socket | 
 def _tune(sock: socket.socket) -> None:
     set_nodelay(sock)  # a reply that waits for an acknowledgement would take 40 ms
     tune_keepalive(sock, config.KEEPALIVE_SECONDS, config.COMMTIMEOUT or SEND_SECONDS)
+
+
+def _get_handshake_deadline() -> float | None:
+    return monotonic() + config.HANDSHAKE_TIMEOUT if config.HANDSHAKE_TIMEOUT else None
 
 
 def _find_tls_context(wishes: Wishes) -> ssl.SSLContext | None:

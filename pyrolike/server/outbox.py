@@ -97,8 +97,7 @@ class BriefOutbox(Outbox):
     __slots__ = ("_piece", "_send")
 
     def __init__(self, sock: socket.socket, is_unix: bool) -> None:
-        self._sock = sock
-        self.rest = deque()
+        super().__init__(sock)
         self._send = sock.send
         self._piece = UNIX_PIECE if is_unix else TCP_PIECE
 

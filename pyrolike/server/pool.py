@@ -235,7 +235,7 @@ class WorkerPool:
     def _get_next_task(self, worker: _Worker) -> bool:
         """Give *worker* its next task, waiting for one; False if it is to leave."""
         with self._lock:
-            is_surplus = self._size - len(self._idle) - self._lent > self._size_max
+            is_surplus = self.busy_count > self._size_max
             if self.waiting and not is_surplus:
                 _, worker.task, refuse = self.waiting.popleft()
                 self._refusable -= refuse is not None

@@ -203,8 +203,7 @@ class Service:
         answer = self._daemon.validateHandshake(connection, handshake)
         members = None
         if object_id is not None:
-            require_expose = self.settings.policy.require_expose
-            members = self.table.get(object_id).get_members(require_expose)
+            members = self.table.get(object_id).get_members(self.require_expose)
         return answer if login is None else login.complete(answer), members
 
     def _permit(

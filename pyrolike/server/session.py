@@ -278,13 +278,12 @@ class Session(Inbox):
         if self.objection is not None:
             self._refuse_connect(settings, message, serializers["marshal"], self.objection)
             return
-        dialect = self.dialect
-        codec = settings.codecs[dialect.tags].get(message.serializer_id)
+        codec = self._codec_for(settings, message)
         if codec is None:
             self._refuse_serializer(settings, message)
             return
         try:
-            flags, payload = self._shake_hands(codec, dialect, message)
+            flags, payload = self._shake_hands(codec, self.dialect, message)
             response = self.state.response
             self._reply(settings, MessageType.CONNECTOK, message, flags, payload, response)
         except (ConnectionClosedError, TimeoutError):
@@ -458,7 +457,7 @@ class Session(Inbox):
         if self._is_ended:
             return
         self._is_ended = True
-        if self._fault is not None and isinstance(self._fault, ProtocolError):
+        if isinstance(self._fault, ProtocolError):
             self._tell_fault(self._fault)
         self._service.forget(self, self.is_open)
         if not self.is_deserted:

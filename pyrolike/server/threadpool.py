@@ -245,7 +245,7 @@ class ThreadPoolServer(Server):
         if session.is_closing and session.rest and isinstance(session, PatientSession):
             session.is_busy = True
             flush_last(session)
-        if session.is_finished or session.is_closing:
+        if session.must_end:
             session.is_busy = True  # with its own end
             session.end()
         else:

@@ -99,7 +99,7 @@ def resolve_tcp(
     if not 0 <= port <= 65535:
         # The resolver of some systems would silently take the port modulo 65536.
         raise ValueError(f"a port is between 0 and 65535, not {port}")
-    if is_ipv4(str(host)):
+    if _is_ipv4(str(host)):
         return [(socket.AF_INET, (str(host), port))]  # there is nothing to look up
     family = socket.AF_UNSPEC
     if ip_version and not _numeric(host):
@@ -133,7 +133,7 @@ def read_number(host: str) -> IPAddress | None:
 
 
 @lru_cache(maxsize=100)  # of many connections the hosts are few
-def is_ipv4(host: str) -> bool:
+def _is_ipv4(host: str) -> bool:
     """Whether *host* is an address as it is usually written."""
     try:
         return bool(socket.inet_pton(socket.AF_INET, host))

@@ -203,8 +203,7 @@ class SocketConnection:
         # In this order: what a session instance holds would else be garbage, and never closed.
         if "tracked_resources" in self.__dict__:
             self.close_resources()
-        if self.pyroInstances:
-            self.pyroInstances.clear()
+        self.pyroInstances.clear()
 
     def close_resources(self) -> None:
         """Call ``close`` of every tracked resource; errors are logged, the others still closed."""

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pyrolike.errors import CommunicationError, ConnectionClosedError
 from pyrolike.uri import URI
 
-from .address import Host, SocketAddress, is_ipv4, location_str, resolve_tcp
+from .address import Host, SocketAddress, location_str, resolve_tcp
 from .faults import connect_fault, listen_fault, transfer_fault
 from .secured import is_ssl_socket
 from .waiting import wait_ready
@@ -118,10 +118,8 @@ def connect_socket(
             only = (KEEPALIVE,) if keepalive else ()
             return _open(unix_family(), uri.sockname, timeout, only)
         options = _tcp_options(nodelay, keepalive, keepalive_seconds)
-        host, port = uri.host or "", uri.port or 0
-        if is_ipv4(host) and 0 <= port < 65536:  # the usual one of `resolve_tcp`
-            return _open(socket.AF_INET, (host, port), timeout, options)
-        return _connect_tcp(resolve_tcp(host, port, ip_version), timeout, options)
+        candidates = resolve_tcp(uri.host or "", uri.port or 0, ip_version)
+        return _connect_tcp(candidates, timeout, options)
     except (OSError, ValueError) as fault:
         raise connect_fault(fault, str(uri.location), timeout) from fault
 
