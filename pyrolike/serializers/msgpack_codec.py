@@ -25,6 +25,7 @@ from .base import Buffer, Call, SerializerBase, no_call
 from .classes import class_to_dict, replace
 from .failures import FAULTS, explain, name_arguments
 from .long_values import LONG_COPY, pack_around
+from .msgpack_plain import PLAIN_DATA, read_plain
 from .recreation import (
     LONG_DATA,
     dict_to_class,
@@ -249,6 +250,8 @@ def _load(data: Buffer, parts: tuple[str, ...] = ()) -> Any:
     if names_class(data):
         return _load_objects(data, parts)
     try:
+        if len(data) >= PLAIN_DATA:
+            return _read(data)
         return _unpack(data, ext_hook=_read_extension)
     except _BROKEN as exc:
         raise _invalid(exc) from exc
@@ -263,13 +266,18 @@ def _load_long(data: Buffer, parts: tuple[str, ...]) -> Any:
     if names_class(data, 0, _HEAD):
         return _load_objects(data, parts)
     try:
-        value = _library().unpackb(data, ext_hook=_read_extension)
+        value = _read(data)
     except _BROKEN as exc:
         raise _invalid(exc) from exc
     if is_flat(value, _CALL_DEPTH) or not long_names_class(data):
         return value
     del value  # there need not be two
     return _load_objects(data, parts)
+
+
+def _read(data: Buffer) -> Any:
+    value = read_plain(data)
+    return _unpack(data, ext_hook=_read_extension) if value is None else value
 
 
 class _Maker:

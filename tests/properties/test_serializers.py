@@ -29,6 +29,7 @@ from pyrolike.serializers import (
     serpent_reader,
     serpent_whole,
 )
+from pyrolike.serializers.msgpack_plain import read_plain
 from pyrolike.serializers.record_lists import MANY
 from pyrolike.serializers.serpent_reader import read, read_call
 from pyrolike.serializers.serpent_text import HEADER
@@ -294,6 +295,50 @@ def test_records_are_packed_by_msgpack_as_by_the_library(value: Any) -> None:
         return  # what ours sends in another form
     assert serializer.pack(value) == expected
     assert serializer.pack_call("o", "m", (1, value), {}) == expected_call
+
+
+def check_plain(data: bytes) -> None:
+    """Whatever msgspec is let read, msgpack reads, and reads alike."""
+    value = read_plain(data)
+    if value is not None:
+        assert repr(value) == repr(msgpack.unpackb(data))
+
+
+packable = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(width=32),
+        st.text(max_size=5), st.binary(max_size=3), st.just(msgpack.Timestamp(1)),
+        st.just(msgpack.ExtType(1, b"1")),
+    ),
+    lambda values: st.one_of(
+        st.lists(values, max_size=5),
+        st.dictionaries(st.text(max_size=5), values, max_size=5),
+        st.dictionaries(st.binary(max_size=5) | st.integers(-9, 9), values, max_size=2),
+    ),
+    max_leaves=25,
+)  # fmt: skip
+
+
+@relaxed
+@given(packable, st.booleans())
+def test_plain_msgpack_data_is_read_as_by_the_library(value: Any, single: bool) -> None:
+    check_plain(msgpack.packb(value, use_single_float=single))
+
+
+@relaxed
+@given(st.data(), json_values)
+def test_damaged_msgpack_data_is_read_or_refused_as_by_the_library(
+    data: st.DataObject, value: Any
+) -> None:
+    try:
+        packed = msgpack.packb(value)
+    except OverflowError:
+        return  # an integer beyond 64 bits: ours goes as an extension
+    check_plain(data.draw(st.binary(max_size=12)))
+    place = data.draw(st.integers(0, len(packed)))
+    instead = data.draw(st.binary(max_size=3))
+    check_plain(packed[:place] + instead + packed[place + len(instead) :])
+    check_plain(packed[:place] + instead + packed[place:])
 
 
 # -- rubbish
