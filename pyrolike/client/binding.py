@@ -166,7 +166,9 @@ class Binding:
 
     @serializer_name.setter
     def serializer_name(self, name: str | None) -> None:
-        self._settings = WireSettings.take(config, name, self._settings.dialect)
+        settings = self._settings
+        if name != settings.codec.name or settings.validity.is_over:
+            self._settings = WireSettings.take(config, name, settings.dialect)
         self._serializer_name = name
 
     @property
@@ -256,12 +258,13 @@ class Binding:
         if channel is not None:
             channel.seq = seq
 
-    def connect(self, deadline: float | None = None) -> Channel:
+    def connect(self, deadline: float | None = None, *, keeps_uri: bool = False) -> Channel:
         """Return the channel, connecting and shaking hands first where there is none.
 
         Args:
             deadline: Moment on the monotonic clock until which it must be there; None for the
                 timeout from now on.
+            keeps_uri: Have the resolved uri, if a connection is made, instead of a logical one.
 
         Raises:
             CommunicationError: The daemon cannot be reached or refuses.
@@ -274,13 +277,34 @@ class Binding:
                 f"this proxy came from a peer, who has chosen where it leads: to {self.uri}. With "
                 "config.INERT_PROXIES it connects only after its _pyroBind was called"
             )
-        with _Connecting(self, deadline) as deadline:
+        if deadline is None and self.timeout is not None:
+            deadline = monotonic() + self.timeout
+        state = this_thread.state
+        if state.host is None:
+            return self._connect(deadline, keeps_uri)
+        with state.waiting():
+            return self._connect(deadline, keeps_uri)
+
+    def _connect(self, deadline: float | None, keeps_uri: bool) -> Channel:
+        if not self._knows_forks:
+            self._learn_of_forks()
+        lock = self._connect_lock  # this very one, also in a child that is forked now
+        if not lock.acquire(False) and not lock.acquire(timeout=seconds_until(deadline)):
+            raise TimeoutError("connecting: timeout, while another thread was connecting")
+        try:
             if self._unproven is not None:
                 return self._unproven
             channel = self.channel
             if channel is None or not channel.is_usable:
-                channel = self._open_channel(self._resolve(deadline), deadline)
+                uri = self.uri
+                if uri.protocol != "PYRO":
+                    uri = self._resolve(deadline)
+                channel = self._open_channel(uri, deadline)
+                if keeps_uri:
+                    self.uri = uri
             return channel
+        finally:
+            lock.release()
 
     def bind(self) -> bool:
         """Connect, and keep the resolved uri instead of a logical one.
@@ -289,13 +313,8 @@ class Binding:
             Whether a connection was made; False if there was one.
         """
         self.is_received = False  # somebody wants it
-        with _Connecting(self, None) as deadline:
-            if self.channel is not None and self.channel.is_usable:
-                return False
-            uri = self._resolve(deadline)
-            self._open_channel(uri, deadline)
-            self.uri = uri
-            return True
+        former = self.channel
+        return self.connect(keeps_uri=True) is not former
 
     def adopt(self, sock: socket.socket) -> None:
         """Use a socket that somebody else connected: no handshake, and it is never closed here."""
@@ -315,8 +334,6 @@ class Binding:
             channel.release()
 
     def _resolve(self, deadline: float | None) -> URI:
-        if self.uri.protocol == "PYRO":
-            return self.uri
         from .locating import resolve_uri  # and all that looks for name servers
 
         return resolve_uri(self.uri, deadline=deadline, hmac_key=self.hmac_key)
@@ -325,7 +342,10 @@ class Binding:
         """Make a new connection to *uri*, a resolved one. The connect lock is held."""
         if uri.host == CONNECTED_SOCKET:
             raise ConnectionClosedError(_why_unconnected(self.channel is not None))
-        this_thread.state.check_callee(lambda: uri.sockname or (uri.host, uri.port))
+        state = this_thread.state
+        if state.host is not None:
+            address = uri.sockname or (uri.host, uri.port)
+            state.check_callee(lambda: address)
         former, self.channel, self.connection = self.channel, None, None
         if former is not None:
             self._last_seq = former.seq
@@ -370,49 +390,6 @@ class Binding:
             log.debug("connected to %s", uri)
         self.channel, self.connection = channel, connection
         return channel
-
-
-class _Connecting:
-    """Holds a binding's connect lock; gives the deadline for what is done under it.
-
-    Args:
-        binding: It.
-        deadline: As for `Binding.connect`.
-
-    Raises:
-        TimeoutError: Another thread has it for too long.
-    """
-
-    __slots__ = ("_deadline", "_lock", "_wait")
-
-    def __init__(self, binding: Binding, deadline: float | None) -> None:
-        if not binding._knows_forks:
-            binding._learn_of_forks()
-        if deadline is None and binding.timeout is not None:
-            deadline = monotonic() + binding.timeout
-        self._deadline = deadline
-        self._lock = binding._connect_lock  # this very one, also in a child that is forked now
-        state = this_thread.state
-        self._wait = None if state.host is None else state.waiting()
-
-    def __enter__(self) -> float | None:
-        if self._wait is not None:
-            self._wait.__enter__()
-        try:
-            if self._lock.acquire(False) or self._lock.acquire(
-                timeout=seconds_until(self._deadline)
-            ):
-                return self._deadline
-            raise TimeoutError("connecting: timeout, while another thread was connecting")
-        except BaseException:
-            if self._wait is not None:
-                self._wait.__exit__(None, None, None)
-            raise
-
-    def __exit__(self, *failure: object) -> None:
-        self._lock.release()
-        if self._wait is not None:
-            self._wait.__exit__(None, None, None)
 
 
 def make_connected_uri(object_id: Any, sock: Any) -> URI:

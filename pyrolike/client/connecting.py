@@ -291,7 +291,9 @@ def _open(
 
 def is_credential(handshake: object) -> TypeGuard[Credential]:
     """Whether *handshake* makes what is shown to the daemon; who has such a thing has loaded it."""
-    return isinstance(handshake, loaded_class("pyrolike.authentication", "Credential"))
+    return type(handshake) is not str and isinstance(
+        handshake, loaded_class("pyrolike.authentication", "Credential")
+    )
 
 
 def adopt_socket(
@@ -379,7 +381,7 @@ def _send_connect(
     payload: Bytes = _write_greeting(settings.codec, word, object_id)
     if settings.compress:
         flags, payload = squeeze(flags, payload, settings.dialect)
-    correlation_id = state.get_correlation()
+    correlation_id = state.correlation if state.client is None else state.get_correlation()
     head = settings.dialect.write_head(
         MessageType.CONNECT,
         settings.number,
@@ -389,7 +391,8 @@ def _send_connect(
         annotations,
         correlation_id,
     )
-    check_size("the handshake", payload, annotations, settings.max_size)
+    if annotations or len(payload) > settings.max_size:
+        check_size("the handshake", payload, annotations, settings.max_size)
     if settings.log_wire:
         parts = settings.number, flags, seq, payload, annotations, correlation_id
         log_message("sending", MessageType.CONNECT, *parts)

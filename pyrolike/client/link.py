@@ -11,7 +11,6 @@ is for special cases.
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -106,7 +105,7 @@ class Link(Binding):
         self.courier: Courier | None = None
         self.owner: Callable[[], Any] | None = None
         self.stream_window: int | None = None
-        self.forgotten_streams: deque[str] = deque()
+        self.forgotten_streams: list[str] = []
         self._wants_raw_replies = False
         # Whether something about this link makes no call a usual one: all that those look at.
         self._needs_care = False
@@ -547,7 +546,7 @@ class Link(Binding):
         channel = self.connect(deadline)
         with contextlib.suppress(IndexError, CommunicationError):  # others may do it, or it is late
             while forgotten:
-                self.close_stream(channel, forgotten.popleft())
+                self.close_stream(channel, forgotten.pop(0))
         if not channel.is_usable:
             channel = self.connect(deadline)
         if deadline is None:

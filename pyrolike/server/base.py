@@ -90,12 +90,11 @@ class Server(ABC):
         self._spared: set[Session] = set()  # of those that closing has let go on, if they still do
         self.most_per_client = self.most_handshakes = 0
         self._past_calls = 0  # of the sessions that have ended
-        self._hosts: dict[Session, str] = {}  # where they come from, if that is limited
-        self._per_host: dict[str, int] = {}
+        self._per_host: dict[str, int] = {}  # sessions, if that is limited
         # Without a handshake when they were last looked at, the oldest first. They are looked at
         # when there seem to be too many, so that handshakes need not tell.
         self._newcomers: dict[Session, None] = {}
-        self._lock = threading.RLock()  # guards the six
+        self._lock = threading.RLock()  # guards the five
         self._sessions_changed = threading.Condition(self._lock)  # told of once it is closed
 
     @property
@@ -206,7 +205,8 @@ class Server(ABC):
                 self._newcomers[session] = None
                 if 0 < self.most_handshakes < len(self._newcomers):
                     leaving += self._take_surplus()
-        _show_out(leaving)
+        if leaving:
+            _show_out(leaving)
         # A signal handler may have closed the server in this very thread, and in between.
         if is_late or self.is_closed:
             session.connection.close()
@@ -227,7 +227,7 @@ class Server(ABC):
             if session in self._sessions:
                 self._sessions.remove(session)
                 self._newcomers.pop(session, None)
-                host = self._hosts.pop(session, None)
+                host = session.host
                 if host is not None:
                     others = self._per_host.pop(host) - 1
                     if others:
@@ -246,14 +246,17 @@ class Server(ABC):
             return True
         host = address[0]
         count = self._per_host.get(host, 0)
-        surplus = count - limit
-        silent = self._take_silent(1, host) if surplus >= 0 else []
-        if surplus >= SURPLUS and not silent:
+        if count < limit:
+            session.host = host
+            self._per_host[host] = count + 1
+            return True
+        silent = self._take_silent(1, host)
+        if count - limit >= SURPLUS and not silent:
             return False
         leaving += silent
-        self._hosts[session] = host
+        session.host = host
         self._per_host[host] = count + 1
-        if surplus >= 0 and not silent:
+        if not silent:
             session.objection = (
                 f"too many connections from {host}: this daemon takes {limit:,}, see its setting "
                 "CONNECTIONS_PER_CLIENT"
@@ -286,7 +289,7 @@ class Server(ABC):
         self._look_at_newcomers()
         silent = list(self._newcomers)
         if host is not None:
-            silent = [s for s in silent if self._hosts.get(s) == host and s.objection is None]
+            silent = [s for s in silent if s.host == host and s.objection is None]
         older = silent[: (len(silent) + 1) // 2]
         mute = (session for session in older if not session.has_spoken)
         found = list(islice(mute, count)) or older[:count]
@@ -386,14 +389,15 @@ class Acceptor:
                 level = logging.INFO if has_room else logging.ERROR
                 log.log(level, "cannot accept a connection: %s", fault)
                 return False
-            self._admit(sock, address)
+            self.admit(sock, address, self._welcome)
         return True
 
-    def _admit(self, sock: socket.socket, address: Any) -> None:
+    def admit(self, sock: socket.socket, address: Any, welcome: Callable[[Any], None]) -> None:
+        """Make a session for an accepted connection, and call *welcome* with it."""
         try:
             session = self._make_session(sock, address)
         except Exception as fault:  # noqa: BLE001  it is gone already; the others are to come
             log.debug("a new connection failed at once: %s", fault)
             sock.close()
         else:
-            self._welcome(session)
+            welcome(session)

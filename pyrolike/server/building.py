@@ -160,10 +160,17 @@ def make_server(service: Service, place: Place) -> Server:
             make_session = partial(make_patient_session, service, tls=place.tls)
             server = MultiplexServer(sock, make_session, keep_house, _take_loop_settings())
         else:
+            linger = _limit_waiting(place)
             make_for_threads = partial(
-                make_session_for_threads, service, tls=place.tls, linger=_limit_waiting(place)
+                make_session_for_threads, service, tls=place.tls, linger=linger
             )
-            server = ThreadPoolServer(sock, make_for_threads, keep_house, _take_pool_settings())
+            server = ThreadPoolServer(
+                sock,
+                make_for_threads,
+                keep_house,
+                _take_pool_settings(),
+                may_open=linger is not None,
+            )
         server.most_per_client = config.CONNECTIONS_PER_CLIENT
         server.most_handshakes = config.HANDSHAKE_LIMIT
         return server

@@ -91,7 +91,8 @@ class Inbox:
     @property
     def has_spoken(self) -> bool:
         """Whether anything at all has come from the client; for any thread."""
-        return self._reader.dialect is not None or self._reader.stored_size > 0 or self._is_readable
+        # In this order: what is read between two looks comes from there to here.
+        return self._is_readable or self._reader.dialect is not None or self._reader.stored_size > 0
 
     @property
     def _is_readable(self) -> bool:

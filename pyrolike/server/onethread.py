@@ -121,7 +121,7 @@ class OneThreadServer(Server):
         pool = self._pool
         if pool is None:
             return ThreadCount(busy, 0, idle, queued)
-        return ThreadCount(busy + pool.busy_count, pool.lent_count, idle + pool.idle_count, queued)
+        return ThreadCount(busy + pool.busy_count, pool.lent, idle + pool.idle_count, queued)
 
     def start_task(self, task: Callable[[], None]) -> bool:
         """Run *task* in another thread, if one is free; say whether that is so."""

@@ -8,7 +8,6 @@ reply at most.
 from __future__ import annotations
 
 import socket
-from collections import deque
 from time import monotonic
 from typing import Any
 
@@ -38,7 +37,7 @@ class Outbox:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self.rest: deque[memoryview] = deque()
+        self.rest: list[memoryview] = []
 
     @property
     def is_empty(self) -> bool:
@@ -81,7 +80,7 @@ class Outbox:
             if sent < len(piece):
                 self.rest[0] = piece[sent:]
                 return
-            self.rest.popleft()
+            del self.rest[0]
 
 
 class BriefOutbox(Outbox):

@@ -62,6 +62,8 @@ class WorkerPool:
     Attributes:
         waiting: The tasks that wait. Only to look whether there are any: then who can give his
             thread back should.
+        lock: Guards everything here; re-entrant.
+        lent: How many threads have lent their place, because their task waits for somebody else.
 
     Raises:
         ValueError: The sizes make no sense.
@@ -79,12 +81,12 @@ class WorkerPool:
         self._ceiling = size_max + nested_max
         # Guards all of the below. Re-entrant, because a signal handler may close the daemon while
         # the very thread it interrupts, the main one, is in here to hand over a connection.
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._idle: list[_Worker] = []
         self.waiting: deque[tuple[float, Task, Task | None]] = deque()
         self._refusable = 0  # of the tasks in the queue
         self._size = 0
-        self._lent = 0
+        self.lent = 0
         self._is_closed = False
         tell_of_forks(self)
         try:
@@ -97,7 +99,7 @@ class WorkerPool:
 
     def after_fork(self) -> None:
         """Be closed, in a forked child, where the threads do not exist."""
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._is_closed = True
 
     def __repr__(self) -> str:
@@ -107,17 +109,12 @@ class WorkerPool:
     @property
     def busy_count(self) -> int:
         """Number of threads that run a task, but for those that have lent their place."""
-        return self._size - len(self._idle) - self._lent
+        return self._size - len(self._idle) - self.lent
 
     @property
     def idle_count(self) -> int:
         """Number of threads that wait for a task."""
         return len(self._idle)
-
-    @property
-    def lent_count(self) -> int:
-        """Number of threads whose task waits for somebody else."""
-        return self._lent
 
     def submit(self, task: Task, refuse: Task | None = None, wait: float = inf) -> None:
         """Have *task* run in a thread.
@@ -129,7 +126,7 @@ class WorkerPool:
                 lost: it waits as long as it takes.
             wait: Seconds the task may wait for a thread.
         """
-        with self._lock:
+        with self.lock:
             if self._hand_out(task):
                 return
             if refuse is None or (self._refusable < self._queue_size and not self._is_closed):
@@ -138,27 +135,32 @@ class WorkerPool:
                 return
         refuse()
 
+    @property
+    def is_overrun(self) -> bool:
+        """Whether a task waits for a thread, or more of them run tasks than should."""
+        return self._size - len(self._idle) - self.lent > self._size_max or bool(self.waiting)
+
     def try_submit(self, task: Task) -> bool:
         """Have *task* run in a thread if one is free, or can be started; say whether that is so."""
-        with self._lock:
+        with self.lock:
             return self._hand_out(task)
 
     def lend(self) -> None:
         """Let another worker run in the place of the calling one, which waits for somebody else."""
-        with self._lock:
-            self._lent += 1
+        with self.lock:
+            self.lent += 1
             if self.waiting and self._hand_out(self.waiting[0][1]):
                 _, _, refuse = self.waiting.popleft()
                 self._refusable -= refuse is not None
 
     def take_back(self) -> None:
         """Undo `lend`; at once, even if there are more running than may be then."""
-        with self._lock:
-            self._lent -= 1
+        with self.lock:
+            self.lent -= 1
 
     def get_next_deadline(self) -> float | None:
         """Return the moment at which a waiting task must be refused; None if nothing waits."""
-        with self._lock:
+        with self.lock:
             return min((entry[0] for entry in self.waiting), default=None)
 
     def refuse_late(self) -> None:
@@ -166,7 +168,7 @@ class WorkerPool:
         if not self.waiting:
             return
         now = monotonic()
-        with self._lock:
+        with self.lock:
             late = [one for one in self.waiting if one[0] <= now and one[2] is not None]
             for entry in late:
                 self.waiting.remove(entry)
@@ -177,7 +179,7 @@ class WorkerPool:
 
     def close(self) -> None:
         """Let idle workers leave, busy ones after their task; refuse what waits. Does not wait."""
-        with self._lock:
+        with self.lock:
             self._is_closed = True
             idle, self._idle = self._idle, []
             waiting = [entry for entry in self.waiting if entry[2] is not None]
@@ -192,7 +194,7 @@ class WorkerPool:
 
     def _hand_out(self, task: Task) -> bool:
         """Have an idle worker or a new one run *task*, if one more may run; the lock is held."""
-        if self._size - len(self._idle) - self._lent >= self._size_max:
+        if self._size - len(self._idle) - self.lent >= self._size_max:
             return False
         if self._idle:
             worker = self._idle.pop()
@@ -234,8 +236,8 @@ class WorkerPool:
 
     def _get_next_task(self, worker: _Worker) -> bool:
         """Give *worker* its next task, waiting for one; False if it is to leave."""
-        with self._lock:
-            is_surplus = self.busy_count > self._size_max
+        with self.lock:
+            is_surplus = self._size - len(self._idle) - self.lent > self._size_max
             if self.waiting and not is_surplus:
                 _, worker.task, refuse = self.waiting.popleft()
                 self._refusable -= refuse is not None
@@ -245,13 +247,13 @@ class WorkerPool:
                 return False
             self._idle.append(worker)
         while not worker.wake.acquire(timeout=IDLE_SECONDS):
-            with self._lock:
+            with self.lock:
                 if worker in self._idle and self._size > self._size_min:
                     self._idle.remove(worker)
                     self._size -= 1
                     return False
         if worker.task is None:  # woken by close
-            with self._lock:
+            with self.lock:
                 self._size -= 1
             return False
         return True

@@ -62,7 +62,7 @@ class SecureInbox(Inbox):
     @property
     def has_spoken(self) -> bool:
         """Whether anything at all has come from the client; for any thread."""
-        return self._tls.has_begun or self._tls.is_secure or self._is_readable
+        return self._is_readable or self._tls.has_begun or self._tls.is_secure
 
     def receive_available(self) -> bool:
         """Take what has arrived, without waiting; for a thread that watches many.

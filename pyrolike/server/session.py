@@ -93,6 +93,7 @@ class Session(Inbox):
         is_closing: The daemon closes: the call that is running is the last one.
         state: What `current_context` shows to the calls of this client.
         calls: How many it has made.
+        host: Where it comes from, if the server counts that.
         objection: Why the client is not welcome, which its handshake is answered with; or None.
         rest: What is not sent yet of a reply, and waits for the client to read; not to be changed.
         thread: Identity of the thread that serves it just now; only the thread-pool server tells.
@@ -108,6 +109,7 @@ class Session(Inbox):
         "_settings",
         "calls",
         "deadline",
+        "host",
         "is_busy",
         "is_closing",
         "is_open",
@@ -137,6 +139,7 @@ class Session(Inbox):
         self.thread: int | None = None
         self.objection: str | None = None
         self.calls = 0
+        self.host: str | None = None
         self._is_ended = False
         self._service = service
         self._settings: ServingSettings | None = None  # as they were at the last call
@@ -278,12 +281,13 @@ class Session(Inbox):
         if self.objection is not None:
             self._refuse_connect(settings, message, serializers["marshal"], self.objection)
             return
-        codec = self._codec_for(settings, message)
+        dialect = self.dialect
+        codec = settings.codecs[dialect.tags].get(message.serializer_id)
         if codec is None:
             self._refuse_serializer(settings, message)
             return
         try:
-            flags, payload = self._shake_hands(codec, self.dialect, message)
+            flags, payload = self._shake_hands(codec, dialect, message)
             response = self.state.response
             self._reply(settings, MessageType.CONNECTOK, message, flags, payload, response)
         except (ConnectionClosedError, TimeoutError):

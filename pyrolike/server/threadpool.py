@@ -3,7 +3,8 @@
 Three parties:
 
 * The *accept loop* is the thread in ``requestLoop``. It accepts connections and hands them on; it
-  never reads from them and never waits for anybody else.
+  never reads from them and never waits for anybody else. Where many come one after the other, a few
+  workers accept in its place: see `door`.
 * A *worker* serves a connection as long as there is something to do: it reads a request, runs it,
   answers, and lingers a moment for the next one. On a busy connection nothing is handed from thread
   to thread.
@@ -36,6 +37,7 @@ from .base import (
     Server,
     get_tick_seconds,
 )
+from .door import Door
 from .parking import Parking
 from .patience import Overflow, PatientSession
 from .pool import WorkerPool
@@ -52,6 +54,18 @@ log = logging.getLogger("pyrolike.threadpoolserver")
 SHORTEST_WAIT = 0.1
 """Seconds a request may wait for a thread at least: a few times what a thread lingers for more."""
 
+
+KEEPERS = 3
+"""Workers at an open door: one for a client, one for the next, which comes before the first has
+gone, and one more because a thread lingers."""
+
+OFTEN = 20
+"""Connections that have to come in a row, one each `RUSH_SECONDS`, until a door is opened."""
+
+RUSH_SECONDS = 0.005
+
+RUSH_POLL = 0.1
+"""How often the loop condition is looked at while a door is open, which it is not for long."""
 
 LAST_SECONDS = 60.0
 """How long the reply to a call that has closed its own daemon may take to be read."""
@@ -88,6 +102,8 @@ class ThreadPoolServer(Server):
         make_session: Makes the session for an accepted socket and its peer's address.
         housekeeping: Called every few seconds, in a worker.
         settings: Sizes and times.
+        may_open: Whether the system limits a receive on *listener*, and the sockets accepted there,
+            to how long a thread lingers: then there may be a door.
     """
 
     kind = "thread"
@@ -98,8 +114,15 @@ class ThreadPoolServer(Server):
         make_session: Callable[[socket.socket, Any], Session],
         housekeeping: Callable[[], None],
         settings: PoolSettings,
+        *,
+        may_open: bool = False,
     ) -> None:
         super().__init__(listener)
+        # Who waits at a door has lent its place, as a call that waits for another one.
+        self._may_open = may_open and settings.nested >= KEEPERS
+        self._door: Door | None = None
+        self._row = 0  # connections the accept loop has accepted since the next
+        self._row_began = 0.0
         self._acceptor = Acceptor(listener, make_session, self._welcome, self.make_room)
         self._housekeeping = housekeeping
         self._settings = settings
@@ -151,21 +174,72 @@ class ThreadPoolServer(Server):
             try:
                 lookout = Lookout(self.sock, self._waker)
                 while condition() and not self.is_closed:
-                    self._accept_or_wait(lookout)
+                    if self._door is not None:
+                        self._mind_door(self._door)
+                    elif self._accept_or_wait(lookout) and self._may_open:
+                        self._count_row()
             finally:
                 self._loop_thread = None
+                if self._door is not None:
+                    self._door.close()
                 if self.is_closed:
                     self._waker.close()
 
-    def _accept_or_wait(self, lookout: Lookout) -> None:
-        """Wait until something happens, but not longer than the poll time, and see to it."""
+    def _accept_or_wait(self, lookout: Lookout) -> bool:
+        """Wait until something happens, but not longer than the poll time, and see to it.
+
+        Returns:
+            Whether a connection was accepted.
+        """
+        is_done = False
         for thing in lookout.wait(self._poll):
             if thing is self._waker:
                 self._waker.drain()
-            elif not self._acceptor.accept_some(most=1):  # the next one will be told of
+            elif self._acceptor.accept_some(most=1):  # the next one will be told of
+                is_done = True
+            else:
                 # No more descriptors, or no memory: the connection stays in the backlog, and would
                 # be reported again at once.
                 self._waker.wait(self._acceptor.pause)
+        return is_done
+
+    def _count_row(self) -> None:
+        """Take note of a connection, and open a door if it is the last of many in a row."""
+        self._row += 1
+        if self._row < OFTEN:
+            return
+        now = monotonic()
+        is_rush = now - self._row_began < OFTEN * RUSH_SECONDS
+        self._row, self._row_began = 0, now
+        if is_rush and not self._pool.is_overrun:
+            self._door = door = Door(self.sock, self._pool, self._waker.wake)
+            door.open(partial(self._keep, door), KEEPERS)
+
+    def _mind_door(self, door: Door) -> None:
+        """Wait as long as others accept connections, but not for long: there is the condition."""
+        self._waker.wait(min(self._poll, RUSH_POLL))
+        self._waker.drain()
+        if not door.is_open:
+            self._door = None
+
+    def _keep(self, door: Door) -> None:
+        """Let clients in, and serve them, as long as a door is open. A worker's task."""
+        while True:
+            arrival = door.let_in()
+            if arrival is None:
+                return
+            self._acceptor.admit(*arrival, self._serve_here)
+            if not door.come_back():
+                return
+
+    def _serve_here(self, session: Session) -> None:
+        """Take a new connection over in the calling worker, if it is not one too many."""
+        if not self.enter(session):
+            return
+        if self._pool.is_overrun:
+            self._parking.park(session)
+        else:
+            self._serve(session)
 
     @property
     def is_inside(self) -> bool:
@@ -192,7 +266,7 @@ class ThreadPoolServer(Server):
 
     def accept_all(self) -> bool:
         """Accept what waits in the backlog; False if there is more that cannot be accepted now."""
-        return self._acceptor.accept_some()
+        return self._door is not None or self._acceptor.accept_some()
 
     def wakeup(self) -> None:
         """Have the loop look at its condition now. Never blocks; any thread may call it."""
@@ -245,7 +319,7 @@ class ThreadPoolServer(Server):
         if session.is_closing and session.rest and isinstance(session, PatientSession):
             session.is_busy = True
             flush_last(session)
-        if session.must_end:
+        if session.is_finished or session.is_closing:
             session.is_busy = True  # with its own end
             session.end()
         else:
@@ -275,8 +349,14 @@ class ThreadPoolServer(Server):
 
     def count_threads(self) -> ThreadCount:
         """Say what the threads do just now; never waits."""
-        pool = self._pool
-        return ThreadCount(pool.busy_count, pool.lent_count, pool.idle_count, len(pool.waiting))
+        pool, door = self._pool, self._door
+        at_door = 0 if door is None else door.keepers
+        return ThreadCount(
+            pool.busy_count,
+            max(0, pool.lent - at_door),
+            pool.idle_count + at_door,
+            len(pool.waiting),
+        )
 
     def start_task(self, task: Callable[[], None]) -> bool:
         """Run *task* in a worker, if one is free; say whether that is so."""
@@ -320,6 +400,8 @@ class ThreadPoolServer(Server):
         # Not for ever: the loop condition is the program's, and may take its time.
         if not self.is_inside and self._looping.acquire(timeout=CLOSING_SECONDS):
             self._looping.release()
+        if self._door is not None:
+            self._door.clear(CLOSING_SECONDS)
         self.sock.close()
         try:
             self._close_sessions(now + grace, now + max(grace, SHORTEST_GRACE))

@@ -117,9 +117,8 @@ def connect_socket(
         if uri.sockname:
             only = (KEEPALIVE,) if keepalive else ()
             return _open(unix_family(), uri.sockname, timeout, only)
-        options = _tcp_options(nodelay, keepalive, keepalive_seconds)
         candidates = resolve_tcp(uri.host or "", uri.port or 0, ip_version)
-        return _connect_tcp(candidates, timeout, options)
+        return _connect_tcp(candidates, timeout, (nodelay, keepalive, keepalive_seconds))
     except (OSError, ValueError) as fault:
         raise connect_fault(fault, str(uri.location), timeout) from fault
 
@@ -194,10 +193,16 @@ def tune_keepalive(sock: socket.socket, seconds: float, send_seconds: float | No
         _set_options(sock, _keepalive_times(seconds, send_seconds))
 
 
-@functools.lru_cache(maxsize=16)  # the same for each connection of a client
-def _tcp_options(nodelay: bool, keepalive: bool, keepalive_seconds: float) -> tuple[Option, ...]:
-    """Return the options of a client's TCP socket."""
-    alive = (KEEPALIVE, *_keepalive_times(keepalive_seconds)) if keepalive else ()
+@functools.lru_cache(maxsize=100)  # of many connections the hosts are few
+def _tcp_options(
+    address: str, nodelay: bool, keepalive: bool, keepalive_seconds: float
+) -> tuple[Option, ...]:
+    """Return the options of a client's TCP socket that is to be connected to *address*.
+
+    A peer on this very machine cannot vanish without a word: the system itself sees its end.
+    """
+    is_near = address.startswith("127.") or address == "::1"
+    alive = (KEEPALIVE, *_keepalive_times(keepalive_seconds)) if keepalive and not is_near else ()
     return (NODELAY, *alive) if nodelay else alive
 
 
@@ -316,18 +321,27 @@ def send_data(sock: socket.socket, data: bytes | bytearray | memoryview) -> None
 def _connect_tcp(
     candidates: list[tuple[socket.AddressFamily, SocketAddress]],
     timeout: float | None,
-    options: tuple[Option, ...],
+    wishes: tuple[bool, bool, float],
 ) -> socket.socket:
-    """Return a socket connected to one of several addresses, which are tried in turn."""
+    """Return a socket connected to one of several addresses, which are tried in turn.
+
+    Args:
+        candidates: They.
+        timeout: Seconds for all of them, or None.
+        wishes: Of `connect_socket`: nodelay, keepalive, keepalive_seconds.
+    """
+    if len(candidates) == 1:
+        ((family, address),) = candidates
+        return _open(family, address, timeout, _tcp_options(address[0], *wishes))
     deadline = None if timeout is None else time.monotonic() + timeout
     faults: list[OSError] = []
     for number, (family, address) in enumerate(candidates):
         share = timeout
-        if deadline is not None and len(candidates) > 1:
+        if deadline is not None:
             # A silent first address must leave time for the others. Never 0: that is "do not wait".
             share = max((deadline - time.monotonic()) / (len(candidates) - number), 0.001)
         try:
-            sock = _open(family, address, share, options)
+            sock = _open(family, address, share, _tcp_options(address[0], *wishes))
         except OSError as fault:
             faults.append(fault)
         else:

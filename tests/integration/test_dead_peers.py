@@ -30,7 +30,7 @@ def test_when_the_cable_is_cut_both_sides_notice_it(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other names for it")
 @pytest.mark.parametrize("kind", ["thread", "multiplex"])
 @pytest.mark.parametrize("seconds", [0.0, 60.0, 7.0])
-def test_both_ends_of_a_connection_are_told_how_long_to_wait(kind: str, seconds: float) -> None:
+def test_a_daemon_has_silent_clients_asked(kind: str, seconds: float) -> None:
     found: list[int] = []
 
     class Watchful(Daemon):
@@ -51,5 +51,8 @@ def test_both_ends_of_a_connection_are_told_how_long_to_wait(kind: str, seconds:
         running.proxy("thing") as proxy,
     ):
         assert proxy.hello() == "hello"
-        assert get_idle(proxy._pyroConnection.sock) == expected
+        # Here the daemon is on the same machine, whose system sees its end. Else a client does so,
+        # too: see the test above.
+        sock = proxy._pyroConnection.sock
+        assert not sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     assert found == [expected]

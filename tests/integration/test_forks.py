@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pyrolike.server.building import INHERITED
 from tests.support.processes import ROOT, pinned_environment
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -63,6 +64,11 @@ def test_a_client_and_its_forked_child(story: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("story", ["daemons", "port_is_free_again", "fork_in_a_method"])
 def test_a_daemon_and_a_forked_child(story: str, kind: str, tmp_path: Path) -> None:
     tell(tmp_path, story, kind)
+
+
+@pytest.mark.skipif(not INHERITED, reason="there are no doors here")
+def test_a_daemon_whose_workers_wait_at_the_door_and_a_forked_child(tmp_path: Path) -> None:
+    tell(tmp_path, "open_door", "thread")
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])

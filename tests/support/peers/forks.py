@@ -19,6 +19,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from pyrolike.api import Daemon, Proxy, config, expose, locate_ns
 from pyrolike.client.locating import find_name_server
@@ -414,6 +415,31 @@ def port_is_free_again(kind: str) -> None:
     refuses(lambda: client.echo(1), "")
     os.write(writer, b"!")
     expect_success(pid)
+
+
+def open_door(kind: str) -> None:
+    """Workers wait at the listening socket itself: the parent's go on doing so."""
+    config.SERVERTYPE = kind
+    config.THREADPOOL_LINGER = float(PATIENCE)  # as long as that
+    with serving() as daemon:
+        server: Any = daemon.transportServer
+        while server._door is None:
+            with connect(daemon) as proxy:
+                call_many(proxy, "parent", 1)
+
+        def child() -> None:
+            assert not server._door.is_open
+            refuses(daemon.requestLoop, "forked child")
+            daemon.close()
+
+        for _ in range(3):
+            expect_success(fork(child))
+            for _ in range(50):
+                with connect(daemon) as proxy:
+                    call_many(proxy, "parent", 1)
+        assert server._door.is_open
+        location = daemon.locationStr
+    refuses(lambda: connect(location), "refused")
 
 
 def fork_in_a_method(kind: str) -> None:

@@ -8,12 +8,11 @@ import socket
 import threading
 import weakref
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from time import monotonic
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, SupportsIndex
 
 import pytest
 
@@ -1025,12 +1024,12 @@ def test_a_stream_that_was_closed_without_a_connection_is_told_with_the_next() -
     assert contents(requests[3]) == (DAEMON_NAME, "close_stream", [STREAM_ID], {})
 
 
-class Contested(deque[str]):
+class Contested(list[str]):
     """Another thread always takes the last item first."""
 
-    def popleft(self) -> str:
+    def pop(self, index: SupportsIndex = -1) -> str:
         self.clear()
-        return super().popleft()
+        return super().pop(index)
 
 
 def test_two_threads_may_come_to_close_one_stream() -> None:

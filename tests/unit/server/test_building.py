@@ -170,7 +170,7 @@ def test_a_connected_socket_must_be_one() -> None:
         take_place(Wishes(**{**NOTHING, "connected_socket": 5}))
 
 
-def fail(*_: Any) -> Any:
+def fail(*_: Any, **__: Any) -> Any:
     raise MemoryError
 
 

@@ -496,10 +496,10 @@ def test_while_a_place_is_lent_one_more_task_runs(make: Make, held: Hold) -> Non
     assert not pool.try_submit(never)
     pool.lend()
     second = held(pool)
-    assert (pool.busy_count, pool.lent_count, pool.idle_count) == (1, 1, 0)
+    assert (pool.busy_count, pool.lent, pool.idle_count) == (1, 1, 0)
     assert not pool.try_submit(never)
     pool.take_back()
-    assert (pool.busy_count, pool.lent_count) == (2, 0)
+    assert (pool.busy_count, pool.lent) == (2, 0)
     second.may_end.set()
     assert second.has_ended.wait(PATIENCE)
 

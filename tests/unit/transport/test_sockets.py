@@ -116,8 +116,19 @@ def test_a_connection_blocks_and_has_all_options_by_default(listener):
     with connect_socket(uri_of(listener)) as ours:
         assert ours.gettimeout() is None
         assert nodelay(ours)
-        assert keepalive(ours)
         assert not ours.get_inheritable()
+
+
+@pytest.mark.parametrize(
+    ("address", "is_near"),
+    [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("192.0.2.7", False),
+     ("2001:db8::1", False), ("::", False)],
+)  # fmt: skip
+def test_a_peer_is_asked_if_it_lives_unless_it_is_on_this_machine(address, is_near):
+    options = sockets._tcp_options(address, True, True, 7.0)
+    assert (sockets.KEEPALIVE in options) != is_near
+    assert (len(options) > 1) != is_near
+    assert sockets._tcp_options(address, True, False, 7.0) == (sockets.NODELAY,)
 
 
 def test_the_options_of_a_connection_can_be_chosen(listener):
@@ -202,7 +213,7 @@ def test_when_the_time_is_over_the_last_address_still_gets_a_moment(monkeypatch)
 
 
 def test_a_system_that_refuses_an_option_does_without(monkeypatch, listener):
-    monkeypatch.setattr(sockets, "KEEPALIVE", (socket.SOL_SOCKET, 9999, 1))
+    monkeypatch.setattr(sockets, "NODELAY", (socket.SOL_SOCKET, 9999, 1))
     sockets._tcp_options.cache_clear()
     try:
         uri = URI(f"PYRO:a@127.0.0.1:{listener.getsockname()[1]}")
