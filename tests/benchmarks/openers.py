@@ -173,11 +173,14 @@ def window(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
 def connect(api: ModuleType, uri: str, serializer: str) -> Iterator[Run]:
     """A new proxy connects, makes one small call and lets go of its connection."""
 
-    def run() -> None:
-        with connected_proxy(api, uri, serializer):
-            pass
+    with connected_proxy(api, uri, serializer):
+        pass
 
-    run()
+    def run() -> None:
+        with api.Proxy(uri) as proxy:
+            proxy._pyroSerializer = serializer
+            proxy.add(3, 4)
+
     yield run
 
 
