@@ -333,9 +333,10 @@ def test_patience_ends_with_the_deadline(hasty: Hasty) -> None:
                 peer.send(UNKNOWN.replace(b"SQ", seq.to_bytes(2, "big")))
 
     with scripted_server(script) as location, pytest.raises(NamingError, match="unknown name"):
-        resolve_uri(URI(f"PYRONAME:calc@{location}"), 1000.0, deadline=soon())
+        # On a busy machine it takes a while until something is said at all.
+        resolve_uri(URI(f"PYRONAME:calc@{location}"), 1000.0, deadline=monotonic() + 1.0)
     assert hasty.pauses
-    assert max(hasty.pauses) <= 0.2  # no pause goes beyond it
+    assert max(hasty.pauses) <= 1.0  # no pause goes beyond it
 
 
 def test_the_last_answer_tells_more_than_that_the_time_is_up(clock: Clock) -> None:
