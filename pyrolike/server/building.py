@@ -63,6 +63,11 @@ INHERITED = sys.platform == "linux"
 them again would take half a dozen system calls for each client."""
 
 
+DOOR_SECONDS = 0.1
+"""How long THREADPOOL_LINGER may be where workers accept connections: until they give up waiting,
+they do so, and a loop that has ended is to let nobody in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a daemon is.
@@ -169,7 +174,7 @@ def make_server(service: Service, place: Place) -> Server:
                 make_for_threads,
                 keep_house,
                 _take_pool_settings(),
-                may_open=linger is not None,
+                may_open=linger is not None and linger <= DOOR_SECONDS,
             )
         server.most_per_client = config.CONNECTIONS_PER_CLIENT
         server.most_handshakes = config.HANDSHAKE_LIMIT

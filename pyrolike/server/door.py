@@ -37,19 +37,19 @@ class Door:
         tell: Called once the last keeper has closed the door: who else accepts has to do it.
 
     Attributes:
-        is_open: Whether only the keepers may accept connections.
-        keepers: How many there are just now.
+        is_open: Whether only the keepers may accept connections; in the beginning it is closed.
+        keepers: How many there are just now. When it has been closed by `close`, some may be there
+            still, until they notice.
     """
 
     def __init__(self, listener: socket.socket, pool: WorkerPool, tell: Callable[[], None]) -> None:
         # Guarded by the pool's lock, as what is lent.
-        self.is_open = True
+        self.is_open = False
         self.keepers = 0
         self._listener = listener
         self._pool = pool
         self._tell = tell
         self._cleared = threading.Condition(pool.lock)
-        listener.setblocking(True)
         tell_of_forks(self)
 
     def after_fork(self) -> None:
@@ -57,15 +57,35 @@ class Door:
         self.keepers = 0
         self.is_open = False
 
-    def open(self, keep: Callable[[], None], count: int) -> None:
-        """Have workers come, to do *keep*: as many as there are, but not more than *count*."""
+    def open(self, begin: Callable[[], None]) -> None:
+        """Open the door; a worker does *begin*, which is to `gather` the keepers.
+
+        For the accept loop. What is counted is left to the worker, for a signal's handler may end
+        the loop anywhere; then it closes the door.
+        """
+        with self._pool.lock:
+            self.is_open = True
+            with contextlib.suppress(OSError):  # the socket is closed, as the keepers will notice
+                self._listener.setblocking(True)
+            if not self._pool.try_submit(begin):
+                self.close()
+
+    def gather(self, keep: Callable[[], None], count: int) -> bool:
+        """Be the first keeper, and have others do *keep*: all in all *count*, if there are so many.
+
+        Returns:
+            Whether the door is open still.
+        """
         pool = self._pool
         with pool.lock:
+            if not self.is_open:
+                return False
+            self.keepers += 1
+            pool.lent += 1
             while self.keepers < count and pool.try_submit(keep):
                 self.keepers += 1
                 pool.lent += 1
-            if not self.keepers:
-                self.close()
+            return True
 
     def let_in(self) -> tuple[socket.socket, Any] | None:
         """Wait for a client, as one of the keepers; from then on the caller is none any more.
@@ -103,9 +123,9 @@ class Door:
         """Close the door. Keepers leave as soon as nobody has come for a moment."""
         with self._pool.lock:
             if self.is_open:
-                self.is_open = False
                 with contextlib.suppress(OSError):  # the socket is closed
                     self._listener.setblocking(False)
+                self.is_open = False  # only now others may accept
 
     def clear(self, seconds: float) -> None:
         """Close the door, and have all keepers leave; the socket listens no more.

@@ -118,11 +118,6 @@ class ThreadPoolServer(Server):
         may_open: bool = False,
     ) -> None:
         super().__init__(listener)
-        # Who waits at a door has lent its place, as a call that waits for another one.
-        self._may_open = may_open and settings.nested >= KEEPERS
-        self._door: Door | None = None
-        self._row = 0  # connections the accept loop has accepted since the next
-        self._row_began = 0.0
         self._acceptor = Acceptor(listener, make_session, self._welcome, self.make_room)
         self._housekeeping = housekeeping
         self._settings = settings
@@ -134,6 +129,13 @@ class ThreadPoolServer(Server):
         )
         self._is_housekeeping = threading.Lock()
         self._waker = Waker()
+        self._door: Door | None = None
+        # There must be room: who waits at the door has lent its place, as a call that waits for
+        # another one.
+        if may_open and min(settings.size_max, settings.nested) >= 2 * KEEPERS:
+            self._door = Door(listener, self._pool, self._waker.wake)
+        self._row = 0  # connections the accept loop has accepted since the next
+        self._row_began = 0.0
         self._looping = threading.Lock()  # held by the thread that is in the loop
         self._loop_thread: threading.Thread | None = None
         # Last: its thread may call us from now on.
@@ -172,12 +174,14 @@ class ThreadPoolServer(Server):
                 return
             self._loop_thread = threading.current_thread()
             try:
-                lookout = Lookout(self.sock, self._waker)
+                lookout, door = Lookout(self.sock, self._waker), self._door
                 while condition() and not self.is_closed:
-                    if self._door is not None:
-                        self._mind_door(self._door)
-                    elif self._accept_or_wait(lookout) and self._may_open:
-                        self._count_row()
+                    if door is not None and door.is_open:
+                        # Others accept connections. Not for long, and there is the condition.
+                        self._waker.wait(min(self._poll, RUSH_POLL))
+                        self._waker.drain()
+                    elif self._accept_or_wait(lookout) and door is not None:
+                        self._count_row(door)
             finally:
                 self._loop_thread = None
                 if self._door is not None:
@@ -189,7 +193,7 @@ class ThreadPoolServer(Server):
         """Wait until something happens, but not longer than the poll time, and see to it.
 
         Returns:
-            Whether a connection was accepted.
+            Whether there was a connection.
         """
         is_done = False
         for thing in lookout.wait(self._poll):
@@ -203,8 +207,8 @@ class ThreadPoolServer(Server):
                 self._waker.wait(self._acceptor.pause)
         return is_done
 
-    def _count_row(self) -> None:
-        """Take note of a connection, and open a door if it is the last of many in a row."""
+    def _count_row(self, door: Door) -> None:
+        """Take note of a connection, and open the door if it is the last of many in a row."""
         self._row += 1
         if self._row < OFTEN:
             return
@@ -212,18 +216,15 @@ class ThreadPoolServer(Server):
         is_rush = now - self._row_began < OFTEN * RUSH_SECONDS
         self._row, self._row_began = 0, now
         if is_rush and not self._pool.is_overrun:
-            self._door = door = Door(self.sock, self._pool, self._waker.wake)
-            door.open(partial(self._keep, door), KEEPERS)
+            door.open(partial(self._begin_to_keep, door))
 
-    def _mind_door(self, door: Door) -> None:
-        """Wait as long as others accept connections, but not for long: there is the condition."""
-        self._waker.wait(min(self._poll, RUSH_POLL))
-        self._waker.drain()
-        if not door.is_open:
-            self._door = None
+    def _begin_to_keep(self, door: Door) -> None:
+        """Be the first keeper of the door, and have others come. A worker's task."""
+        if door.gather(partial(self._keep, door), KEEPERS):
+            self._keep(door)
 
     def _keep(self, door: Door) -> None:
-        """Let clients in, and serve them, as long as a door is open. A worker's task."""
+        """Let clients in, and serve them, as long as the door is open. A worker's task."""
         while True:
             arrival = door.let_in()
             if arrival is None:
@@ -266,7 +267,9 @@ class ThreadPoolServer(Server):
 
     def accept_all(self) -> bool:
         """Accept what waits in the backlog; False if there is more that cannot be accepted now."""
-        return self._door is not None or self._acceptor.accept_some()
+        if self._door is not None and self._door.is_open:
+            return True  # its keepers do
+        return self._acceptor.accept_some()
 
     def wakeup(self) -> None:
         """Have the loop look at its condition now. Never blocks; any thread may call it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,8 +14,10 @@ import pytest
 
 from pyrolike.api import Daemon, expose
 from pyrolike.errors import CommunicationError
+from pyrolike.server import building
 from pyrolike.server.building import INHERITED
 from pyrolike.server.threadpool import KEEPERS, OFTEN
+from pyrolike.transport import wait_readable
 from tests.support.daemon import (
     PATIENCE,
     RunningDaemon,
@@ -75,6 +78,14 @@ class Counter:
 
 
 @pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The door stays open although nobody comes."""
+    monkeypatch.setattr(building, "DOOR_SECONDS", LONG)
+    with changed_settings(THREADPOOL_LINGER=LONG):
+        yield
+
+
+@pytest.fixture
 def counter() -> Counter:
     return Counter()
 
@@ -86,9 +97,9 @@ def running(counter: Counter) -> Iterator[RunningDaemon]:
         counter.end.set()
 
 
-def door_of(running: RunningDaemon) -> Any:
+def is_open(running: RunningDaemon) -> bool:
     server: Any = running.daemon.transportServer
-    return server._door
+    return bool(server._door.is_open)
 
 
 def visit(running: RunningDaemon, count: int = 1) -> None:
@@ -99,12 +110,13 @@ def visit(running: RunningDaemon, count: int = 1) -> None:
 
 
 def open_door(running: RunningDaemon) -> Any:
-    """Come so often in a row that a door is opened; return it."""
+    """Come so often in a row that the door is opened; return it."""
     end = monotonic() + PATIENCE
-    while (door := door_of(running)) is None or not door.is_open:
+    while not is_open(running):
         assert monotonic() < end, "no door was opened"
         visit(running)
-    return door
+    server: Any = running.daemon.transportServer
+    return server._door
 
 
 @pytest.mark.parametrize("package", ["pyrolike", "Pyro5"])
@@ -117,31 +129,31 @@ def test_a_client_that_comes_again_and_again_gets_all_its_answers(
     code = CLIENT.format(package=package, count=20 * OFTEN)
     with Program(["-c", code, str(running.uri())], ready=None) as client:
         while client.is_running:
-            seen.add(door_of(running) is not None)
+            seen.add(is_open(running))
         client.wait_for_line("done")
     assert True in seen
     # When nobody comes any more, there is no door.
-    wait_until(lambda: door_of(running) is None)
+    wait_until(lambda: not is_open(running))
     visit(running)
     assert running.daemon.stats().waiting_threads == 0
 
 
 def test_a_few_clients_open_no_door(running: RunningDaemon) -> None:
     visit(running, OFTEN - 1)
-    assert door_of(running) is None
+    assert not is_open(running)
 
 
+@pytest.mark.usefixtures("patient")
 def test_clients_that_stay_are_all_served_at_once(running: RunningDaemon) -> None:
     """More than there are keepers: then the accept loop accepts again."""
-    with changed_settings(THREADPOOL_LINGER=LONG):  # the door itself closes for no other reason
-        open_door(running)
-        begin = monotonic()
-        with Threads() as threads, ExitStack() as stack:
-            for _ in range(10):
-                proxy = stack.enter_context(running.proxy())
-                threads.start(proxy.meet)
-            threads.wait()
-        assert monotonic() - begin < SOON
+    open_door(running)
+    begin = monotonic()
+    with Threads() as threads, ExitStack() as stack:
+        for _ in range(10):
+            proxy = stack.enter_context(running.proxy())
+            threads.start(proxy.meet)
+        threads.wait()
+    assert monotonic() - begin < SOON
     visit(running)
 
 
@@ -154,7 +166,7 @@ def test_while_a_door_is_open_its_keepers_are_idle_threads(running: RunningDaemo
     assert stats.idle_threads >= 1
 
 
-@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("size", [1, 2, 2 * KEEPERS])
 def test_there_are_never_more_calls_at_once_than_threads(counter: Counter, size: int) -> None:
     with (
         changed_settings(SERVERTYPE="thread", THREADPOOL_SIZE=size, THREADPOOL_SIZE_MIN=1),
@@ -167,15 +179,15 @@ def test_there_are_never_more_calls_at_once_than_threads(counter: Counter, size:
         assert counter.most <= size
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_daemon_that_closes_with_an_open_door_is_gone_at_once(counter: Counter) -> None:
     before = set(threading.enumerate())
-    with changed_settings(SERVERTYPE="thread", THREADPOOL_LINGER=LONG), Daemon() as daemon:
+    with changed_settings(SERVERTYPE="thread"), Daemon() as daemon:
         daemon.register(counter, "calc")
         loop = threading.Thread(target=daemon.requestLoop, daemon=True)
         loop.start()
         running = RunningDaemon(daemon, loop)
-        with changed_settings(THREADPOOL_LINGER=0.02):
-            open_door(running)
+        open_door(running)
         assert run_bounded(daemon.close, SOON)
         running.join()
         with (
@@ -206,13 +218,14 @@ def test_a_method_may_close_its_daemon_behind_an_open_door() -> None:
         running.join()
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("how", ["shutdown", "condition"])
 def test_a_loop_with_an_open_door_ends_soon_and_can_be_entered_again(
     counter: Counter, how: str
 ) -> None:
     goes_on = threading.Event()
     goes_on.set()
-    with changed_settings(SERVERTYPE="thread", THREADPOOL_LINGER=LONG), Daemon() as daemon:
+    with changed_settings(SERVERTYPE="thread"), Daemon() as daemon:
         daemon.register(counter, "calc")
 
         def start() -> RunningDaemon:
@@ -221,8 +234,7 @@ def test_a_loop_with_an_open_door_ends_soon_and_can_be_entered_again(
             return RunningDaemon(daemon, loop)
 
         running = start()
-        with changed_settings(THREADPOOL_LINGER=0.02):
-            door = open_door(running)
+        door = open_door(running)
         if how == "shutdown":
             daemon.shutdown()
         else:
@@ -257,3 +269,60 @@ def test_a_server_without_descriptors_does_not_lose_a_client(
         wait_until(lambda: not door.is_open)
         is_full.clear()
         threads.wait()
+
+
+def test_a_foreign_event_loop_accepts_after_a_loop_that_had_a_door(counter: Counter) -> None:
+    goes_on = threading.Event()
+    goes_on.set()
+    with changed_settings(SERVERTYPE="thread"), Daemon() as daemon:
+        daemon.register(counter, "calc")
+        loop = threading.Thread(target=daemon.requestLoop, args=(goes_on.is_set,), daemon=True)
+        loop.start()
+        running = RunningDaemon(daemon, loop)
+        open_door(running)
+        goes_on.clear()
+        running.join()
+        with Threads() as threads:
+            client = threads.start(visit, running, 3)
+            while client.is_alive():
+                for sock in daemon.sockets:
+                    if wait_readable(sock, 0.01):
+                        daemon.events([sock])
+
+
+def test_a_server_whose_threads_are_all_busy_goes_on_accepting(counter: Counter) -> None:
+    size = 2 * KEEPERS
+    with (
+        changed_settings(SERVERTYPE="thread", THREADPOOL_SIZE=size, THREADPOOL_SIZE_MIN=1),
+        running_daemon({"calc": counter}) as running,
+        Threads() as threads,
+        ExitStack() as stack,
+    ):
+        for _ in range(size):
+            threads.start(stack.enter_context(running.proxy()).stay)
+        wait_until(lambda: running.daemon.stats().busy_threads == size)
+        begin = monotonic()
+        address = running.daemon.sock.getsockname()
+        for _ in range(10 * OFTEN):  # nobody can be served now
+            stack.enter_context(socket.create_connection(address, PATIENCE))
+        wait_until(lambda: running.daemon.stats().connections == size + 10 * OFTEN)
+        assert monotonic() - begin < SOON
+        counter.end.set()
+        visit(running)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"THREADPOOL_SIZE": 2 * KEEPERS - 1}, {"THREADPOOL_NESTED": 0}, {"THREADPOOL_LINGER": 0.5}],
+    ids=["few threads", "none in their places", "long lingering"],
+)
+def test_where_there_is_no_room_for_a_door_there_is_none(
+    counter: Counter, settings: dict[str, Any]
+) -> None:
+    with (
+        changed_settings(SERVERTYPE="thread", THREADPOOL_SIZE_MIN=1, **settings),
+        running_daemon({"calc": counter}) as running,
+    ):
+        visit(running, 3 * OFTEN)
+        server: Any = running.daemon.transportServer
+        assert server._door is None

@@ -26,6 +26,7 @@ from pyrolike.client.locating import find_name_server
 from pyrolike.errors import ConnectionClosedError, PyroError
 from pyrolike.futures import Future
 from pyrolike.naming import start_ns
+from pyrolike.server import building
 
 PATIENCE = 25
 """Seconds a story, or a child of it, may take before it counts as stuck."""
@@ -420,10 +421,10 @@ def port_is_free_again(kind: str) -> None:
 def open_door(kind: str) -> None:
     """Workers wait at the listening socket itself: the parent's go on doing so."""
     config.SERVERTYPE = kind
-    config.THREADPOOL_LINGER = float(PATIENCE)  # as long as that
+    building.DOOR_SECONDS = config.THREADPOOL_LINGER = float(PATIENCE)  # as long as that
     with serving() as daemon:
         server: Any = daemon.transportServer
-        while server._door is None:
+        while not server._door.is_open:
             with connect(daemon) as proxy:
                 call_many(proxy, "parent", 1)
 

@@ -30,6 +30,7 @@ class House:
         self.pool = WorkerPool(1, size_max, 10, nested_max=10)
         self.closed = threading.Event()
         self.guests: SimpleQueue[Any] = SimpleQueue()
+        self.gathered = threading.Semaphore(0)
         self.may_come_back = threading.Semaphore(0)
         self.came_back: SimpleQueue[bool] = SimpleQueue()
         self.door = Door(self.listener, self.pool, self.closed.set)
@@ -48,8 +49,16 @@ class House:
             if not is_back:
                 return
 
+    def begin(self, count: int) -> None:
+        if self.door.gather(self.keep, count):
+            self.gathered.release()
+            self.keep()
+
     def open(self, count: int) -> None:
-        self.door.open(self.keep, count)
+        """Open the door; come back when the keepers are counted."""
+        self.door.open(partial(self.begin, count))
+        if self.door.is_open:
+            assert self.gathered.acquire(timeout=PATIENCE)
 
     def visit(self) -> socket.socket:
         return socket.create_connection(self.listener.getsockname(), PATIENCE)
@@ -167,6 +176,19 @@ def test_without_any_worker_there_is_no_door() -> None:
         house.close()
 
 
+def test_who_begins_behind_a_closed_door_is_no_keeper(house: House) -> None:
+    house.open(2)
+    house.door.close()
+    assert not house.door.gather(pytest.fail, 3)
+
+
+def test_a_door_before_a_closed_socket_has_no_keepers_for_long(house: House) -> None:
+    house.listener.close()
+    house.open(2)
+    assert house.closed.wait(PATIENCE)
+    assert (house.door.is_open, house.door.keepers, house.pool.lent) == (False, 0, 0)
+
+
 def test_as_many_keepers_as_there_are_workers() -> None:
     house = House(size_max=2)
     try:
@@ -212,6 +234,7 @@ def test_clearing_does_not_touch_a_socket_where_nobody_waits(house: House) -> No
 
 def test_clearing_does_not_wait_for_ever_for_who_never_came(house: House) -> None:
     house.door.keepers = 1
+    house.door.is_open = True
     assert run_bounded(lambda: house.door.clear(0.01))
     house.door.keepers = 0
 
@@ -224,6 +247,7 @@ def test_an_error_of_the_system_sends_the_keeper_away(house: House) -> None:
             raise OSError(errno.EMFILE, "no more descriptors")
 
     house.door.keepers = house.pool.lent = 1
+    house.door.is_open = True
     house.door._listener = Full()  # type: ignore[assignment]
     assert house.door.let_in() is None
     house.door._listener = house.listener
@@ -240,3 +264,19 @@ def test_a_forked_child_has_no_door_and_leaves_the_parent_s_alone(house: House) 
     house.door.is_open, house.door.keepers = True, 2  # as in the parent
     with house.visit():
         assert house.guests.get(timeout=PATIENCE)
+
+
+def test_a_door_can_be_opened_again(house: House) -> None:
+    house.open(2)
+    with house.visit():
+        assert house.guests.get(timeout=PATIENCE)
+        house.door.close()
+        house.open(2)  # one is new, or two, if the other one had noticed
+        house.let_go()
+        assert house.came_back.get(timeout=PATIENCE)
+    with house.visit():
+        guest = None
+        while guest is None:  # who had noticed
+            guest = house.guests.get(timeout=PATIENCE)
+        house.let_go()
+        assert house.came_back.get(timeout=PATIENCE)
