@@ -62,9 +62,12 @@ def test_what_finds_single_names_does_not_grow_with_their_number(kind: str, tmp_
     few, many = 1000, 20_000
     figures = []
     for count in (few, many):
-        spec = kind if kind == "memory" else f"{kind}:{tmp_path / str(count)}"
-        fill(spec, count)
-        figures.append(measure(spec, count))
+        runs = []
+        for run in range(3):  # the best counts: a busy disk is not what is looked for
+            spec = kind if kind == "memory" else f"{kind}:{tmp_path / f'{count}-{run}'}"
+            fill(spec, count)
+            runs.append(measure(spec, count))
+        figures.append({key: min(run[key] for run in runs) for key in runs[0]})
     small, large = figures
     for key in ("lookup", "count", "register"):
         assert large[key] < 5 * small[key] + 0.001, (key, small[key], large[key])
