@@ -344,8 +344,7 @@ class Binding:
             raise ConnectionClosedError(_why_unconnected(self.channel is not None))
         state = this_thread.state
         if state.host is not None:
-            address = uri.sockname or (uri.host, uri.port)
-            state.check_callee(lambda: address)
+            state.check_callee(lambda: uri.sockname or (uri.host, uri.port))
         former, self.channel, self.connection = self.channel, None, None
         if former is not None:
             self._last_seq = former.seq

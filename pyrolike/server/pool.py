@@ -138,7 +138,7 @@ class WorkerPool:
     @property
     def is_overrun(self) -> bool:
         """Whether a task waits for a thread, or more of them run tasks than should."""
-        return self._size - len(self._idle) - self.lent > self._size_max or bool(self.waiting)
+        return self.busy_count > self._size_max or bool(self.waiting)
 
     def try_submit(self, task: Task) -> bool:
         """Have *task* run in a thread if one is free, or can be started; say whether that is so."""
@@ -237,7 +237,7 @@ class WorkerPool:
     def _get_next_task(self, worker: _Worker) -> bool:
         """Give *worker* its next task, waiting for one; False if it is to leave."""
         with self.lock:
-            is_surplus = self._size - len(self._idle) - self.lent > self._size_max
+            is_surplus = self.busy_count > self._size_max
             if self.waiting and not is_surplus:
                 _, worker.task, refuse = self.waiting.popleft()
                 self._refusable -= refuse is not None

@@ -56,8 +56,8 @@ SHORTEST_WAIT = 0.1
 
 
 KEEPERS = 3
-"""Workers at an open door: one for a client, one for the next, which comes before the first has
-gone, and one more because a thread lingers."""
+"""Workers at an open door: the next client comes before who serves the last one is back, and with
+two of them both would be away half of the time."""
 
 OFTEN = 20
 """Connections that have to come in a row, one each `RUSH_SECONDS`, until a door is opened."""
@@ -173,8 +173,9 @@ class ThreadPoolServer(Server):
             if self.is_closed:
                 return
             self._loop_thread = threading.current_thread()
+            door = self._door
             try:
-                lookout, door = Lookout(self.sock, self._waker), self._door
+                lookout = Lookout(self.sock, self._waker)
                 while condition() and not self.is_closed:
                     if door is not None and door.is_open:
                         # Others accept connections. Not for long, and there is the condition.
@@ -184,8 +185,8 @@ class ThreadPoolServer(Server):
                         self._count_row(door)
             finally:
                 self._loop_thread = None
-                if self._door is not None:
-                    self._door.close()
+                if door is not None:
+                    door.close()
                 if self.is_closed:
                     self._waker.close()
 
@@ -195,17 +196,17 @@ class ThreadPoolServer(Server):
         Returns:
             Whether there was a connection.
         """
-        is_done = False
+        has_come = False
         for thing in lookout.wait(self._poll):
             if thing is self._waker:
                 self._waker.drain()
             elif self._acceptor.accept_some(most=1):  # the next one will be told of
-                is_done = True
+                has_come = True
             else:
                 # No more descriptors, or no memory: the connection stays in the backlog, and would
                 # be reported again at once.
                 self._waker.wait(self._acceptor.pause)
-        return is_done
+        return has_come
 
     def _count_row(self, door: Door) -> None:
         """Take note of a connection, and open the door if it is the last of many in a row."""

@@ -509,7 +509,7 @@ def test_a_method_follows_what_is_assigned_to_the_proxy(proxy: Proxy) -> None:
     proxy._pyroOneway.clear()
     proxy._pyroMaxRetries = 1
     proxy._pyroConnection.sock.shutdown(socket.SHUT_RDWR)
-    assert type(proxy.add("h")) is int  # the one-way call may still be under way
+    assert proxy.add("h") in (7, 8)  # the one-way call may still be under way
 
 
 def test_metadata_can_be_fetched_for_another_object(proxy: Proxy) -> None:
