@@ -91,8 +91,13 @@ class Inbox:
     @property
     def has_spoken(self) -> bool:
         """Whether anything at all has come from the client; for any thread."""
-        # In this order: what is read between two looks comes from there to here.
-        return self._is_readable or self._reader.dialect is not None or self._reader.stored_size > 0
+        # Twice, for it may be read between two looks. The system is asked only if need be: when
+        # there are too many connections, most of those looked at have spoken.
+        return self._has_read or self._is_readable or self._has_read
+
+    @property
+    def _has_read(self) -> bool:
+        return self._reader.dialect is not None or self._reader.stored_size > 0
 
     @property
     def _is_readable(self) -> bool:

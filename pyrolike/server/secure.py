@@ -60,9 +60,8 @@ class SecureInbox(Inbox):
         return self._tls.awaited
 
     @property
-    def has_spoken(self) -> bool:
-        """Whether anything at all has come from the client; for any thread."""
-        return self._is_readable or self._tls.has_begun or self._tls.is_secure
+    def _has_read(self) -> bool:
+        return self._tls.has_begun or self._tls.is_secure
 
     def receive_available(self) -> bool:
         """Take what has arrived, without waiting; for a thread that watches many.
